@@ -1,0 +1,111 @@
+// swift-tools-version: 6.2
+// The plan of the house. A room may open only rooms on lower floors, and only those it declares;
+// build with `--explicit-target-dependency-import-check error` so that the compiler holds us to it.
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// One room of the house: a Swift target, the lower rooms it may open, and outside packages.
+func room(
+    _ name: String, _ lower: [String] = [], outside: [Target.Dependency] = []
+) -> Target {
+    .target(
+        name: name, dependencies: lower.map { .byName(name: $0) } + outside,
+        exclude: name == "SkeinCore" ? [] : [], swiftSettings: settings)
+}
+
+/// The tests of one room, or of several rooms together.
+func tests(_ name: String, _ opens: [String], resources: [Resource] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: opens.map { .byName(name: $0) }, resources: resources,
+        swiftSettings: settings)
+}
+
+let argumentParser = Target.Dependency.product(
+    name: "ArgumentParser", package: "swift-argument-parser")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let unixSignals = Target.Dependency.product(
+    name: "UnixSignals", package: "swift-service-lifecycle")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+let package = Package(
+    name: "skein",
+    platforms: [.macOS(.v15)],
+    products: [.executable(name: "skein", targets: ["skein"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.20.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.6.0"),
+    ],
+    targets: [
+        // Floor 0: foundations
+        .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CProtobufC", providers: [.apt(["libprotobuf-c-dev"])]),
+        .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
+
+        // Floor 1: ground floor
+        .target(name: "CSkeinKernels", cSettings: [.unsafeFlags(["-O3"])]),
+        .target(name: "CSkeinProto", dependencies: ["CProtobufC"]),
+        room("SkeinCore"),
+
+        // Floor 2: three doors to C
+        room("SkeinTensor", ["CSkeinKernels", "COpenBLAS", "SkeinCore"]),
+        room("SkeinWire", ["SkeinCore", "CSkeinProto", "CProtobufC"]),
+        room("SkeinTransport", ["SkeinCore", "CZeroMQ"]),
+
+        // Floor 3: single rooms
+        room("SkeinText", ["SkeinCore"]),
+        room("SkeinScheduling", ["SkeinCore"]),
+        room("SkeinMembership", ["SkeinCore"]),
+        room("SkeinWeights", ["SkeinCore", "SkeinTensor"], outside: [crypto]),
+        room("SkeinCache", ["SkeinCore", "SkeinTensor"]),
+        room("SkeinDecoding", ["SkeinCore"]),
+
+        // Floor 4: architecture
+        room("SkeinModel", ["SkeinCore", "SkeinTensor", "SkeinWeights", "SkeinCache"]),
+
+        // Floor 5: actors; they meet only on the wire
+        room(
+            "SkeinStage",
+            [
+                "SkeinCore", "SkeinTensor", "SkeinWire", "SkeinTransport", "SkeinWeights",
+                "SkeinCache", "SkeinDecoding", "SkeinModel",
+            ], outside: [logging]),
+        room(
+            "SkeinCoordinator",
+            [
+                "SkeinCore", "SkeinWire", "SkeinTransport", "SkeinText", "SkeinScheduling",
+                "SkeinMembership",
+            ], outside: [logging]),
+
+        // Floor 6: front door
+        room(
+            "SkeinCluster",
+            [
+                "SkeinCore", "SkeinTensor", "SkeinTransport", "SkeinText", "SkeinWeights",
+                "SkeinStage", "SkeinCoordinator", "SkeinMembership",
+            ], outside: [logging, yams]),
+        room(
+            "SkeinServer", ["SkeinCore", "SkeinText", "SkeinCoordinator"],
+            outside: [hummingbird, logging]),
+
+        // Floor 7: roof
+        .executableTarget(
+            name: "skein",
+            dependencies: [
+                "SkeinCore", "SkeinTensor", "SkeinText", "SkeinWeights", "SkeinCluster",
+                "SkeinCoordinator", "SkeinServer", argumentParser, logging, unixSignals,
+            ],
+            swiftSettings: settings),
+    ]
+)

@@ -1,0 +1,182 @@
+/// What a micro-batch does to its sequences.
+public enum Phase: Equatable, Sendable {
+    /// Fills the cache with a chunk of a prompt.
+    case prefill
+    /// Produces one step's tokens per sequence.
+    case decode
+}
+
+/// What the last row of a span is sampled with.
+public struct SamplingDemand: Equatable, Sendable {
+    /// How to draw.
+    public var parameters: SamplingParameters
+
+    /// The prompt's tokens, only where the parameters need history, else empty.
+    public var promptTokens: [TokenID]
+
+    /// The tokens produced so far, only where the parameters need history, else empty.
+    public var completionTokens: [TokenID]
+
+    /// Asks for one token after the span's last row.
+    public init(
+        parameters: SamplingParameters, promptTokens: [TokenID] = [],
+        completionTokens: [TokenID] = []
+    ) {
+        self.parameters = parameters
+        self.promptTokens = promptTokens
+        self.completionTokens = completionTokens
+    }
+}
+
+/// The part that one sequence has in a micro-batch: consecutive tokens from one position on.
+public struct SequenceSpan: Equatable, Sendable {
+    /// Whose tokens these are.
+    public var sequence: SequenceID
+
+    /// The position of the first token, from 0.
+    public var firstPosition: Int
+
+    /// The tokens to run; one row each.
+    public var tokens: [TokenID]
+
+    /// The pages of positions `0 ..< firstPosition + tokens.count`, in order.
+    public var pageTable: [PageIndex]
+
+    /// Present where the token after the last row is wanted.
+    public var demand: SamplingDemand?
+
+    /// The true next token of every row, where log-probabilities are scored; else empty.
+    public var targets: [TokenID]
+
+    /// Describes one sequence's rows.
+    public init(
+        sequence: SequenceID, firstPosition: Int, tokens: [TokenID], pageTable: [PageIndex],
+        demand: SamplingDemand? = nil, targets: [TokenID] = []
+    ) {
+        self.sequence = sequence
+        self.firstPosition = firstPosition
+        self.tokens = tokens
+        self.pageTable = pageTable
+        self.demand = demand
+        self.targets = targets
+    }
+}
+
+/// Which inner values travel back to the coordinator beside the tokens.
+public struct Capture: OptionSet, Sendable {
+    /// One bit for each kind of value.
+    public let rawValue: UInt32
+
+    /// Wraps the bits.
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    /// All logits of every row, F32 `[row, vocabulary]`.
+    public static let logits = Capture(rawValue: 1 << 0)
+    /// The residual after each layer and after the final norm, F32 `[row, hidden]`.
+    public static let hidden = Capture(rawValue: 1 << 1)
+    /// The chosen experts and their weights of each MoE layer, `[row, expertsPerToken]`.
+    public static let router = Capture(rawValue: 1 << 2)
+}
+
+/// The unit that moves through the pipeline: one phase, several sequences.
+public struct MicroBatch: Equatable, Sendable {
+    /// Its number.
+    public var id: MicroBatchID
+
+    /// The placement that it was made for.
+    public var epoch: Epoch
+
+    /// Prefill or decode.
+    public var phase: Phase
+
+    /// The sequences with their rows, in row order.
+    public var spans: [SequenceSpan]
+
+    /// What else is wanted back.
+    public var capture: Capture
+
+    /// Closes a micro-batch.
+    public init(
+        id: MicroBatchID, epoch: Epoch, phase: Phase, spans: [SequenceSpan], capture: Capture = []
+    ) {
+        self.id = id
+        self.epoch = epoch
+        self.phase = phase
+        self.spans = spans
+        self.capture = capture
+    }
+
+    /// Tokens over all spans.
+    public var rowCount: Int { spans.reduce(0) { $0 + $1.tokens.count } }
+}
+
+/// A token drawn by the last stage.
+public struct SampledToken: Equatable, Sendable {
+    /// Whose token it is.
+    public var sequence: SequenceID
+
+    /// The position the token takes in its sequence.
+    public var position: Int
+
+    /// The token.
+    public var token: TokenID
+
+    /// Its natural log-probability before temperature and filters, where asked for.
+    public var logprob: Float?
+
+    /// The most probable tokens with their log-probabilities, where asked for.
+    public var topLogprobs: [TokenLogprob]
+
+    /// Describes a drawn token.
+    public init(
+        sequence: SequenceID, position: Int, token: TokenID, logprob: Float? = nil,
+        topLogprobs: [TokenLogprob] = []
+    ) {
+        self.sequence = sequence
+        self.position = position
+        self.token = token
+        self.logprob = logprob
+        self.topLogprobs = topLogprobs
+    }
+}
+
+/// A token with its natural log-probability.
+public struct TokenLogprob: Equatable, Sendable {
+    /// The token.
+    public var token: TokenID
+
+    /// ln p(token).
+    public var logprob: Float
+
+    /// Pairs a token with its log-probability.
+    public init(token: TokenID, logprob: Float) {
+        self.token = token
+        self.logprob = logprob
+    }
+}
+
+/// What comes back for one micro-batch: its tokens, and the credit to send another.
+public struct TokenReturn: Equatable, Sendable {
+    /// The micro-batch that has gone round.
+    public var microBatch: MicroBatchID
+
+    /// The placement it ran under.
+    public var epoch: Epoch
+
+    /// One token for each span that demanded one, in span order.
+    public var tokens: [SampledToken]
+
+    /// ln p(target) for every row of spans with targets, in row order.
+    public var targetLogprobs: [Float]
+
+    /// Describes the outcome of a micro-batch.
+    public init(
+        microBatch: MicroBatchID, epoch: Epoch, tokens: [SampledToken],
+        targetLogprobs: [Float] = []
+    ) {
+        self.microBatch = microBatch
+        self.epoch = epoch
+        self.tokens = tokens
+        self.targetLogprobs = targetLogprobs
+    }
+}
