@@ -48,6 +48,47 @@ public enum Limits {
     /// One message being read and one waiting, per micro-batch in flight.
     public static let linkMessagesMax = microBatchesInFlightMax * 2
 
+    /// Bytes of a node's name, a version or a fingerprint on the wire: a SHA-512 in hexadecimal is
+    /// 128.
+    public static let nameBytesMax = 256
+
+    /// Bytes of an address on the wire: `tcp://`, a domain name of at most 253, and a port.
+    public static let addressBytesMax = 300
+
+    /// Bytes of a reason on the wire: both halves of a refusal, four bytes a scalar.
+    public static let reasonBytesMax = 2 * refusalScalarsMax * 4
+
+    /// Tokens with a logit bias in one request; published interfaces allow 300 to 1,024.
+    public static let logitBiasesMax = 1_024
+
+    /// Sequences released by one message: every sequence of every micro-batch in flight.
+    public static let releasedSequencesMax = microBatchSpansMax * microBatchesInFlightMax
+
+    /// Memory that unpacking an envelope may take, beyond `unpackBytesPerByte` times its size: the
+    /// C structures of a full placement or of the descriptions of `framesMax` frames.
+    public static let unpackSlackBytes = 4 << 20
+
+    /// Memory that unpacking an envelope may take for each of its bytes: a packed number is at
+    /// least one byte on the wire and four in memory.
+    public static let unpackBytesPerByte = 5
+
+    /// Bytes that wait in one link: four hops of 4,096 rows of hidden size 7,168, `4 * 4096 * 7168
+    /// * 2`, rounded up. A single larger message goes alone.
+    public static let linkBytesMax = 256 << 20
+
+    /// Bytes that wait in one inbox: what four links may hold.
+    public static let inboxBytesMax = 4 * linkBytesMax
+
+    /// Messages that the socket of one peer holds beside those in the inbox: one being taken, one
+    /// waiting.
+    public static let socketMessagesMax = 2
+
+    /// Connection events kept for a reader that lags: one up and one down for every node.
+    public static let linkEventsMax = 2 * nodesMax
+
+    /// Bytes of a key file: 40 characters and a line end, and room to say what is wrong.
+    public static let keyFileBytesMax = 1_024
+
     /// Bytes of a `config.json`, `tokenizer_config.json` or cluster file.
     public static let smallFileBytesMax = 16 << 20
 

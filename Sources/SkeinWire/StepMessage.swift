@@ -1,0 +1,16 @@
+public import SkeinCore
+
+/// A micro-batch for one stage, with the residual that the stage before it left.
+public struct Step: Equatable, Sendable {
+    /// What to run.
+    public var microBatch: MicroBatch
+
+    /// BF16 `[row, hidden]`; `nil` for stage 0, which begins with tokens.
+    public var hidden: TensorFrame?
+
+    /// Pairs a micro-batch with its hidden rows.
+    public init(microBatch: MicroBatch, hidden: TensorFrame? = nil) {
+        self.microBatch = microBatch
+        self.hidden = hidden
+    }
+}
