@@ -107,5 +107,11 @@ let package = Package(
                 "SkeinCoordinator", "SkeinServer", argumentParser, logging, unixSignals,
             ],
             swiftSettings: settings),
+
+        // Tests
+        tests("SkeinSchedulingTests", ["SkeinCore", "SkeinScheduling"]),
+        tests("SkeinDecodingTests", ["SkeinCore", "SkeinDecoding"]),
+        tests("SkeinMembershipTests", ["SkeinCore", "SkeinMembership"]),
+        tests("SkeinSimulationTests", ["SkeinCore", "SkeinScheduling"]),
     ]
 )

@@ -1,0 +1,26 @@
+public import SkeinCore
+
+/// What the schedule tells the coordinator to do, in order.
+public enum Directive: Equatable, Sendable {
+    /// Put this micro-batch into the ring.
+    case send(MicroBatch)
+
+    /// Give these tokens to whoever reads the sequence.
+    case deliver(SequenceID, [SampledToken])
+
+    /// Give these log-probabilities of the targets, one for each prompt row from a position on.
+    case score(SequenceID, firstPosition: Int, [Float])
+
+    /// The sequence has ended; nothing is delivered after this.
+    case finished(SequenceID, FinishReason)
+
+    /// The sequence can never run here.
+    case refuse(SequenceID, Refusal)
+
+    /// The sequence cannot run now; it may be tried again later.
+    case busy(SequenceID, Refusal)
+
+    /// No micro-batch of these sequences is in the ring and their pages were given back; stages
+    /// may forget what they keep for them. A sequence that was preempted comes again.
+    case release([SequenceID])
+}

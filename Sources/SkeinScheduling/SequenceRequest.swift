@@ -1,0 +1,56 @@
+public import SkeinCore
+
+/// One sequence as it arrives: what to run, how to draw, and when to end.
+public struct SequenceRequest: Equatable, Sendable {
+    /// Its number; a later arrival has a larger one.
+    public var id: SequenceID
+
+    /// The prompt, at least one token.
+    public var promptTokens: [TokenID]
+
+    /// Tokens produced before it arrived here (a request resumed from the journal), else empty.
+    ///
+    /// They count as produced and are not delivered again.
+    public var completionTokens: [TokenID]
+
+    /// When to end; `completionTokensMax` 0 runs the prompt and draws nothing.
+    public var stopRule: StopRule
+
+    /// How to draw.
+    public var sampling: SamplingParameters
+
+    /// The true next token of every prompt row, where the prompt is scored; else empty.
+    ///
+    /// Where the last row has no known successor, pad with any token and drop the last score.
+    public var targets: [TokenID]
+
+    /// Which inner values travel back; only sequences that ask for the same share a micro-batch.
+    public var capture: Capture
+
+    /// Rows of a chunk for this sequence alone, instead of the plan's; `nil` follows the plan.
+    public var chunkRowsMax: Int?
+
+    /// Who may share latent pages with this sequence: only sequences of the same tenant.
+    public var tenant: String
+
+    /// Describes an arrival.
+    public init(
+        id: SequenceID, promptTokens: [TokenID], stopRule: StopRule,
+        sampling: SamplingParameters = SamplingParameters(), completionTokens: [TokenID] = [],
+        targets: [TokenID] = [], capture: Capture = [], chunkRowsMax: Int? = nil,
+        tenant: String = ""
+    ) {
+        self.id = id
+        self.promptTokens = promptTokens
+        self.stopRule = stopRule
+        self.sampling = sampling
+        self.completionTokens = completionTokens
+        self.targets = targets
+        self.capture = capture
+        self.chunkRowsMax = chunkRowsMax
+        self.tenant = tenant
+    }
+
+    /// Whether any token is to be drawn.
+    public var wantsToken: Bool { stopRule.completionTokensMax > 0 }
+}
