@@ -1,0 +1,146 @@
+internal import SkeinCore
+internal import SkeinScheduling
+internal import SkeinTransport
+internal import SkeinWire
+
+// The ring: directives out, returns and captured values in.
+extension Coordinator {
+    /// Spends free credits: fills the ring and sends what the schedule closed.
+    ///
+    /// Sending suspends, and meanwhile other events may close further micro-batches; one pump at a
+    /// time keeps their order.
+    func pump() async {
+        guard case .ready = readiness else { return }
+        await carryOut(schedule.fillRing())
+        guard !isPumping else { return }
+        isPumping = true
+        while !outgoing.isEmpty {
+            let microBatch = outgoing.removeFirst()
+            await send(microBatch)
+        }
+        isPumping = false
+    }
+
+    /// Carries out directives in order.
+    func carryOut(_ directives: [Directive]) async {
+        for directive in directives { await carryOut(directive) }
+    }
+
+    /// Carries out one directive; nothing here suspends but telling nodes.
+    func carryOut(_ directive: Directive) async {
+        switch directive {
+        case .send(let microBatch):
+            if microBatch.capture != [] { captureFlights[microBatch.id] = microBatch.spans }
+            outgoing.append(microBatch)
+        case .deliver(let id, let tokens):
+            for token in tokens { live[id]?.continuation.yield(.token(token)) }
+        case .score(let id, let firstPosition, let scores):
+            guard let request = live[id]?.request else { return }
+            // The score of row p is of the token at p + 1; the last row's stands in for nothing.
+            let count = min(scores.count, request.promptTokens.count - 1 - firstPosition)
+            live[id]?.continuation.yield(.scored(Array(scores.prefix(max(0, count)))))
+        case .finished(let id, let reason):
+            live[id]?.endedFor = reason
+            finishIfComplete(id)
+        case .refuse(let id, let refusal), .busy(let id, let refusal):
+            live.removeValue(forKey: id)?.continuation.finish(throwing: refusal)
+        case .release(let ids):
+            for name in nodeLinks.keys.sorted() { await tell(name, .release(ids)) }
+        }
+    }
+
+    /// Ends a request's stream once its tokens and its captured values are all there.
+    private func finishIfComplete(_ id: SequenceID) {
+        guard let request = live[id], let reason = request.endedFor else { return }
+        guard reason == .cancelled || request.hasAllCaptures(settings.configuration) else {
+            return
+        }
+        live[id] = nil
+        captureFlights = captureFlights.filter { !$0.value.contains { $0.sequence == id } }
+        request.continuation.yield(.finished(reason))
+        request.continuation.finish()
+    }
+
+    private func send(_ microBatch: MicroBatch) async {
+        guard microBatch.epoch == schedule.epoch, let first = membership.firstStageNode,
+            let link = nodeLinks[first]
+        else { return }
+        do {
+            let envelope = Envelope(
+                epoch: microBatch.epoch, sender: settings.coordinatorName,
+                target: StageIndex(0), body: .step(Step(microBatch: microBatch)))
+            try await link.send(envelope.packed())
+        } catch {
+            // The credit is lost until the membership view decides that the node is dead and a new
+            // epoch gives all credits back.
+            logger.warning("stage 0: \(error)")
+        }
+    }
+
+    /// A micro-batch has gone round.
+    func receive(_ tokenReturn: TokenReturn) async {
+        do throws(Refusal) {
+            await carryOut(try schedule.onReturn(tokenReturn))
+        } catch {
+            logger.warning("\(error)")
+        }
+        await pump()
+    }
+
+    /// A stage's inner values of one micro-batch: cut into sequences and passed on.
+    func receive(_ captured: Captured) {
+        guard let spans = captureFlights[captured.microBatch] else { return }
+        for value in captured.values {
+            let tensor = value.tensor
+            let rowBytes = tensor.columnCount * tensor.element.byteCount
+            guard tensor.rowCount == spans.reduce(0, { $0 + $1.tokens.count }) else {
+                logger.warning("captured values of stage \(captured.stage.rawValue) lack rows")
+                continue
+            }
+            var row = 0
+            for span in spans {
+                let bytes = tensor.frame.bytes[
+                    (row * rowBytes)..<((row + span.tokens.count) * rowBytes)]
+                row += span.tokens.count
+                let kind = CapturedTensor.Kind(value.kind)
+                live[span.sequence]?.capturedRows[kind, default: 0] += span.tokens.count
+                live[span.sequence]?.continuation.yield(
+                    .captured(
+                        CapturedTensor(
+                            kind: kind, rowCount: span.tokens.count,
+                            columnCount: tensor.columnCount, bytes: Array(bytes))))
+            }
+        }
+        for span in spans { finishIfComplete(span.sequence) }
+    }
+
+    /// A stage could not finish a micro-batch: its sequences end with the reason.
+    func receive(_ fault: Fault, from node: String) async {
+        logger.error("\(node), stage \(fault.stage.rawValue): \(fault.reason)")
+        guard let id = fault.microBatch else { return }
+        let spans = captureFlights[id] ?? schedule.microBatch(inFlight: id)?.spans ?? []
+        for span in spans {
+            let refusal = Refusal("stage \(fault.stage.rawValue) on \(node)", fault.reason)
+            live.removeValue(forKey: span.sequence)?.continuation.finish(throwing: refusal)
+            await carryOut(schedule.onCancel(span.sequence))
+        }
+        // The micro-batch itself will never return; its credit comes back with a return that
+        // carries nothing, so that the sequences' pages are freed in order.
+        await carryOut(schedule.onFault(id))
+        await pump()
+    }
+}
+
+extension CapturedTensor.Kind {
+    /// The wire's word for the same value.
+    init(_ kind: Captured.Kind) {
+        self =
+            switch kind {
+            case .logits: .logits
+            case .hidden(let layer): .hidden(layer: layer.rawValue)
+            case .finalHidden: .finalHidden
+            case .routerIndexes(let layer): .routerIndices(layer: layer.rawValue)
+            case .routerWeights(let layer): .routerWeights(layer: layer.rawValue)
+            }
+    }
+}

@@ -1,0 +1,179 @@
+public import Logging
+public import SkeinCore
+internal import SkeinMembership
+internal import SkeinScheduling
+public import SkeinTransport
+internal import SkeinWire
+
+/// Owns requests from arrival to last token, and the placement of slices on nodes.
+///
+/// ```
+///  submit ─► PipelineSchedule ─► stage 0 ─► … ─► last stage
+///                  ▲                                 │
+///                  └──────── TokenReturn ◄───────────┘
+///  Hello, Ready, Alive ─► MembershipView ─► placements
+/// ```
+///
+/// The decisions are the two values' (`PipelineSchedule`, `MembershipView`); this actor reads the
+/// clock, carries out their directives and keeps the streams of those who wait. It is not on the
+/// road of activations.
+public actor Coordinator {
+    let settings: CoordinatorSettings
+    let inbox: any Inbox
+    let links: any LinkOpening
+    let logger: Logger
+    let start = ContinuousClock.now
+    var membership: MembershipView
+    var schedule: PipelineSchedule
+    var nodeLinks: [String: any Link] = [:]
+    var live: [SequenceID: LiveRequest] = [:]
+    var captureFlights: [MicroBatchID: [SequenceSpan]] = [:]
+    var nextSequenceNumber: UInt64 = 1
+    var vitalSigns: [String: Alive] = [:]
+    var heartbeatCount: UInt64 = 0
+    var readiness: Readiness = .forming([])
+    var isPumping = false
+    var outgoing: [MicroBatch] = []
+
+    /// Whether the ring can run micro-batches.
+    enum Readiness {
+        /// Nodes are joining or loading; these callers wait.
+        case forming([CheckedContinuation<Void, any Error>])
+        /// Every stage is loaded.
+        case ready
+        /// The cluster has ended, for this reason.
+        case ended(Refusal)
+    }
+
+    /// Makes a coordinator that listens on `inbox` once it runs.
+    public init(
+        settings: CoordinatorSettings, inbox: any Inbox, links: any LinkOpening, logger: Logger
+    ) {
+        self.settings = settings
+        self.inbox = inbox
+        self.links = links
+        self.logger = logger
+        membership = MembershipView(settings: settings)
+        schedule = PipelineSchedule(plan: settings.schedulePlan, epoch: Epoch.none.next)
+    }
+
+    /// Works until the task is cancelled or `shutdown()` is called.
+    public func run() async {
+        let ticks = Task {
+            while !Task.isCancelled {
+                await self.tick()
+                do { try await Task.sleep(for: .milliseconds(500)) } catch { return }
+            }
+        }
+        for await arrival in inbox.arrivals { await receive(arrival) }
+        ticks.cancel()
+        end(Refusal("cluster \(settings.clusterName)", "has ended"))
+    }
+
+    /// Waits until every stage is loaded.
+    ///
+    /// - Throws: a `Refusal` where the cluster cannot form.
+    public func waitUntilReady() async throws {
+        switch readiness {
+        case .ready: return
+        case .ended(let refusal): throw refusal
+        case .forming:
+            try await withCheckedThrowingContinuation { continuation in
+                switch readiness {
+                case .forming(let waiting): readiness = .forming(waiting + [continuation])
+                case .ready: continuation.resume()
+                case .ended(let refusal): continuation.resume(throwing: refusal)
+                }
+            }
+        }
+    }
+
+    /// Takes in a request.
+    ///
+    /// - Returns: the sequence's number, to stop it by, and its events.
+    /// - Throws: a `Refusal` where the request can never run here, or too many wait.
+    public func submit(
+        _ request: GenerationRequest
+    ) async throws(Refusal) -> (SequenceID, TokenStream) {
+        if case .ended(let refusal) = readiness { throw refusal }
+        try check(request)
+        let id = SequenceID(rawValue: nextSequenceNumber)
+        nextSequenceNumber += 1
+        let (stream, continuation) = TokenStream.makeStream(
+            bufferingPolicy: .bufferingOldest(request.eventsMax(settings.configuration)))
+        live[id] = LiveRequest(request: request, continuation: continuation)
+        continuation.onTermination = { [weak self] ending in
+            guard case .cancelled = ending else { return }
+            Task { await self?.cancel(id) }
+        }
+        var arrival = SequenceRequest(
+            id: id, promptTokens: request.promptTokens,
+            stopRule: StopRule(
+                completionTokensMax: request.newTokensMax, stopTokens: request.stopTokens),
+            sampling: request.sampling, capture: request.capture,
+            chunkRowsMax: request.chunkRowCount)
+        if request.scoresPrompt {
+            // The last row has no known successor: its score is of a token that stands in.
+            arrival.targets = Array(request.promptTokens.dropFirst()) + [request.promptTokens[0]]
+        }
+        for directive in schedule.onArrival(arrival) {
+            switch directive {
+            case .refuse(_, let refusal), .busy(_, let refusal):
+                live[id] = nil
+                throw refusal
+            default: await carryOut(directive)
+            }
+        }
+        await pump()
+        return (id, stream)
+    }
+
+    /// Ends a sequence whose text is complete.
+    public func stop(_ sequence: SequenceID) async {
+        await carryOut(schedule.onStop(sequence))
+        await pump()
+    }
+
+    /// Ends a sequence whose client went away; its pages are free within one round.
+    public func cancel(_ sequence: SequenceID) async {
+        await carryOut(schedule.onCancel(sequence))
+        await pump()
+    }
+
+    /// Tells every node that the cluster ends, and ends.
+    public func shutdown() async {
+        for name in nodeLinks.keys.sorted() { await tell(name, .shutdown) }
+        end(Refusal("cluster \(settings.clusterName)", "was shut down"))
+        for link in nodeLinks.values { await link.close() }
+        nodeLinks = [:]
+        await inbox.close()
+    }
+
+    /// Refuses what no stage should ever see.
+    private func check(_ request: GenerationRequest) throws(Refusal) {
+        let vocabularySize = settings.configuration.vocabularySize
+        let known = 0..<Int32(clamping: vocabularySize)
+        if let stray = request.promptTokens.first(where: { !known.contains($0.rawValue) }) {
+            throw Refusal(
+                "prompt", "token \(stray) is outside the vocabulary of \(vocabularySize)")
+        }
+        if let stray = request.sampling.logitBias.keys.first(where: { !known.contains($0.rawValue) })
+        {
+            throw Refusal(
+                "logit_bias", "token \(stray) is outside the vocabulary of \(vocabularySize)")
+        }
+        if let rows = request.chunkRowCount, rows < 1 || rows > Limits.microBatchRowsMax {
+            throw Refusal("chunk", "is \(rows), expected 1 to \(Limits.microBatchRowsMax)")
+        }
+    }
+
+    /// Ends every wait with a reason.
+    func end(_ refusal: Refusal) {
+        if case .forming(let waiting) = readiness {
+            for continuation in waiting { continuation.resume(throwing: refusal) }
+        }
+        readiness = .ended(refusal)
+        for request in live.values { request.continuation.finish(throwing: refusal) }
+        live = [:]
+    }
+}

@@ -1,0 +1,84 @@
+public import SkeinCore
+
+/// What a client asks once, in tokens.
+public struct GenerationRequest: Sendable {
+    /// The prompt, at least one token.
+    public var promptTokens: [TokenID]
+
+    /// Tokens to produce at most; 0 only runs the prompt.
+    public var newTokensMax: Int
+
+    /// How to draw.
+    public var sampling: SamplingParameters
+
+    /// Tokens that end the completion; they are delivered as the last token.
+    public var stopTokens: Set<TokenID>
+
+    /// Whether ln p of every prompt token after the first is wanted.
+    public var scoresPrompt: Bool
+
+    /// Inner values of the prompt that are wanted back.
+    public var capture: Capture
+
+    /// Rows of one prefill chunk, where not the cluster's own choice.
+    public var chunkRowCount: Int?
+
+    /// Describes a request.
+    public init(
+        promptTokens: [TokenID], newTokensMax: Int, sampling: SamplingParameters = .init(),
+        stopTokens: Set<TokenID> = [], scoresPrompt: Bool = false, capture: Capture = [],
+        chunkRowCount: Int? = nil
+    ) {
+        self.promptTokens = promptTokens
+        self.newTokensMax = newTokensMax
+        self.sampling = sampling
+        self.stopTokens = stopTokens
+        self.scoresPrompt = scoresPrompt
+        self.capture = capture
+        self.chunkRowCount = chunkRowCount
+    }
+}
+
+/// One tensor that a stage sent back, for consecutive rows of one prompt.
+public struct CapturedTensor: Sendable, Equatable {
+    /// What the values are.
+    public enum Kind: Sendable, Hashable {
+        /// Logits, F32 `[row, vocabulary]`.
+        case logits
+        /// The residual after a layer, F32 `[row, hidden]`.
+        case hidden(layer: Int)
+        /// The hidden state after the final norm, F32 `[row, hidden]`.
+        case finalHidden
+        /// Chosen experts in ascending order, I32 `[row, expertsPerToken]`.
+        case routerIndices(layer: Int)
+        /// The weights that multiply their outputs, F32 `[row, expertsPerToken]`.
+        case routerWeights(layer: Int)
+    }
+
+    /// What the values are.
+    public let kind: Kind
+
+    /// Number of rows.
+    public let rowCount: Int
+
+    /// Values in a row.
+    public let columnCount: Int
+
+    /// Little-endian values, row after row, four bytes each.
+    public let bytes: [UInt8]
+}
+
+/// What happens to a request, in order; `finished` is the last.
+public enum GenerationEvent: Sendable {
+    /// A token was drawn.
+    case token(SampledToken)
+    /// ln p of prompt tokens 1, 2, …, in order.
+    case scored([Float])
+    /// A stage's inner values for the prompt's next rows of that kind.
+    case captured(CapturedTensor)
+    /// The request is over.
+    case finished(FinishReason)
+}
+
+/// The ordered events of one request; ends by throwing a `Refusal` if the request cannot go on.
+public typealias TokenStream = AsyncThrowingStream<GenerationEvent, any Error>

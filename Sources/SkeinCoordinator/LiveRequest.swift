@@ -1,0 +1,50 @@
+internal import SkeinCore
+
+/// A request on its way, and who waits for it.
+struct LiveRequest {
+    let request: GenerationRequest
+    let continuation: TokenStream.Continuation
+    /// Rows that have come back, by kind of captured value.
+    var capturedRows: [CapturedTensor.Kind: Int] = [:]
+    /// Set when the schedule has ended the sequence while captured values are still on their way.
+    var endedFor: FinishReason?
+
+    init(request: GenerationRequest, continuation: TokenStream.Continuation) {
+        self.request = request
+        self.continuation = continuation
+    }
+
+    /// Whether every captured row that the request asked for has arrived.
+    func hasAllCaptures(_ configuration: ModelConfiguration) -> Bool {
+        let kinds = request.capture.kinds(of: configuration)
+        return kinds.allSatisfy { capturedRows[$0, default: 0] >= request.promptTokens.count }
+    }
+}
+
+extension Capture {
+    /// Every kind of tensor that the stages will send for this wish.
+    func kinds(of configuration: ModelConfiguration) -> [CapturedTensor.Kind] {
+        var kinds: [CapturedTensor.Kind] = []
+        if contains(.logits) { kinds.append(.logits) }
+        if contains(.hidden) {
+            kinds += (0..<configuration.layerCount).map { .hidden(layer: $0) }
+            kinds.append(.finalHidden)
+        }
+        if contains(.router) {
+            for layer in 0..<configuration.layerCount where configuration.layerIsMixture[layer] {
+                kinds += [.routerIndices(layer: layer), .routerWeights(layer: layer)]
+            }
+        }
+        return kinds
+    }
+}
+
+extension GenerationRequest {
+    /// Events that the request can have at most: its stream never holds more.
+    func eventsMax(_ configuration: ModelConfiguration) -> Int {
+        // Rows of a chunk are at least one, and a token, a score and each kind come once a row.
+        let kindCount = capture.kinds(of: configuration).count
+        let promptEvents = (scoresPrompt ? promptTokens.count : 0) + kindCount * promptTokens.count
+        return newTokensMax + promptEvents + 1
+    }
+}

@@ -1,0 +1,109 @@
+internal import Foundation
+internal import SkeinCore
+internal import SkeinTensor
+internal import SkeinTransport
+internal import SkeinWeights
+internal import SkeinWire
+
+extension NodeService {
+    /// Says hello while nobody has placed us, and beats while somebody has.
+    ///
+    /// A coordinator that was restarted knows nothing of us; a node that has not heard from it for
+    /// five beats therefore says hello again, with its slices still in memory.
+    func beat(fingerprint: String) async {
+        while !Task.isCancelled {
+            if case .left = life { return }
+            let silence = ContinuousClock.now - coordinatorHeardAt
+            if case .joining = life {
+                await tell(.hello(hello(fingerprint: fingerprint)), epoch: .none)
+            } else if silence > settings.heartbeatInterval * 5 {
+                await tell(.hello(hello(fingerprint: fingerprint)), epoch: .none)
+            }
+            if case .running(let stages) = life {
+                await tell(.alive(await vitalSigns(of: stages)), epoch: stages.epoch)
+            }
+            let isJoining = if case .joining = life { true } else { false }
+            do {
+                try await Task.sleep(
+                    for: isJoining ? settings.heartbeatInterval / 5 : settings.heartbeatInterval)
+            } catch {
+                return
+            }
+        }
+    }
+
+    private func hello(fingerprint: String) -> Hello {
+        Hello(
+            nodeName: settings.name, softwareVersion: settings.softwareVersion,
+            fingerprint: fingerprint, inboxAddress: inbox.address,
+            processID: UInt64(ProcessInfo.processInfo.processIdentifier),
+            memoryAvailableBytes: UInt64(MachineMemory.availableBytes),
+            cpuISA: Kernels.isa.rawValue, threadCount: pool.threadCount)
+    }
+
+    private func vitalSigns(of stages: PlacedStages) async -> Alive {
+        heartbeatCount += 1
+        let now = ContinuousClock.now - start
+        var alive = Alive(
+            sequenceNumber: heartbeatCount, sentAtMicroseconds: now.wholeMicroseconds)
+        alive.residentBytes = UInt64(MachineMemory.residentBytes)
+        alive.lastError = lastError
+        await stages.report(into: &alive, now: now)
+        return alive
+    }
+
+    /// Starts loading the slices of a placement, unless it is already there.
+    func begin(_ placement: SkeinWire.Placement, fingerprint: String) {
+        switch life {
+        case .loading(let epoch) where epoch >= placement.epoch: return
+        case .running(let stages) where stages.epoch >= placement.epoch: return
+        case .left: return
+        default: break
+        }
+        var former: PlacedStages?
+        if case .running(let stages) = life { former = stages }
+        life = .loading(placement.epoch)
+        loadTask?.cancel()
+        loadTask = Task {
+            await former?.close()
+            await self.load(placement, fingerprint: fingerprint)
+        }
+    }
+
+    /// Loads the slices, opens the links and reports ready; whatever goes wrong is reported as a
+    /// fault and leaves the node waiting for another placement.
+    private func load(_ placement: SkeinWire.Placement, fingerprint: String) async {
+        do {
+            guard placement.fingerprint == fingerprint else {
+                throw Refusal(
+                    "\(settings.name): \(settings.modelFolder)",
+                    "the checkpoint's fingerprint is \(fingerprint.prefix(12)), the cluster's is "
+                        + "\(placement.fingerprint.prefix(12))")
+            }
+            let stages = try await PlacedStages(
+                placement: placement, node: self, links: links,
+                onProgress: { done, total in
+                    Task {
+                        await self.tell(
+                            .loading(Loading(doneBytes: done, totalBytes: total)),
+                            epoch: placement.epoch)
+                    }
+                })
+            guard case .loading(placement.epoch) = life else { return await stages.close() }
+            life = .running(stages)
+            await stages.start()
+            await tell(
+                .ready(
+                    Ready(
+                        loadedWeightBytes: UInt64(stages.weightBytes),
+                        residentBytes: UInt64(MachineMemory.residentBytes))),
+                epoch: placement.epoch)
+        } catch {
+            note("\(error)")
+            life = .joining
+            await tell(
+                .fault(Fault(stage: StageIndex(0), microBatch: nil, reason: "\(error)")),
+                epoch: placement.epoch)
+        }
+    }
+}

@@ -1,0 +1,198 @@
+public import Logging
+public import SkeinCore
+internal import SkeinModel
+public import SkeinTensor
+public import SkeinTransport
+internal import SkeinWeights
+internal import SkeinWire
+
+/// One node: joins a cluster, holds the stages that the coordinator places on it, and keeps them
+/// fed.
+///
+/// ```
+///           ┌──────────────────── node ────────────────────┐
+///  inbox ──►│ NodeService ──► stage's queue ──► Stage (actor │──► link to the next stage
+///           │      │                            on its own   │──► link to the coordinator
+///           │      └──► Alive every second      thread)      │
+///           └────────────────────────────────────────────────┘
+/// ```
+///
+/// The node knows its own name, its checkpoint folder and the coordinator's address. Everything
+/// else (its slices, its neighbours, the number of pages) comes with the placement, so that a later
+/// placement can change it.
+public actor NodeService {
+    /// What a node must know before it joins.
+    public struct Settings: Sendable {
+        /// The node's name in the cluster file.
+        public var name: String
+        /// The checkpoint folder on this host.
+        public var modelFolder: String
+        /// Where the coordinator listens.
+        public var coordinatorAddress: String
+        /// The coordinator's CURVE key, where links leave loopback.
+        public var coordinatorKey: String?
+        /// The program's version, for people.
+        public var softwareVersion: String
+        /// Time between two heartbeats.
+        public var heartbeatInterval: Duration = .seconds(1)
+
+        /// Describes a node.
+        public init(
+            name: String, modelFolder: String, coordinatorAddress: String,
+            coordinatorKey: String? = nil, softwareVersion: String
+        ) {
+            self.name = name
+            self.modelFolder = modelFolder
+            self.coordinatorAddress = coordinatorAddress
+            self.coordinatorKey = coordinatorKey
+            self.softwareVersion = softwareVersion
+        }
+    }
+
+    /// The node's life; each state holds exactly what exists in it.
+    enum Life {
+        /// Says hello until a placement or a refusal comes.
+        case joining
+        /// Loads the slices of a placement.
+        case loading(Epoch)
+        /// Runs micro-batches.
+        case running(PlacedStages)
+        /// Ended.
+        case left
+    }
+
+    let settings: Settings
+    let inbox: any Inbox
+    let links: any LinkOpening
+    let pool: ComputePool
+    let computeThread: ComputeThread
+    let logger: Logger
+    let start = ContinuousClock.now
+    var life = Life.joining
+    var checkpoint: Checkpoint?
+    var coordinator: (any Link)?
+    var heartbeatCount: UInt64 = 0
+    var coordinatorHeardAt: ContinuousClock.Instant
+    var lastError = ""
+    var loadTask: Task<Void, Never>?
+
+    /// Makes a node that has not joined yet.
+    ///
+    /// - Parameters:
+    ///   - pool: the compute threads; nodes of one process share them.
+    ///   - computeThread: where the node's stages run; nodes of one process share it.
+    public init(
+        settings: Settings, inbox: any Inbox, links: any LinkOpening, pool: ComputePool,
+        computeThread: ComputeThread, logger: Logger
+    ) {
+        self.settings = settings
+        self.inbox = inbox
+        self.links = links
+        self.pool = pool
+        self.computeThread = computeThread
+        self.logger = logger
+        coordinatorHeardAt = .now
+    }
+
+    /// Joins the cluster and works until the coordinator says that everybody ends, or the task is
+    /// cancelled.
+    ///
+    /// - Throws: a `Refusal` where the checkpoint cannot be opened or the coordinator refuses us.
+    public func run() async throws {
+        let checkpoint = try Checkpoint.open(folder: settings.modelFolder)
+        let fingerprint = try checkpoint.fingerprint()
+        self.checkpoint = checkpoint
+        coordinator = try links.open(
+            to: settings.coordinatorAddress, publicKey: settings.coordinatorKey)
+        let heartbeats = Task { await self.beat(fingerprint: fingerprint) }
+        defer { heartbeats.cancel() }
+        for await arrival in inbox.arrivals {
+            guard try await receive(arrival, fingerprint: fingerprint) else { break }
+        }
+        await leave()
+    }
+
+    /// Tells the coordinator that this node goes away, and closes every road.
+    private func leave() async {
+        loadTask?.cancel()
+        if case .running(let stages) = life { await stages.close() }
+        if case .left = life {} else {
+            await tell(.leave(reason: "the node was asked to end"), epoch: .none)
+        }
+        life = .left
+        await coordinator?.close()
+        await inbox.close()
+    }
+
+    /// Acts on one message.
+    ///
+    /// - Returns: whether the node goes on.
+    private func receive(_ arrival: Arrival, fingerprint: String) async throws -> Bool {
+        let envelope: Envelope
+        do {
+            envelope = try Envelope(parsing: arrival.frames, from: arrival.peer)
+        } catch {
+            note("\(error)")
+            return true
+        }
+        switch envelope.body {
+        case .refused(let reason):
+            life = .left
+            throw Refusal("coordinator at \(settings.coordinatorAddress)", reason)
+        case .placement(let placement):
+            coordinatorHeardAt = .now
+            begin(placement, fingerprint: fingerprint)
+        case .step(let step):
+            await accept(step, envelope: envelope)
+        case .alive:
+            coordinatorHeardAt = .now
+        case .shutdown:
+            logger.info("the coordinator ends the cluster")
+            life = .left
+            if case .running(let stages) = life { await stages.close() }
+            return false
+        case .release:
+            break
+        default:
+            note("\(arrival.peer): a \(envelope.body.kind) message is not for a node")
+        }
+        return true
+    }
+
+    private func accept(_ step: Step, envelope: Envelope) async {
+        guard case .running(let stages) = life, envelope.standing(in: stages.epoch) == .current
+        else {
+            logger.debug("dropped a step of epoch \(envelope.epoch.rawValue)")
+            return
+        }
+        do throws(Refusal) {
+            try await stages.accept(step, target: envelope.target)
+        } catch {
+            note("\(error)")
+            await tell(
+                .fault(
+                    Fault(
+                        stage: envelope.target ?? StageIndex(0),
+                        microBatch: step.microBatch.id, reason: error.description)),
+                epoch: stages.epoch)
+        }
+    }
+
+    /// Remembers trouble for the next heartbeat, and logs it.
+    func note(_ line: String) {
+        lastError = line
+        logger.warning("\(line)")
+    }
+
+    /// Sends a message to the coordinator; a road that is down is noted, not fatal, since the
+    /// coordinator may come back.
+    func tell(_ body: Envelope.Body, epoch: Epoch) async {
+        guard let coordinator else { return }
+        do {
+            let envelope = Envelope(epoch: epoch, sender: settings.name, body: body)
+            try await coordinator.send(envelope.packed())
+        } catch {
+            logger.debug("\(error)")
+        }
+    }
+}

@@ -1,0 +1,65 @@
+internal import SkeinCore
+internal import SkeinWire
+
+/// Adds up where a stage's time goes, and the recent steps' times (a pure value: the caller reads
+/// the clock).
+struct StageClock {
+    /// Steps remembered for the percentiles: some seconds of decoding.
+    static let recentStepsMax = 512
+
+    private(set) var times: StageTimes
+    private(set) var doneStepCount: UInt64 = 0
+    private(set) var doneRowCount: UInt64 = 0
+    private var recentStepsMicroseconds: [UInt64] = []
+    private var oldestStep = 0
+    private var recentRows: [(at: Duration, count: Int)] = []
+
+    init(stage: StageIndex) {
+        times = StageTimes(stage: stage)
+    }
+
+    /// A step ran from `start` to `end`; the stage had waited for it since `idleSince`.
+    mutating func onStep(idleSince: Duration, start: Duration, end: Duration, rowCount: Int) {
+        times.waitingInMicroseconds += (start - idleSince).wholeMicroseconds
+        let step = (end - start).wholeMicroseconds
+        times.busyMicroseconds += step
+        doneStepCount += 1
+        doneRowCount += UInt64(rowCount)
+        if recentStepsMicroseconds.count < Self.recentStepsMax {
+            recentStepsMicroseconds.append(step)
+        } else {
+            recentStepsMicroseconds[oldestStep] = step
+            oldestStep = (oldestStep + 1) % Self.recentStepsMax
+        }
+        recentRows.append((end, rowCount))
+        if recentRows.count > Self.recentStepsMax { recentRows.removeFirst() }
+    }
+
+    /// The outcome of a step was packed and handed to its link between `start` and `end`.
+    mutating func onSent(start: Duration, end: Duration) {
+        times.sendingMicroseconds += (end - start).wholeMicroseconds
+    }
+
+    /// The time that `share` of the recent steps did not exceed.
+    func stepPercentileMicroseconds(_ share: Double) -> UInt64 {
+        let sorted = recentStepsMicroseconds.sorted()
+        guard !sorted.isEmpty else { return 0 }
+        return sorted[min(sorted.count - 1, Int(share * Double(sorted.count)))]
+    }
+
+    /// Rows a second over the ten seconds before `now`.
+    func rowsPerSecond(now: Duration) -> Double {
+        let window = Duration.seconds(10)
+        let rows = recentRows.lazy.filter { now - $0.at <= window }.reduce(0) { $0 + $1.count }
+        return Double(rows) / min(10, max(1, now.wholeSeconds))
+    }
+}
+
+extension Duration {
+    var wholeMicroseconds: UInt64 {
+        let (seconds, attoseconds) = components
+        return UInt64(max(0, seconds * 1_000_000 + attoseconds / 1_000_000_000_000))
+    }
+
+    var wholeSeconds: Double { Double(components.seconds) }
+}

@@ -1,0 +1,141 @@
+internal import SkeinCore
+internal import SkeinTransport
+internal import SkeinWire
+
+/// Keeps one stage fed: takes steps from its queue in order, runs them, and sends what they leave
+/// to the next stage or back to the coordinator.
+///
+/// The queue is bounded by the credits of the ring: a micro-batch is in one place only, so at most
+/// `microBatchesInFlight` steps can wait here. A step beyond that is a peer's mistake and refused.
+actor StageService {
+    private let stage: Stage
+    private let index: StageIndex
+    private let epoch: Epoch
+    private let name: String
+    private let onward: any Link
+    private let coordinator: any Link
+    private let onTrouble: @Sendable (String) async -> Void
+    private let steps: AsyncStream<Step>
+    private let queue: AsyncStream<Step>.Continuation
+    private let start = ContinuousClock.now
+    private var clock: StageClock
+    private var loop: Task<Void, Never>?
+
+    /// Joins a loaded stage to its roads.
+    ///
+    /// - Parameters:
+    ///   - onward: the road to the next stage; for the last stage the coordinator's.
+    ///   - coordinator: where token returns, captured tensors and faults go.
+    init(
+        stage: Stage, place: StagePlace, onward: any Link, coordinator: any Link,
+        onTrouble: @escaping @Sendable (String) async -> Void
+    ) {
+        self.stage = stage
+        index = place.index
+        epoch = place.epoch
+        name = place.nodeName
+        self.onward = onward
+        self.coordinator = coordinator
+        self.onTrouble = onTrouble
+        clock = StageClock(stage: place.index)
+        (steps, queue) = AsyncStream.makeStream(
+            bufferingPolicy: .bufferingOldest(place.microBatchesInFlight))
+    }
+
+    /// Starts to take steps.
+    func run() {
+        loop = Task {
+            var idleSince = ContinuousClock.now - start
+            for await step in steps {
+                let began = ContinuousClock.now - start
+                let outcome = await stage.run(step)
+                let ended = ContinuousClock.now - start
+                clock.onStep(
+                    idleSince: idleSince, start: began, end: ended,
+                    rowCount: step.microBatch.rowCount)
+                await send(outcome, of: step)
+                idleSince = ContinuousClock.now - start
+                clock.onSent(start: ended, end: idleSince)
+            }
+        }
+    }
+
+    /// Queues a step.
+    nonisolated func accept(_ step: Step) throws(Refusal) {
+        switch queue.yield(step) {
+        case .enqueued, .terminated: return
+        case .dropped:
+            throw Refusal(
+                "stage \(index.rawValue)",
+                "more micro-batches arrived than the ring has credits for")
+        @unknown default: return
+        }
+    }
+
+    /// Ends the loop after the step that is running.
+    func close() async {
+        queue.finish()
+        loop?.cancel()
+        await loop?.value
+    }
+
+    /// Adds this stage's vital signs to a heartbeat.
+    func report(into alive: inout Alive, now: Duration) {
+        alive.stageTimes.append(clock.times)
+        alive.doneStepCount += clock.doneStepCount
+        alive.stepP50Microseconds = max(
+            alive.stepP50Microseconds, clock.stepPercentileMicroseconds(0.5))
+        alive.stepP99Microseconds = max(
+            alive.stepP99Microseconds, clock.stepPercentileMicroseconds(0.99))
+        alive.tokensPerSecond = max(
+            alive.tokensPerSecond, clock.rowsPerSecond(now: ContinuousClock.now - start))
+    }
+
+    private func send(_ outcome: Result<StageOutcome, Refusal>, of step: Step) async {
+        switch outcome {
+        case .success(let outcome):
+            if !outcome.captured.isEmpty {
+                await send(
+                    .captured(
+                        Captured(
+                            microBatch: step.microBatch.id, stage: index,
+                            values: outcome.captured)),
+                    on: coordinator)
+            }
+            switch outcome.result {
+            case .hidden(let hidden):
+                await send(
+                    .step(Step(microBatch: step.microBatch, hidden: hidden)), on: onward,
+                    target: StageIndex(index.rawValue + 1))
+            case .tokens(let tokens):
+                await send(.tokenReturn(tokens), on: coordinator)
+            }
+        case .failure(let refusal):
+            await send(
+                .fault(
+                    Fault(
+                        stage: index, microBatch: step.microBatch.id,
+                        reason: refusal.description)),
+                on: coordinator)
+        }
+    }
+
+    private func send(_ body: Envelope.Body, on link: any Link, target: StageIndex? = nil) async {
+        do {
+            let envelope = Envelope(epoch: epoch, sender: name, target: target, body: body)
+            try await link.send(envelope.packed())
+        } catch {
+            // The coordinator misses the return of this micro-batch and starts a new epoch; what
+            // is left to do here is to say why.
+            await onTrouble("stage \(index.rawValue): \(error)")
+        }
+    }
+}
+
+/// Where a stage stands: its place in the ring, the placement and the node.
+struct StagePlace: Sendable {
+    let index: StageIndex
+    let epoch: Epoch
+    let nodeName: String
+    let microBatchesInFlight: Int
+}
