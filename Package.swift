@@ -113,5 +113,6 @@ let package = Package(
         tests("SkeinDecodingTests", ["SkeinCore", "SkeinDecoding"]),
         tests("SkeinMembershipTests", ["SkeinCore", "SkeinMembership"]),
         tests("SkeinSimulationTests", ["SkeinCore", "SkeinScheduling"]),
+        tests("SkeinTensorTests", ["SkeinTensor", "SkeinCore"]),
     ]
 )
