@@ -72,6 +72,9 @@ public enum Limits {
     /// One message being read and one waiting, per micro-batch in flight.
     public static let linkMessagesMax = microBatchesInFlightMax * 2
 
+    /// Dimensions of a stored tensor; a matrix of every expert has three.
+    public static let tensorDimensionsMax = 8
+
     /// Bytes of a `config.json`, `tokenizer_config.json` or cluster file.
     public static let smallFileBytesMax = 16 << 20
 
