@@ -1,0 +1,352 @@
+public import SkeinCore
+
+/// What a node says of itself when it comes.
+public struct NodeReport: Equatable, Sendable {
+    /// The node's name in the cluster file.
+    public var name: String
+
+    /// Version of the program.
+    public var version: String
+
+    /// Version of the wire.
+    public var wireVersion: UInt32
+
+    /// Fingerprint of its copy of the checkpoint.
+    public var fingerprint: String
+
+    /// A number drawn when its process started, by which a restarted node is told from a late one.
+    public var incarnation: UInt64
+
+    /// Describes a node.
+    public init(
+        name: String, version: String, wireVersion: UInt32, fingerprint: String,
+        incarnation: UInt64
+    ) {
+        self.name = name
+        self.version = version
+        self.wireVersion = wireVersion
+        self.fingerprint = fingerprint
+        self.incarnation = incarnation
+    }
+}
+
+/// Where a node stands.
+public enum NodeState: String, Equatable, Sendable, CaseIterable {
+    /// It has not come yet.
+    case waiting
+    /// It is welcome and has no slice, or was told its slices and has not begun.
+    case placed
+    /// It maps its weights.
+    case loading
+    /// It holds its slices and can run.
+    case ready
+    /// It is late with its signs of life; nothing is done about it yet.
+    case suspect
+    /// It is taken for gone.
+    case dead
+    /// It said goodbye.
+    case left
+}
+
+/// What the view tells the coordinator to do, in order.
+public enum MembershipDirective: Equatable, Sendable {
+    /// Tell the node that it belongs.
+    case welcome(String)
+
+    /// Tell the peer why it does not belong, and close its link.
+    case refuse(String, Refusal)
+
+    /// Tell every node of the placement its slices under this epoch.
+    case placed(Epoch, Placement)
+
+    /// Every node of the placement can run.
+    case allReady(Epoch)
+
+    /// The node is late.
+    case suspect(String, silence: Duration)
+
+    /// A suspect gave a sign of life.
+    case recovered(String)
+
+    /// The node is gone; where it was placed, the ring is broken.
+    case dead(String, Refusal)
+
+    /// The node left of its own will; where it was placed, the ring is broken.
+    case left(String)
+}
+
+/// Decides who belongs, who is alive and when the ring can run; a value that knows no clock.
+///
+///     waiting ─hello─► placed ─► loading ─► ready ◄─► suspect ─► dead
+///                        ▲ new placement       │ hello again ◄────┘
+///                        └─────────────────────┘
+///
+/// Times are durations since the start. The placement is given; when a node dies the coordinator
+/// makes another and calls ``onPlacement(_:)``, which raises the epoch.
+public struct MembershipView: Sendable {
+    /// What is known of one node.
+    public struct Node: Sendable {
+        /// Where it stands.
+        public internal(set) var state = NodeState.waiting
+        /// What it said of itself.
+        public internal(set) var report: NodeReport?
+        /// Share of its weights that are mapped and read, 0 to 1.
+        public internal(set) var loadedShare = 0.0
+        /// The last reason for which it was lost.
+        public internal(set) var lastError: Refusal?
+        var detector: FailureDetector?
+        /// Where it stood before it became suspect.
+        var stateBefore = NodeState.placed
+        var isPlaced = false
+    }
+
+    /// Who holds what.
+    public private(set) var placement: Placement
+
+    /// The number of the placement.
+    public private(set) var epoch: Epoch
+
+    /// All nodes that may come: those placed, and the standbys.
+    public private(set) var nodes: [String: Node]
+
+    /// Whether every node of the placement can run.
+    public private(set) var isReady = false
+
+    private let reference: NodeReport
+    private let patience: FailureDetector.Patience
+    private var wasAnnounced = false
+
+    /// Waits for the nodes of a placement, and lets standbys join.
+    ///
+    /// - Parameter reference: The head's own report; versions and fingerprint must equal its own.
+    public init(
+        placement: Placement, standbys: [String] = [], reference: NodeReport,
+        patience: FailureDetector.Patience = FailureDetector.Patience(),
+        epoch: Epoch = Epoch.none.next
+    ) {
+        self.placement = placement
+        self.reference = reference
+        self.patience = patience
+        self.epoch = epoch
+        nodes = [:]
+        for name in standbys { nodes[name] = Node() }
+        for name in placement.nodes { nodes[name, default: Node()].isPlaced = true }
+    }
+
+    /// Welcomes a node or refuses it, with one line that names the peer and both values.
+    public mutating func onHello(
+        _ report: NodeReport, now: Duration
+    ) -> [MembershipDirective] {
+        if let refusal = refusal(of: report) { return [.refuse(report.name, refusal)] }
+        let before = nodes[report.name]
+        var directives: [MembershipDirective] = []
+        let wasHere = before?.state != .waiting && before?.state != .dead && before?.state != .left
+        let restarted = wasHere && before?.report?.incarnation != report.incarnation
+        if wasHere && !restarted {
+            // The same process says hello again: its first welcome was lost.
+            nodes[report.name]?.detector?.onSign(now: now)
+            directives.append(.welcome(report.name))
+            if wasAnnounced, before?.isPlaced == true {
+                directives.append(.placed(epoch, placement))
+            }
+            return directives
+        }
+        if restarted {
+            let reason = Refusal("node \(report.name)", "was started again and has lost its cache")
+            directives.append(.dead(report.name, reason))
+            nodes[report.name]?.lastError = reason
+            if before?.isPlaced == true { isReady = false }
+        }
+        nodes[report.name]?.state = .placed
+        nodes[report.name]?.report = report
+        nodes[report.name]?.loadedShare = 0
+        nodes[report.name]?.detector = FailureDetector(patience: patience, now: now)
+        directives.append(.welcome(report.name))
+        if before?.isPlaced == true { announce(into: &directives) }
+        return directives
+    }
+
+    /// Notes how far a node has loaded.
+    public mutating func onLoading(
+        _ name: String, epoch: Epoch, share: Double, now: Duration
+    ) -> [MembershipDirective] {
+        var directives = onAlive(name, now: now)
+        guard epoch == self.epoch, isHere(name) else { return directives }
+        nodes[name]?.loadedShare = share.isFinite ? min(max(share, 0), 1) : 0
+        move(name, to: .loading, into: &directives)
+        return directives
+    }
+
+    /// Notes that a node can run; reports of an older epoch count as a sign of life only.
+    public mutating func onReady(
+        _ name: String, epoch: Epoch, now: Duration
+    ) -> [MembershipDirective] {
+        var directives = onAlive(name, now: now)
+        guard epoch == self.epoch, isHere(name) else { return directives }
+        nodes[name]?.loadedShare = 1
+        move(name, to: .ready, into: &directives)
+        return directives
+    }
+
+    /// Notes a sign of life.
+    public mutating func onAlive(_ name: String, now: Duration) -> [MembershipDirective] {
+        guard isHere(name) else { return [] }
+        nodes[name]?.detector?.onSign(now: now)
+        guard let node = nodes[name], node.state == .suspect else { return [] }
+        nodes[name]?.state = node.stateBefore
+        return [.recovered(name)]
+    }
+
+    /// Notes that a node says goodbye.
+    public mutating func onLeave(_ name: String) -> [MembershipDirective] {
+        guard isHere(name) else { return [] }
+        lose(name, to: .left, nil)
+        return [.left(name)]
+    }
+
+    /// Notes that the link to a node is broken for good, or that a return is overdue beyond doubt.
+    public mutating func onLost(_ name: String, _ reason: Refusal) -> [MembershipDirective] {
+        guard isHere(name) else { return [] }
+        lose(name, to: .dead, reason)
+        return [.dead(name, reason)]
+    }
+
+    /// Looks at everyone's silence.
+    public mutating func onTick(now: Duration) -> [MembershipDirective] {
+        var directives: [MembershipDirective] = []
+        for name in nodes.keys.sorted() {
+            guard isHere(name), let node = nodes[name], let detector = node.detector else {
+                continue
+            }
+            let silence = detector.silence(now: now)
+            switch detector.verdict(now: now) {
+            case .alive: break
+            case .suspect where node.state != .suspect:
+                nodes[name]?.stateBefore = node.state
+                nodes[name]?.state = .suspect
+                directives.append(.suspect(name, silence: silence))
+            case .suspect: break
+            case .dead:
+                let reason = Refusal(
+                    "node \(name)",
+                    "gave no sign of life for \(silence), expected one every "
+                        + "\(patience.heartbeat)")
+                lose(name, to: .dead, reason)
+                directives.append(.dead(name, reason))
+            }
+        }
+        return directives
+    }
+
+    /// Takes up another placement under the next epoch; everyone in it loads and reports anew.
+    ///
+    /// - Precondition: Its nodes are known: placed before, or standbys.
+    public mutating func onPlacement(_ placement: Placement) -> [MembershipDirective] {
+        for name in placement.nodes {
+            precondition(nodes[name] != nil, "unknown node \(name)")
+        }
+        self.placement = placement
+        epoch = epoch.next
+        isReady = false
+        wasAnnounced = false
+        let placed = Set(placement.nodes)
+        for name in nodes.keys {
+            nodes[name]?.isPlaced = placed.contains(name)
+            if isHere(name) { expectAnew(name) }
+        }
+        var directives: [MembershipDirective] = []
+        announce(into: &directives)
+        return directives
+    }
+
+    /// Whether the node has come and is not lost.
+    public func isHere(_ name: String) -> Bool {
+        guard let state = nodes[name]?.state else { return false }
+        return state != .waiting && state != .dead && state != .left
+    }
+
+    /// Nodes that are here and hold no slice.
+    public var standbys: [String] {
+        nodes.filter { !$0.value.isPlaced && isHere($0.key) }.map(\.key).sorted()
+    }
+
+    /// Nodes of the placement that are not here.
+    public var missing: [String] { placement.nodes.filter { !isHere($0) } }
+}
+
+extension MembershipView {
+    private func refusal(of report: NodeReport) -> Refusal? {
+        let subject = "node \(report.name)"
+        guard nodes[report.name] != nil else {
+            return Refusal(
+                subject,
+                "is not in this cluster; its nodes are "
+                    + nodes.keys.sorted().joined(separator: ", "))
+        }
+        if report.wireVersion != reference.wireVersion {
+            return Refusal(
+                subject,
+                "speaks wire version \(report.wireVersion), \(reference.name) speaks "
+                    + "\(reference.wireVersion)")
+        }
+        if report.version != reference.version {
+            return Refusal(
+                subject,
+                "runs version \(report.version), \(reference.name) runs \(reference.version)")
+        }
+        if report.fingerprint != reference.fingerprint {
+            return Refusal(
+                subject,
+                "has a checkpoint with fingerprint \(report.fingerprint), \(reference.name) has "
+                    + reference.fingerprint)
+        }
+        return nil
+    }
+
+    /// Tells the slices as soon as everyone of the placement is here.
+    ///
+    /// Where they were told before, someone was lost and has come back without its cache; the
+    /// frames of before are void, so this is a new epoch.
+    private mutating func announce(into directives: inout [MembershipDirective]) {
+        guard missing.isEmpty else { return }
+        if wasAnnounced {
+            epoch = epoch.next
+            for name in nodes.keys where isHere(name) { expectAnew(name) }
+        }
+        isReady = false
+        wasAnnounced = true
+        directives.append(.placed(epoch, placement))
+    }
+
+    /// A node that is here must load and report under the new epoch.
+    private mutating func expectAnew(_ name: String) {
+        nodes[name]?.loadedShare = 0
+        if nodes[name]?.state == .suspect {
+            nodes[name]?.stateBefore = .placed
+        } else {
+            nodes[name]?.state = .placed
+        }
+    }
+
+    private mutating func move(
+        _ name: String, to state: NodeState, into directives: inout [MembershipDirective]
+    ) {
+        nodes[name]?.state = state
+        let wasReady = isReady
+        isReady = placement.nodes.allSatisfy(canRun)
+        if isReady && !wasReady { directives.append(.allReady(epoch)) }
+    }
+
+    /// A suspect that was ready may only be late, so it counts.
+    private func canRun(_ name: String) -> Bool {
+        guard let node = nodes[name] else { return false }
+        return node.state == .ready || (node.state == .suspect && node.stateBefore == .ready)
+    }
+
+    private mutating func lose(_ name: String, to state: NodeState, _ reason: Refusal?) {
+        nodes[name]?.state = state
+        nodes[name]?.lastError = reason
+        nodes[name]?.detector = nil
+        if nodes[name]?.isPlaced == true { isReady = false }
+    }
+}

@@ -1,0 +1,184 @@
+public import SkeinCore
+
+/// What a cluster file or a plan says about one node: its name, and its layers if it says so.
+public struct NodeShare: Equatable, Sendable {
+    /// The node's name, unique in the cluster.
+    public var name: String
+
+    /// The node's layer ranges in the order that a micro-batch visits them: one for linear, two
+    /// for vfold, none where layers are to be split evenly.
+    public var layers: [Range<Int>]
+
+    /// Names a node, with or without its layers.
+    public init(name: String, layers: [Range<Int>] = []) {
+        self.name = name
+        self.layers = layers
+    }
+}
+
+/// One place in the ring and who holds it.
+public struct StagePlacement: Equatable, Sendable {
+    /// The place.
+    public var stage: StageIndex
+
+    /// The name of the node that holds it.
+    public var node: String
+
+    /// Its layers.
+    public var slice: Slice
+
+    /// Puts a slice on a node.
+    public init(stage: StageIndex, node: String, slice: Slice) {
+        self.stage = stage
+        self.node = node
+        self.slice = slice
+    }
+}
+
+/// Which node holds which slice; every layer lies on exactly one stage, in order.
+public struct Placement: Equatable, Sendable {
+    /// How stages lie on nodes.
+    public let kind: PlacementKind
+
+    /// Node names in the order of their first stage.
+    public let nodes: [String]
+
+    /// All stages in the order that a micro-batch visits them.
+    public let stages: [StagePlacement]
+
+    /// Lays the layers over nodes, evenly where no node names its own.
+    ///
+    /// - Throws: A refusal that names the node at fault, where names repeat, some nodes name their
+    ///   layers and others do not, a node has a wrong number of ranges, or the ranges do not cover
+    ///   the layers exactly once in order.
+    public init(
+        kind: PlacementKind, nodes shares: [NodeShare], layerCount: Int
+    ) throws(Refusal) {
+        guard (1...Limits.nodesMax).contains(shares.count) else {
+            throw Refusal(
+                "placement", "has \(shares.count) nodes, expected 1 to \(Limits.nodesMax)")
+        }
+        var names = Set<String>()
+        for share in shares where !names.insert(share.name).inserted {
+            throw Refusal("node \(share.name)", "is named twice")
+        }
+        let stageCount = kind.stageCount(nodeCount: shares.count)
+        let ranges: [Range<Int>]
+        if shares.allSatisfy(\.layers.isEmpty) {
+            guard stageCount <= layerCount else {
+                throw Refusal(
+                    "node \(shares[shares.count - 1].name)",
+                    "is left without a layer: \(kind.rawValue) over \(shares.count) nodes has "
+                        + "\(stageCount) stages, the model has \(layerCount) layers")
+            }
+            ranges = Slice.even(layerCount: layerCount, count: stageCount).map(\.layers)
+        } else {
+            ranges = try Self.stageRanges(kind, shares)
+        }
+        let holders = (0..<stageCount).map {
+            shares[kind.node(of: StageIndex($0), nodeCount: shares.count)].name
+        }
+        try Self.checkCover(ranges, holders, layerCount)
+        self.kind = kind
+        nodes = shares.map(\.name)
+        stages = ranges.indices.map { index in
+            StagePlacement(
+                stage: StageIndex(index), node: holders[index],
+                slice: Slice(
+                    layers: ranges[index], holdsEmbedding: index == 0,
+                    holdsHead: index == stageCount - 1))
+        }
+    }
+
+    /// Takes a placement from a peer, and checks everything the other way of making one ensures.
+    public init(
+        kind: PlacementKind, checking stages: [StagePlacement], layerCount: Int
+    ) throws(Refusal) {
+        let stagesPerNode = kind.stageCount(nodeCount: 1)
+        guard !stages.isEmpty, stages.count % stagesPerNode == 0 else {
+            throw Refusal(
+                "placement", "has \(stages.count) stages, which \(kind.rawValue) cannot have")
+        }
+        let nodeCount = stages.count / stagesPerNode
+        let shares = (0..<nodeCount).map { node in
+            let back = stages.count - 1 - node
+            let layers =
+                kind == .linear
+                ? [stages[node].slice.layers]
+                : [stages[node].slice.layers, stages[back].slice.layers]
+            return NodeShare(name: stages[node].node, layers: layers)
+        }
+        try self.init(kind: kind, nodes: shares, layerCount: layerCount)
+        for (found, expected) in zip(stages, self.stages) where found != expected {
+            throw Refusal(
+                "node \(found.node)",
+                "is said to hold stage \(found.stage.rawValue) with \(Self.text(found.slice)), "
+                    + "expected node \(expected.node), stage \(expected.stage.rawValue) and "
+                    + Self.text(expected.slice))
+        }
+    }
+
+    /// The node that holds the embedding.
+    public var first: StagePlacement { stages[0] }
+
+    /// The node that holds the head.
+    public var last: StagePlacement { stages[stages.count - 1] }
+
+    /// The stages of a node, none where it is not placed.
+    public func stages(of node: String) -> [StagePlacement] { stages.filter { $0.node == node } }
+
+    /// The stage that a micro-batch visits next, or `nil` after the last.
+    public func stage(after stage: StageIndex) -> StagePlacement? {
+        stage.rawValue + 1 < stages.count ? stages[stage.rawValue + 1] : nil
+    }
+
+    private static func stageRanges(
+        _ kind: PlacementKind, _ shares: [NodeShare]
+    ) throws(Refusal) -> [Range<Int>] {
+        let expected = kind.stageCount(nodeCount: 1)
+        for share in shares where share.layers.count != expected {
+            let found =
+                share.layers.isEmpty
+                ? "names no layers, though other nodes do"
+                : "names \(share.layers.count) ranges of layers"
+            throw Refusal(
+                "node \(share.name)",
+                "\(found); \(kind.rawValue) expects \(expected) for each node")
+        }
+        let back = kind == .linear ? [] : shares.reversed().map { $0.layers[1] }
+        return shares.map { $0.layers[0] } + back
+    }
+
+    private static func checkCover(
+        _ ranges: [Range<Int>], _ holders: [String], _ layerCount: Int
+    ) throws(Refusal) {
+        var next = 0
+        for (range, holder) in zip(ranges, holders) {
+            guard !range.isEmpty, range.lowerBound == next else {
+                throw Refusal(
+                    "node \(holder)",
+                    "holds \(text(range)), expected layers that begin at \(next)")
+            }
+            guard range.upperBound <= layerCount else {
+                throw Refusal(
+                    "node \(holder)",
+                    "holds \(text(range)), the model has layers 0 to \(layerCount - 1)")
+            }
+            next = range.upperBound
+        }
+        guard next == layerCount else {
+            throw Refusal(
+                "node \(holders[holders.count - 1])",
+                "ends with layer \(next - 1), the model's last is \(layerCount - 1)")
+        }
+    }
+
+    private static func text(_ range: Range<Int>) -> String {
+        range.isEmpty ? "no layer" : "layers \(range.lowerBound) to \(range.upperBound - 1)"
+    }
+
+    private static func text(_ slice: Slice) -> String {
+        text(slice.layers) + (slice.holdsEmbedding ? " and the embedding" : "")
+            + (slice.holdsHead ? " and the head" : "")
+    }
+}
