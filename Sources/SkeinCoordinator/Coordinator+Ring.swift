@@ -62,12 +62,11 @@ extension Coordinator {
     }
 
     private func send(_ microBatch: MicroBatch) async {
-        guard microBatch.epoch == schedule.epoch, let first = membership.firstStageNode,
-            let link = nodeLinks[first]
-        else { return }
+        guard microBatch.epoch == schedule.epoch,
+            let link = nodeLinks[membership.placement.first.node] else { return }
         do {
             let envelope = Envelope(
-                epoch: microBatch.epoch, sender: settings.coordinatorName,
+                epoch: microBatch.epoch, sender: CoordinatorSettings.ownName,
                 target: StageIndex(0), body: .step(Step(microBatch: microBatch)))
             try await link.send(envelope.packed())
         } catch {
@@ -116,18 +115,34 @@ extension Coordinator {
 
     /// A stage could not finish a micro-batch: its sequences end with the reason.
     func receive(_ fault: Fault, from node: String) async {
-        logger.error("\(node), stage \(fault.stage.rawValue): \(fault.reason)")
-        guard let id = fault.microBatch else { return }
-        let spans = captureFlights[id] ?? schedule.microBatch(inFlight: id)?.spans ?? []
-        for span in spans {
-            let refusal = Refusal("stage \(fault.stage.rawValue) on \(node)", fault.reason)
+        let refusal = Refusal("stage \(fault.stage.rawValue) on \(node)", fault.reason)
+        logger.error("\(refusal)")
+        guard let id = fault.microBatch else {
+            // The node could not take up its slices.
+            if settings.endsWithItsNodes { end(Refusal("node \(node)", fault.reason)) }
+            return
+        }
+        guard let microBatch = schedule.microBatch(inFlight: id) else { return }
+        for span in microBatch.spans {
             live.removeValue(forKey: span.sequence)?.continuation.finish(throwing: refusal)
             await carryOut(schedule.onCancel(span.sequence))
         }
-        // The micro-batch itself will never return; its credit comes back with a return that
-        // carries nothing, so that the sequences' pages are freed in order.
-        await carryOut(schedule.onFault(id))
-        await pump()
+        // The micro-batch itself will never return. A return that stands in gives back its credit
+        // and, in order, the pages of its sequences; ended as they are, nobody reads its tokens.
+        await receive(Self.standIn(for: microBatch))
+    }
+}
+
+extension Coordinator {
+    private static func standIn(for microBatch: MicroBatch) -> TokenReturn {
+        let tokens = microBatch.spans.filter { $0.demand != nil }.map {
+            SampledToken(
+                sequence: $0.sequence, position: $0.firstPosition + $0.tokens.count, token: 0)
+        }
+        let scoreCount = microBatch.spans.reduce(0) { $0 + $1.targets.count }
+        return TokenReturn(
+            microBatch: microBatch.id, epoch: microBatch.epoch, tokens: tokens,
+            targetLogprobs: Array(repeating: 0, count: scoreCount))
     }
 }
 

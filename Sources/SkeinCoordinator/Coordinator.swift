@@ -26,6 +26,7 @@ public actor Coordinator {
     var membership: MembershipView
     var schedule: PipelineSchedule
     var nodeLinks: [String: any Link] = [:]
+    var nodeAddresses: [String: String] = [:]
     var live: [SequenceID: LiveRequest] = [:]
     var captureFlights: [MicroBatchID: [SequenceSpan]] = [:]
     var nextSequenceNumber: UInt64 = 1
@@ -53,7 +54,8 @@ public actor Coordinator {
         self.inbox = inbox
         self.links = links
         self.logger = logger
-        membership = MembershipView(settings: settings)
+        membership = MembershipView(
+            placement: settings.placement, reference: settings.reference)
         schedule = PipelineSchedule(plan: settings.schedulePlan, epoch: Epoch.none.next)
     }
 

@@ -1,34 +1,20 @@
 public import SkeinCore
+public import SkeinMembership
 internal import SkeinScheduling
+internal import SkeinWire
 
 /// What a coordinator must know about its cluster.
 public struct CoordinatorSettings: Sendable {
-    /// A node that is expected to join.
-    public struct Member: Sendable {
-        /// Its name in the cluster file.
-        public var name: String
-        /// Its CURVE key as Z85 text, where links leave loopback.
-        public var publicKey: String?
-
-        /// Names a node.
-        public init(name: String, publicKey: String? = nil) {
-            self.name = name
-            self.publicKey = publicKey
-        }
-    }
-
     /// The cluster's name, for people.
     public var clusterName: String
     /// The model's shape.
     public var configuration: ModelConfiguration
     /// The checkpoint that every node must have.
     public var fingerprint: String
-    /// The nodes, in ring order.
-    public var members: [Member]
-    /// How slices lie on nodes.
-    public var kind: PlacementKind
-    /// The slice of every stage, in ring order.
-    public var slices: [Slice]
+    /// Which node holds which slice.
+    public var placement: SkeinMembership.Placement
+    /// The nodes' CURVE keys as Z85 text, where links leave loopback.
+    public var publicKeys: [String: String] = [:]
     /// Pages of every stage's pool.
     public var pageCount: Int
     /// Positions that one sequence may have.
@@ -36,38 +22,63 @@ public struct CoordinatorSettings: Sendable {
     /// Credits, where not what the number of stages suggests.
     public var microBatchesInFlight: Int?
     /// Rows of a prefill micro-batch at most.
-    public var prefillRowsMax: Int
+    public var prefillRowsMax = 256
+    /// Whether a node that is lost or cannot load ends the cluster, as is right where all nodes are
+    /// this program's own; a cluster of hosts waits for the node to come back.
+    public var endsWithItsNodes = false
     /// The program's version.
     public var softwareVersion: String
+    /// Is told how the cluster forms.
+    public var onProgress: @Sendable (ClusterProgress) -> Void = { _ in }
 
     /// Describes a cluster.
     public init(
         clusterName: String, configuration: ModelConfiguration, fingerprint: String,
-        members: [Member], kind: PlacementKind, slices: [Slice], pageCount: Int,
-        positionCountMax: Int, microBatchesInFlight: Int? = nil, prefillRowsMax: Int = 256,
+        placement: SkeinMembership.Placement, pageCount: Int, positionCountMax: Int,
         softwareVersion: String
     ) {
         self.clusterName = clusterName
         self.configuration = configuration
         self.fingerprint = fingerprint
-        self.members = members
-        self.kind = kind
-        self.slices = slices
+        self.placement = placement
         self.pageCount = pageCount
         self.positionCountMax = positionCountMax
-        self.microBatchesInFlight = microBatchesInFlight
-        self.prefillRowsMax = prefillRowsMax
         self.softwareVersion = softwareVersion
     }
 
+    /// The name under which the coordinator speaks.
+    static let ownName = "coordinator"
+
     /// The schedule's numbers for this cluster.
     var schedulePlan: SchedulePlan {
+        let stageCount = placement.stages.count
         let decodeCount = DecodePlan.microBatchCount(
-            stageCount: slices.count, compute: .zero, latency: .zero, payload: .zero,
-            placement: kind)
+            stageCount: stageCount, compute: .zero, latency: .zero, payload: .zero,
+            placement: placement.kind)
         return SchedulePlan(
-            stageCount: slices.count, pageCount: pageCount, positionCountMax: positionCountMax,
+            stageCount: stageCount, pageCount: pageCount, positionCountMax: positionCountMax,
             microBatchesInFlightMax: microBatchesInFlight, decodeMicroBatchCount: decodeCount,
             prefillBudget: PrefillBudget(rowsMax: prefillRowsMax))
     }
+
+    /// What nodes must agree with.
+    var reference: NodeReport {
+        NodeReport(
+            name: "the coordinator", version: softwareVersion, wireVersion: WireVersion.current,
+            fingerprint: fingerprint, incarnation: 0)
+    }
+}
+
+/// A step in the forming of a cluster.
+public enum ClusterProgress: Equatable, Sendable {
+    /// A node has come.
+    case joined(node: String)
+    /// A node has read so many bytes of its slices.
+    case loading(node: String, doneBytes: Int, totalBytes: Int)
+    /// A node can run.
+    case loaded(node: String, weightBytes: Int, residentBytes: Int)
+    /// Every stage can run.
+    case ready
+    /// A node is gone, and why.
+    case lost(node: String, Refusal)
 }

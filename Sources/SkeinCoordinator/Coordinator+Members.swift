@@ -1,0 +1,188 @@
+internal import SkeinCore
+internal import SkeinMembership
+internal import SkeinTransport
+internal import SkeinWire
+
+// Who belongs and what each node holds: the membership view's directives, carried out.
+extension Coordinator {
+    /// Time since this coordinator started.
+    var now: Duration { ContinuousClock.now - start }
+
+    /// Acts on one message from a node.
+    func receive(_ arrival: Arrival) async {
+        let envelope: Envelope
+        do {
+            envelope = try Envelope(parsing: arrival.frames, from: arrival.peer)
+        } catch {
+            logger.warning("\(error)")
+            return
+        }
+        let sender = envelope.sender
+        if let expected = settings.publicKeys[sender], arrival.peerKey != expected {
+            logger.warning("\(arrival.peer): speaks as \(sender) with another node's key")
+            return
+        }
+        if case .hello(let hello) = envelope.body { return await receive(hello) }
+        guard membership.isHere(sender) else {
+            logger.debug("dropped a \(envelope.body.kind) message of \(sender), who is not here")
+            return
+        }
+        await carryOut(membership.onAlive(sender, now: now))
+        await receive(envelope, from: sender)
+    }
+
+    private func receive(_ envelope: Envelope, from sender: String) async {
+        let isCurrent = envelope.standing(in: schedule.epoch) == .current
+        switch envelope.body {
+        case .loading(let loading):
+            let share = Double(loading.doneBytes) / Double(max(1, loading.totalBytes))
+            settings.onProgress(
+                .loading(
+                    node: sender, doneBytes: Int(clamping: loading.doneBytes),
+                    totalBytes: Int(clamping: loading.totalBytes)))
+            await carryOut(
+                membership.onLoading(sender, epoch: envelope.epoch, share: share, now: now))
+        case .ready(let ready):
+            settings.onProgress(
+                .loaded(
+                    node: sender, weightBytes: Int(clamping: ready.loadedWeightBytes),
+                    residentBytes: Int(clamping: ready.residentBytes)))
+            await carryOut(membership.onReady(sender, epoch: envelope.epoch, now: now))
+        case .alive(let alive): vitalSigns[sender] = alive
+        case .leave: await carryOut(membership.onLeave(sender))
+        case .tokenReturn(let tokenReturn): await receive(tokenReturn)
+        case .captured(let captured) where isCurrent: receive(captured)
+        case .fault(let fault) where envelope.epoch == membership.epoch:
+            await receive(fault, from: sender)
+        case .captured, .fault: break
+        default:
+            logger.warning("\(sender): a \(envelope.body.kind) message is not for the coordinator")
+        }
+    }
+
+    private func receive(_ hello: Hello) async {
+        let name = hello.nodeName
+        if nodeLinks[name] == nil || nodeAddresses[name] != hello.inboxAddress {
+            do throws(Refusal) {
+                let link = try links.open(
+                    to: hello.inboxAddress, publicKey: settings.publicKeys[name])
+                await nodeLinks.updateValue(link, forKey: name)?.close()
+                nodeAddresses[name] = hello.inboxAddress
+            } catch {
+                logger.warning("node \(name): \(error)")
+                return
+            }
+        }
+        let report = NodeReport(
+            name: name, version: hello.softwareVersion, wireVersion: hello.wireVersion,
+            fingerprint: hello.fingerprint, incarnation: hello.processID)
+        await carryOut(membership.onHello(report, now: now))
+    }
+
+    /// Looks at everyone's silence and gives a sign of life to all.
+    func tick() async {
+        await carryOut(membership.onTick(now: now))
+        heartbeatCount += 1
+        let alive = Alive(sequenceNumber: heartbeatCount, sentAtMicroseconds: now.microseconds)
+        for name in nodeLinks.keys.sorted() where membership.isHere(name) {
+            await tell(name, .alive(alive))
+        }
+    }
+
+    func carryOut(_ directives: [MembershipDirective]) async {
+        for directive in directives { await carryOut(directive) }
+    }
+
+    private func carryOut(_ directive: MembershipDirective) async {
+        switch directive {
+        case .welcome(let name):
+            settings.onProgress(.joined(node: name))
+        case .refuse(let name, let refusal):
+            logger.warning("refused \(refusal)")
+            await tell(name, .refused(reason: refusal.description))
+            if settings.endsWithItsNodes { end(refusal) }
+        case .placed(let epoch, let placement):
+            for name in placement.nodes { await place(placement, on: name, epoch: epoch) }
+        case .allReady(let epoch):
+            await becomeReady(epoch)
+        case .suspect(let name, let silence):
+            logger.warning("node \(name) has been silent for \(silence)")
+        case .recovered(let name):
+            logger.info("node \(name) speaks again")
+        case .dead(let name, let refusal):
+            await lose(name, refusal)
+        case .left(let name):
+            await lose(name, Refusal("node \(name)", "has left"))
+        }
+    }
+
+    /// Sends a node the placement that it is part of.
+    private func place(
+        _ placement: SkeinMembership.Placement, on name: String, epoch: Epoch
+    ) async {
+        let ring = placement.stages.map { stage in
+            RingStage(
+                index: stage.stage, nodeName: stage.node,
+                address: nodeAddresses[stage.node, default: ""],
+                publicKey: settings.publicKeys[stage.node], slice: stage.slice)
+        }
+        await tell(
+            name,
+            .placement(
+                SkeinWire.Placement(
+                    epoch: epoch, nodeIndex: placement.nodes.firstIndex(of: name) ?? 0,
+                    kind: placement.kind, ring: ring, pageCount: settings.pageCount,
+                    microBatchesInFlight: schedule.plan.microBatchesInFlightMax,
+                    fingerprint: settings.fingerprint)),
+            epoch: epoch)
+    }
+
+    private func becomeReady(_ epoch: Epoch) async {
+        if schedule.epoch < epoch {
+            captureFlights = [:]
+            outgoing = []
+            await carryOut(schedule.onEpoch(epoch))
+        }
+        if case .forming(let waiting) = readiness {
+            readiness = .ready
+            for continuation in waiting { continuation.resume() }
+        }
+        settings.onProgress(.ready)
+        await pump()
+    }
+
+    /// A node of the ring is gone: everything waits for its return, or ends.
+    ///
+    /// Raising the epoch now makes whatever the old ring still sends worthless; the new placement
+    /// is announced once every node of it is here.
+    private func lose(_ name: String, _ refusal: Refusal) async {
+        logger.error("\(refusal)")
+        settings.onProgress(.lost(node: name, refusal))
+        if settings.endsWithItsNodes { return end(refusal) }
+        await nodeLinks.removeValue(forKey: name)?.close()
+        nodeAddresses[name] = nil
+        vitalSigns[name] = nil
+        if case .ready = readiness { readiness = .forming([]) }
+        await carryOut(membership.onPlacement(membership.placement))
+    }
+
+    /// Sends a message to a node; a road that is down shows in the node's silence.
+    func tell(_ name: String, _ body: Envelope.Body, epoch: Epoch? = nil) async {
+        guard let link = nodeLinks[name] else { return }
+        do {
+            let envelope = Envelope(
+                epoch: epoch ?? membership.epoch, sender: CoordinatorSettings.ownName, body: body)
+            try await link.send(envelope.packed())
+        } catch {
+            logger.debug("node \(name): \(error)")
+        }
+    }
+}
+
+extension Duration {
+    /// Whole microseconds, for the wire.
+    var microseconds: UInt64 {
+        let (seconds, attoseconds) = components
+        return UInt64(max(0, seconds * 1_000_000 + attoseconds / 1_000_000_000_000))
+    }
+}
