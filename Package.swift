@@ -114,5 +114,6 @@ let package = Package(
         tests("SkeinMembershipTests", ["SkeinCore", "SkeinMembership"]),
         tests("SkeinSimulationTests", ["SkeinCore", "SkeinScheduling"]),
         tests("SkeinTensorTests", ["SkeinTensor", "SkeinCore"]),
+        tests("SkeinTextTests", ["SkeinCore", "SkeinText"]),
     ]
 )

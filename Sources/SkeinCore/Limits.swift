@@ -121,6 +121,9 @@ public enum Limits {
     /// Bytes of a `tokenizer.json`; the largest published one has 17 MB.
     public static let tokenizerFileBytesMax = 256 << 20
 
+    /// Objects and lists inside each other in any JSON; published files stay under ten.
+    public static let jsonDepthMax = 64
+
     /// Bytes of a safetensors header; the format's own reader allows 100 MB.
     public static let safetensorsHeaderBytesMax = 100 << 20
 

@@ -1,0 +1,20 @@
+/// A part of a prompt, marked with who wrote it.
+public enum TextSegment: Equatable, Sendable {
+    /// Written by the chat format: control marks in it become control tokens.
+    case template(String)
+
+    /// Written by anyone else: every character of it stays text.
+    case foreign(String)
+
+    /// The characters.
+    public var text: String {
+        switch self {
+        case .template(let text), .foreign(let text): text
+        }
+    }
+
+    /// Whether control marks count here.
+    public var isTemplate: Bool {
+        if case .template = self { true } else { false }
+    }
+}
