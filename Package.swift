@@ -107,5 +107,8 @@ let package = Package(
                 "SkeinCoordinator", "SkeinServer", argumentParser, logging, unixSignals,
             ],
             swiftSettings: settings),
+
+        // Tests
+        tests("SkeinTensorTests", ["SkeinTensor", "SkeinCore"]),
     ]
 )

@@ -1,0 +1,54 @@
+// The meaning of attention over latent rows: one query row, several heads, pages in order.
+//
+// Scores: lane l takes elements 16 s + l by fma. Each page is one block of an online softmax; the
+// weighted sum of a page goes row by row. So a query's result depends on its own position only.
+#include "kernels.h"
+#include "twins.h"
+
+static float score(const float *query, const uint16_t *row, size_t width) {
+    float lanes[SKEIN_LANES] = {0};
+    for (size_t k = 0; k < width; k++) {
+        float *lane = &lanes[k % SKEIN_LANES];
+        *lane = __builtin_fmaf(query[k], skein_float_of_bf16(row[k]), *lane);
+    }
+    return skein_reduce(lanes);
+}
+
+static void attend_head(const skein_attend_task *task, const float *query, float *output) {
+    const skein_latent_rows *rows = task->rows;
+    float largest = -__builtin_inff(), sum = 0;
+    float *weights = task->scratch;
+    for (size_t c = 0; c < rows->latent_width; c++) output[c] = 0;
+    for (size_t begin = 0; begin <= task->position; begin += rows->page_rows) {
+        size_t page = (size_t)task->pages[begin / rows->page_rows];
+        const uint16_t *values = rows->values + page * rows->page_rows * rows->width;
+        size_t count = skein_min(rows->page_rows, task->position + 1 - begin);
+        float before = largest;
+        for (size_t j = 0; j < count; j++) {
+            weights[j] = score(query, values + j * rows->width, rows->width) * task->scale;
+            largest = weights[j] > largest ? weights[j] : largest;
+        }
+        float correction = before - largest, lanes[SKEIN_LANES] = {0};
+        skein_kernels_scalar.exp(&correction, 1);
+        for (size_t j = 0; j < count; j++) weights[j] -= largest;
+        skein_kernels_scalar.exp(weights, count);
+        for (size_t j = 0; j < count; j++) lanes[j % SKEIN_LANES] += weights[j];
+        sum = __builtin_fmaf(sum, correction, skein_reduce(lanes));
+        for (size_t c = 0; c < rows->latent_width; c++) {
+            float value = output[c] * correction;
+            for (size_t j = 0; j < count; j++) {
+                value = __builtin_fmaf(
+                    weights[j], skein_float_of_bf16(values[j * rows->width + c]), value);
+            }
+            output[c] = value;
+        }
+    }
+    for (size_t c = 0; c < rows->latent_width; c++) output[c] /= sum;
+}
+
+void skein_attend_latent_bf16_scalar(const skein_attend_task *task) {
+    for (size_t h = 0; h < task->head_count; h++) {
+        attend_head(task, task->queries + h * task->rows->width,
+                    task->output + h * task->rows->latent_width);
+    }
+}

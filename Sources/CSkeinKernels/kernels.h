@@ -1,0 +1,177 @@
+// What the kernels share among themselves: the table of one ISA and small scalar pieces.
+#ifndef SKEIN_KERNELS_H
+#define SKEIN_KERNELS_H
+
+#include "CSkeinKernels.h"
+
+#include <string.h>
+
+// Products and sums fuse only where a kernel says fma: otherwise ISAs would differ in the last bit.
+#pragma STDC FP_CONTRACT OFF
+
+enum { SKEIN_LANES = 16, SKEIN_STEP = 32 };
+
+/// Rows of `output` and `input` are numbered by the lists, or 0 ..< count where a list is NULL.
+typedef struct skein_product {
+    const skein_weight *weight;
+    size_t row_begin, row_end;  // weight rows
+    const void *input;          // packed BF16 (product_bf16, product_f8) or F32 (product_f32)
+    size_t input_stride;        // elements
+    const uint32_t *input_rows;
+    float *output;  // column 0 belongs to row_begin
+    size_t output_stride;
+    const uint32_t *output_rows;
+    size_t count;
+    void *scratch;  // of skein_product_scratch_bytes
+} skein_product;
+
+/// output[m, c] = sum over n < rows of input[m, n] * weight[n, c], all columns.
+typedef struct skein_transposed {
+    const skein_weight *weight;
+    size_t rows;
+    const float *input;
+    size_t input_stride;
+    float *output;
+    size_t output_stride;
+    size_t count;
+    void *scratch;  // rows * 64 floats
+} skein_transposed;
+
+typedef struct skein_attend_task {
+    const skein_latent_rows *rows;
+    const int32_t *pages;
+    size_t position;
+    size_t head_count;
+    float scale;
+    const float *queries;  // of the first head
+    float *output;
+    float *scratch;
+} skein_attend_task;
+
+/// The kernels of one ISA.
+typedef struct skein_kernels {
+    void (*product_bf16)(const skein_product *);
+    void (*product_f8e4m3_block)(const skein_product *);
+    void (*product_f32)(const skein_product *);
+    void (*transposed_f32)(const skein_transposed *);
+    void (*attend_latent)(const skein_attend_task *);
+    void (*pack_bf16)(uint16_t *out, const float *in, size_t count);
+    void (*normalize)(const float *in, const float *weight, float epsilon, float *out, size_t count);
+    void (*softmax)(float *row, size_t count);
+    void (*sigmoid)(float *values, size_t count);
+    void (*exp)(float *values, size_t count);
+    void (*silu_product)(float *gate, const float *up, size_t count);
+    float (*sum_exp)(const float *row, float largest, size_t count);
+} skein_kernels;
+
+const skein_kernels *skein_kernels_of(int isa);
+extern const skein_kernels skein_kernels_scalar;
+#if defined(__x86_64__)
+extern const skein_kernels skein_kernels_avx2, skein_kernels_avx512;
+#endif
+
+// ---- subnormals --------------------------------------------------------------------------------
+
+#if defined(__x86_64__)
+typedef uint32_t skein_floating_state;
+static inline skein_floating_state skein_flush_subnormals(void) {
+    uint32_t old = __builtin_ia32_stmxcsr();
+    __builtin_ia32_ldmxcsr(old | 0x8040);  // FTZ and DAZ
+    return old;
+}
+static inline void skein_restore(skein_floating_state old) { __builtin_ia32_ldmxcsr(old); }
+#elif defined(__aarch64__)
+typedef uint64_t skein_floating_state;
+static inline skein_floating_state skein_flush_subnormals(void) {
+    uint64_t old;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(old));
+    __asm__ volatile("msr fpcr, %0" : : "r"(old | (1ull << 24)));  // FZ
+    return old;
+}
+static inline void skein_restore(skein_floating_state old) {
+    __asm__ volatile("msr fpcr, %0" : : "r"(old));
+}
+#endif
+
+// ---- formats -----------------------------------------------------------------------------------
+
+static inline float skein_float_of_bits(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, 4);
+    return value;
+}
+
+static inline uint32_t skein_bits_of_float(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    return bits;
+}
+
+static inline float skein_float_of_bf16(uint16_t bits) {
+    return skein_float_of_bits((uint32_t)bits << 16);
+}
+
+/// Round to nearest even; a NaN stays a NaN (quiet), also when its payload is in the lost half.
+static inline uint16_t skein_bf16_of_float(float value) {
+    uint32_t bits = skein_bits_of_float(value);
+    if ((bits & 0x7FFFFFFF) > 0x7F800000) return (uint16_t)(bits >> 16 | 0x40);
+    return (uint16_t)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+}
+
+static inline uint16_t skein_load_bf16(const uint8_t *bytes) {
+    uint16_t bits;
+    memcpy(&bits, bytes, 2);
+    return bits;
+}
+
+/// Exact: every E4M3 value is a BF16 value.
+static inline uint16_t skein_bf16_of_f8e4m3(uint8_t code) {
+    uint32_t sign = (uint32_t)(code & 0x80) << 8, magnitude = code & 0x7F;
+    if (magnitude == 0x7F) return (uint16_t)(sign | 0x7FC0);
+    if (magnitude >= 8) return (uint16_t)(sign | ((magnitude << 4) + (120 << 7)));
+    static const uint16_t subnormals[8] = {0,      0x3B00, 0x3B80, 0x3BC0,
+                                           0x3C00, 0x3C20, 0x3C40, 0x3C60};
+    return (uint16_t)(sign | subnormals[magnitude]);
+}
+
+/// Sixteen lanes into one, in the one order that every ISA uses.
+static inline float skein_reduce(const float lanes[SKEIN_LANES]) {
+    float eight[8], four[4];
+    for (int i = 0; i < 8; i++) eight[i] = lanes[i] + lanes[i + 8];
+    for (int i = 0; i < 4; i++) four[i] = eight[i] + eight[i + 4];
+    return (four[0] + four[2]) + (four[1] + four[3]);
+}
+
+// ---- shapes ------------------------------------------------------------------------------------
+
+/// Packed BF16 rows hold each block of columns padded with zeros to whole steps.
+static inline size_t skein_padded(size_t columns) {
+    return (columns + SKEIN_STEP - 1) / SKEIN_STEP * SKEIN_STEP;
+}
+
+static inline size_t skein_packed_width(size_t columns, size_t block_columns) {
+    size_t whole = columns / block_columns, rest = columns % block_columns;
+    return whole * skein_padded(block_columns) + skein_padded(rest);
+}
+
+static inline size_t skein_row_bytes(const skein_weight *weight) {
+    size_t width = weight->format == SKEIN_F8E4M3 ? 1 : weight->format == SKEIN_BF16 ? 2 : 4;
+    return width * weight->columns;
+}
+
+static inline const uint8_t *skein_weight_row(const skein_weight *weight, size_t row) {
+    return weight->bytes + row * skein_row_bytes(weight);
+}
+
+/// The scales of the blocks that `row` lies in.
+static inline const float *skein_weight_scales(const skein_weight *weight, size_t row) {
+    return weight->scales + (weight->first_row + row) / weight->block_rows * weight->scale_columns;
+}
+
+static inline size_t skein_numbered(const uint32_t *numbers, size_t i) {
+    return numbers == NULL ? i : numbers[i];
+}
+
+static inline size_t skein_min(size_t a, size_t b) { return a < b ? a : b; }
+
+#endif

@@ -1,0 +1,151 @@
+// Products in F32 with weights of any format, compiled once for each ISA after rows_f32.h.
+//
+// Lane l takes elements 16 s + l by fma, s ascending; then the one reduction. A weight of E4M3 is
+// decoded and scaled with one rounding before it is multiplied.
+
+SKEIN_INLINE void decode_f32(const skein_weight *weight, size_t row, size_t begin, size_t count,
+                             float *out, bool scaled) {
+    const uint8_t *bytes = skein_weight_row(weight, row);
+    if (weight->format == SKEIN_F32) {
+        memcpy(out, bytes + 4 * begin, 4 * count);
+    } else if (weight->format == SKEIN_BF16) {
+        const uint8_t *from = bytes + 2 * begin;
+        for (size_t i = 0; i < count; i++) {
+            out[i] = skein_float_of_bits((uint32_t)skein_load_bf16(from + 2 * i) << 16);
+        }
+    } else {
+        const float *scales = skein_weight_scales(weight, row);
+        for (size_t i = 0; i < count; i++) {
+            uint32_t code = bytes[begin + i], magnitude = code & 0x7F;
+            // A subnormal code is read with the smallest normal exponent and a hidden one, which
+            // is then taken away: exact, and no step is subnormal.
+            uint32_t normal = magnitude >= 8 ? magnitude : magnitude + 8;
+            float value = skein_float_of_bits((normal << 20) + (120u << 23));
+            value = magnitude >= 8 ? value : value - 0.015625f;
+            value = magnitude == 0x7F ? __builtin_nanf("") : value;
+            value = skein_float_of_bits(skein_bits_of_float(value) | (code & 0x80) << 24);
+            out[i] = scaled ? value * scales[(begin + i) / weight->block_columns] : value;
+        }
+    }
+}
+
+SKEIN_INLINE void tile_f32(const float *const *weights, const float *const *inputs, size_t columns,
+                           float *const *outputs, const int rows, const int count) {
+    v16 lanes[4][4];
+    for (int m = 0; m < count; m++) for (int n = 0; n < rows; n++) lanes[m][n] = splat(0.0f);
+    size_t k = 0;
+    for (; k + 16 <= columns; k += 16) {
+        for (int m = 0; m < count; m++) {
+            v16 x = *(const v16 *)(inputs[m] + k);
+            for (int n = 0; n < rows; n++) {
+                v16 w = *(const v16 *)(weights[n] + k);
+                lanes[m][n] = __builtin_elementwise_fma(x, w, lanes[m][n]);
+            }
+        }
+    }
+    if (k < columns) {
+        for (int m = 0; m < count; m++) {
+            v16 x = load_some(inputs[m] + k, columns - k, 0.0f);
+            for (int n = 0; n < rows; n++) {
+                v16 w = load_some(weights[n] + k, columns - k, 0.0f);
+                lanes[m][n] = __builtin_elementwise_fma(x, w, lanes[m][n]);
+            }
+        }
+    }
+    for (int m = 0; m < count; m++) {
+        for (int n = 0; n < rows; n++) outputs[m][n] = reduce16(&lanes[m][n]);
+    }
+}
+
+SKEIN_TARGET static void SKEIN_NAME(product_f32)(const skein_product *job) {
+    size_t columns = job->weight->columns, width = (columns + 15) / 16 * 16;
+    float *decoded = job->scratch;
+    for (size_t row = job->row_begin; row < job->row_end; row += 4) {
+        const float *weights[4], *inputs[4];
+        float *outputs[4];
+        size_t rows = skein_min(4, job->row_end - row);
+        for (size_t n = 0; n < rows; n++) {
+            decode_f32(job->weight, row + n, 0, columns, decoded + n * width, true);
+            weights[n] = decoded + n * width;
+        }
+        for (size_t first = 0; first < job->count; first += 4) {
+            size_t count = skein_min(4, job->count - first);
+            for (size_t m = 0; m < count; m++) {
+                inputs[m] = (const float *)job->input +
+                            skein_numbered(job->input_rows, first + m) * job->input_stride;
+                outputs[m] = job->output + (row - job->row_begin) +
+                             skein_numbered(job->output_rows, first + m) * job->output_stride;
+            }
+            if (rows == 4 && count == 4) {
+                tile_f32(weights, inputs, columns, outputs, 4, 4);
+            } else if (rows == 4 && count == 1) {
+                tile_f32(weights, inputs, columns, outputs, 4, 1);
+            } else {
+                for (size_t m = 0; m < count; m++) {
+                    for (size_t n = 0; n < rows; n++) {
+                        float *output = outputs[m] + n;
+                        tile_f32(weights + n, inputs + m, columns, &output, 1, 1);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Columns of one panel: four vectors, so that four rows of input fill sixteen accumulators.
+enum { PANEL = 64 };
+
+SKEIN_INLINE void panel_f32(const skein_transposed *job, const float *panel, size_t column,
+                            size_t first, const int count) {
+    const skein_weight *weight = job->weight;
+    v16 total[4][4], part[4][4];
+    for (int m = 0; m < count; m++) for (int v = 0; v < 4; v++) total[m][v] = splat(0.0f);
+    for (size_t n = 0; n < job->rows;) {
+        // One segment: the rows that share their scales.
+        size_t into_block = (weight->first_row + n) % weight->block_rows;
+        size_t end = skein_min(job->rows, n + weight->block_rows - into_block);
+        size_t segment = n;
+        for (int m = 0; m < count; m++) for (int v = 0; v < 4; v++) part[m][v] = splat(0.0f);
+        for (; n < end; n++) {
+            for (int m = 0; m < count; m++) {
+                v16 x = splat(job->input[(first + m) * job->input_stride + n]);
+                for (int v = 0; v < 4; v++) {
+                    v16 w = *(const v16 *)(panel + n * PANEL + 16 * v);
+                    part[m][v] = __builtin_elementwise_fma(x, w, part[m][v]);
+                }
+            }
+        }
+        for (int v = 0; v < 4; v++) {
+            v16 scale = splat(1.0f);
+            if (weight->format == SKEIN_F8E4M3) {
+                const float *scales = skein_weight_scales(weight, segment);
+                for (size_t c = 0; c < 16 && column + 16 * v + c < weight->columns; c++) {
+                    scale[c] = scales[(column + 16 * v + c) / weight->block_columns];
+                }
+            }
+            for (int m = 0; m < count; m++) {
+                total[m][v] = __builtin_elementwise_fma(part[m][v], scale, total[m][v]);
+            }
+        }
+    }
+    size_t width = skein_min(PANEL, weight->columns - column);
+    for (int m = 0; m < count; m++) {
+        memcpy(job->output + (first + m) * job->output_stride + column, total[m],
+               width * sizeof(float));
+    }
+}
+
+SKEIN_TARGET static void SKEIN_NAME(transposed_f32)(const skein_transposed *job) {
+    float *panel = job->scratch;
+    for (size_t column = 0; column < job->weight->columns; column += PANEL) {
+        size_t width = skein_min(PANEL, job->weight->columns - column);
+        for (size_t n = 0; n < job->rows; n++) {
+            float *row = panel + n * PANEL;
+            decode_f32(job->weight, n, column, width, row, false);
+            memset(row + width, 0, (PANEL - width) * sizeof(float));
+        }
+        size_t first = 0;
+        for (; first + 4 <= job->count; first += 4) panel_f32(job, panel, column, first, 4);
+        for (; first < job->count; first++) panel_f32(job, panel, column, first, 1);
+    }
+}

@@ -1,0 +1,146 @@
+// Row arithmetic in F32, sixteen lanes at a time; compiled once for each ISA.
+//
+// The including file defines SKEIN_TARGET (a function attribute) and SKEIN_NAME(name). The same
+// operations run in the same order on every ISA: fma is always one rounding, sums go by lane.
+#include "kernels.h"
+
+// Every function with a vector in its signature is inlined: no ABI is involved.
+#pragma clang diagnostic ignored "-Wpsabi"
+
+typedef float v16 __attribute__((ext_vector_type(16), aligned(4)));
+typedef int32_t i16v __attribute__((ext_vector_type(16), aligned(4)));
+typedef float v8 __attribute__((ext_vector_type(8)));
+typedef float v4 __attribute__((ext_vector_type(4)));
+
+#define SKEIN_INLINE static inline __attribute__((always_inline)) SKEIN_TARGET
+
+SKEIN_INLINE float reduce16(const v16 *lanes) {
+    v8 eight = lanes->lo + lanes->hi;
+    v4 four = eight.lo + eight.hi;
+    return (four.x + four.z) + (four.y + four.w);
+}
+
+SKEIN_INLINE v16 splat(float value) { return (v16)value; }
+
+SKEIN_INLINE v16 load_some(const float *from, size_t count, float rest) {
+    v16 lanes = splat(rest);
+    memcpy(&lanes, from, count * sizeof(float));
+    return lanes;
+}
+
+/// exp(x) to about one unit in the last place; below -87.33 it is 0, above 88.72 infinite.
+SKEIN_INLINE v16 exp16(v16 x) {
+    const v16 shifter = splat(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
+    i16v low = x < splat(-87.33f), high = x > splat(88.72f), unordered = x != x;
+    v16 clamped = low ? splat(-87.33f) : x;
+    clamped = high ? splat(88.72f) : clamped;
+    v16 shifted = __builtin_elementwise_fma(clamped, splat(1.44269504f), shifter);
+    v16 n = shifted - shifter;
+    v16 r = __builtin_elementwise_fma(n, splat(-0.693359375f), clamped);
+    r = __builtin_elementwise_fma(n, splat(2.12194440e-4f), r);
+    v16 p = splat(1.9875691500e-4f);
+    p = __builtin_elementwise_fma(p, r, splat(1.3981999507e-3f));
+    p = __builtin_elementwise_fma(p, r, splat(8.3334519073e-3f));
+    p = __builtin_elementwise_fma(p, r, splat(4.1665795894e-2f));
+    p = __builtin_elementwise_fma(p, r, splat(1.6666665459e-1f));
+    p = __builtin_elementwise_fma(p, r, splat(5.0000001201e-1f));
+    p = __builtin_elementwise_fma(p, r * r, r) + splat(1.0f);
+    // n is at most 128: two factors keep each power of two representable.
+    i16v exponent = __builtin_convertvector(n, i16v);
+    i16v half = exponent >> 1;
+    i16v first = (half + 127) << 23, second = (exponent - half + 127) << 23;
+    v16 result = p * (v16)first * (v16)second;
+    result = low ? splat(0.0f) : result;
+    result = high ? splat(__builtin_inff()) : result;
+    return unordered ? x : result;
+}
+
+SKEIN_INLINE v16 sigmoid16(v16 x) { return splat(1.0f) / (splat(1.0f) + exp16(-x)); }
+
+/// values[i] = f(values[i]) by whole vectors, the rest through a padded one.
+#define SKEIN_MAP(values, count, expression)                                  \
+    size_t i = 0;                                                             \
+    for (; i + 16 <= (count); i += 16) {                                      \
+        v16 x = *(const v16 *)((values) + i);                                 \
+        *(v16 *)((values) + i) = (expression);                                \
+    }                                                                         \
+    if (i < (count)) {                                                        \
+        v16 x = load_some((values) + i, (count) - i, 0.0f);                   \
+        v16 y = (expression);                                                 \
+        memcpy((values) + i, &y, ((count) - i) * sizeof(float));              \
+    }
+
+SKEIN_TARGET static void SKEIN_NAME(exp)(float *values, size_t count) {
+    SKEIN_MAP(values, count, exp16(x))
+}
+
+SKEIN_TARGET static void SKEIN_NAME(sigmoid)(float *values, size_t count) {
+    SKEIN_MAP(values, count, sigmoid16(x))
+}
+
+SKEIN_TARGET static void SKEIN_NAME(silu_product)(float *gate, const float *up, size_t count) {
+    size_t i = 0;
+    for (; i + 16 <= count; i += 16) {
+        v16 x = *(const v16 *)(gate + i), y = *(const v16 *)(up + i);
+        *(v16 *)(gate + i) = x * sigmoid16(x) * y;
+    }
+    if (i < count) {
+        v16 x = load_some(gate + i, count - i, 0.0f), y = load_some(up + i, count - i, 0.0f);
+        v16 product = x * sigmoid16(x) * y;
+        memcpy(gate + i, &product, (count - i) * sizeof(float));
+    }
+}
+
+SKEIN_TARGET static float SKEIN_NAME(sum_exp)(const float *row, float largest, size_t count) {
+    v16 lanes = splat(0.0f);
+    size_t i = 0;
+    for (; i + 16 <= count; i += 16) lanes += exp16(*(const v16 *)(row + i) - splat(largest));
+    if (i < count) {
+        lanes += exp16(load_some(row + i, count - i, -__builtin_inff()) - splat(largest));
+    }
+    return reduce16(&lanes);
+}
+
+SKEIN_TARGET static void SKEIN_NAME(softmax)(float *row, size_t count) {
+    float largest = -__builtin_inff();
+    for (size_t i = 0; i < count; i++) largest = row[i] > largest ? row[i] : largest;
+    v16 lanes = splat(0.0f);
+    size_t i = 0;
+    for (; i + 16 <= count; i += 16) {
+        v16 y = exp16(*(const v16 *)(row + i) - splat(largest));
+        *(v16 *)(row + i) = y;
+        lanes += y;
+    }
+    if (i < count) {
+        v16 y = exp16(load_some(row + i, count - i, -__builtin_inff()) - splat(largest));
+        memcpy(row + i, &y, (count - i) * sizeof(float));
+        lanes += y;
+    }
+    float sum = reduce16(&lanes);
+    for (size_t j = 0; j < count; j++) row[j] = row[j] / sum;
+}
+
+SKEIN_TARGET static void SKEIN_NAME(normalize)(const float *in, const float *weight, float epsilon,
+                                               float *out, size_t count) {
+    v16 lanes = splat(0.0f);
+    size_t i = 0;
+    for (; i + 16 <= count; i += 16) {
+        v16 x = *(const v16 *)(in + i);
+        lanes = __builtin_elementwise_fma(x, x, lanes);
+    }
+    if (i < count) {
+        v16 x = load_some(in + i, count - i, 0.0f);
+        lanes = __builtin_elementwise_fma(x, x, lanes);
+    }
+    float mean = reduce16(&lanes) / (float)count;
+    float inverse = 1.0f / __builtin_sqrtf(mean + epsilon);
+    for (size_t j = 0; j < count; j++) out[j] = weight[j] * (in[j] * inverse);
+}
+
+SKEIN_TARGET static void SKEIN_NAME(pack_bf16)(uint16_t *out, const float *in, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits = skein_bits_of_float(in[i]);
+        uint32_t rounded = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16;
+        out[i] = (uint16_t)((bits & 0x7FFFFFFF) > 0x7F800000 ? (bits >> 16 | 0x40) : rounded);
+    }
+}

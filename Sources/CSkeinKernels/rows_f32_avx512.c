@@ -1,0 +1,23 @@
+// The F32 kernels of this ISA and its table.
+#if defined(__x86_64__)
+#define SKEIN_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma")))
+#define SKEIN_NAME(name) name##_avx512
+#include "twins.h"
+#include "rows_f32.h"
+#include "product_f32.h"
+
+const skein_kernels skein_kernels_avx512 = {
+    .product_bf16 = skein_product_bf16_avx512,
+    .product_f8e4m3_block = skein_product_f8e4m3_block_avx512,
+    .product_f32 = SKEIN_NAME(product_f32),
+    .transposed_f32 = SKEIN_NAME(transposed_f32),
+    .attend_latent = skein_attend_latent_bf16_avx512,
+    .pack_bf16 = SKEIN_NAME(pack_bf16),
+    .normalize = SKEIN_NAME(normalize),
+    .softmax = SKEIN_NAME(softmax),
+    .sigmoid = SKEIN_NAME(sigmoid),
+    .exp = SKEIN_NAME(exp),
+    .silu_product = SKEIN_NAME(silu_product),
+    .sum_exp = SKEIN_NAME(sum_exp),
+};
+#endif

@@ -1,0 +1,72 @@
+internal import CSkeinKernels
+public import SkeinCore
+
+/// Rows of one sequence among the rows of a call: consecutive positions of one page table.
+public struct AttentionSpan: Sendable, Equatable {
+    /// Rows of the queries.
+    public var rows: Range<Int>
+    /// The position of the first row.
+    public var firstPosition: Int
+    /// The pages of all positions up to the last row's, in order.
+    public var pageTable: [PageIndex]
+
+    /// Describes the rows of one sequence.
+    public init(rows: Range<Int>, firstPosition: Int, pageTable: [PageIndex]) {
+        self.rows = rows
+        self.firstPosition = firstPosition
+        self.pageTable = pageTable
+    }
+}
+
+/// Absorbed attention over latent rows in pages.
+///
+/// Each row attends to positions 0 up to its own. Pages are taken in order, each as one block of an
+/// online softmax in F32, so that a row's result depends on its own position and sequence only: not
+/// on chunks, on other rows, or on threads.
+public enum PagedAttention {
+    /// Attends each query to the latent rows of its own sequence.
+    ///
+    /// - Parameters:
+    ///   - queries: `[m, headCount * store.rowWidth]`, absorbed: latent part, then rope part.
+    ///   - layer: counted from the slice's first.
+    ///   - spans: together they cover rows `0 ..< m`, in order.
+    ///   - output: resized to `[m, headCount * latentWidth]`: the weighted sum of latents.
+    public static func attend(
+        _ queries: Tensor, to store: LatentStore, layer: Int, spans: [AttentionSpan],
+        headCount: Int, latentWidth: Int, scale: Float, into output: Tensor, on pool: ComputePool
+    ) {
+        precondition(
+            queries.columnCount == headCount * store.rowWidth && latentWidth <= store.rowWidth
+                && output.columnCount == headCount * latentWidth,
+            "\(queries.columnCount) and \(output.columnCount) columns for \(headCount) heads")
+        output.resize(rows: queries.rowCount)
+        var pages: [Int32] = []
+        var pageStarts: [Int] = []
+        var positions: [Int] = []
+        for span in spans {
+            precondition(span.rows.lowerBound == positions.count, "spans cover rows in order")
+            let lastPosition = span.firstPosition + span.rows.count - 1
+            precondition(
+                span.firstPosition >= 0
+                    && span.pageTable.count * store.pageRowCount > lastPosition,
+                "\(span.pageTable.count) pages for position \(lastPosition)")
+            for index in 0..<span.rows.count {
+                pageStarts.append(pages.count)
+                positions.append(span.firstPosition + index)
+            }
+            for page in span.pageTable {
+                precondition(
+                    page.rawValue >= 0 && page.rawValue < store.pageCount,
+                    "page beyond the pool: \(page.rawValue)")
+                pages.append(page.rawValue)
+            }
+        }
+        precondition(positions.count == queries.rowCount, "spans for \(positions.count) rows")
+        var rows = skein_latent_rows(
+            values: store.rowBase(layer: layer, page: PageIndex(0), row: 0),
+            page_rows: store.pageRowCount, width: store.rowWidth, latent_width: latentWidth)
+        skein_attend_latent(
+            pool.pool, &rows, pages, pageStarts, positions, headCount, scale, queries.base,
+            output.base, queries.rowCount)
+    }
+}

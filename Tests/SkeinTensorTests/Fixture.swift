@@ -1,0 +1,88 @@
+import SkeinTensor
+
+/// Numbers for tests: the same on every machine and in every run.
+enum Fixture {
+    /// A small generator: a seed gives one sequence.
+    struct Generator: RandomNumberGenerator {
+        var state: UInt64
+        init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
+        mutating func next() -> UInt64 {
+            state ^= state << 13
+            state ^= state >> 7
+            state ^= state << 17
+            return state
+        }
+        /// Between -1 and 1, with some spread of exponents.
+        mutating func number() -> Float {
+            let small = Float(Int64(bitPattern: next()) >> 40) / Float(1 << 23)
+            return next() & 7 == 0 ? small * small * small : small
+        }
+    }
+
+    static func numbers(_ count: Int, seed: UInt64) -> [Float] {
+        var generator = Generator(seed: seed)
+        return (0..<count).map { _ in generator.number() }
+    }
+
+    static func tensor(rows: Int, columns: Int, seed: UInt64) -> Tensor {
+        let tensor = Tensor(rows: rows, columns: columns)
+        let numbers = numbers(rows * columns, seed: seed)
+        for row in 0..<rows {
+            tensor.setRow(row, to: Array(numbers[row * columns..<(row + 1) * columns]))
+        }
+        return tensor
+    }
+
+    static func float32(rows: Int, columns: Int, seed: UInt64 = 1) -> WeightMatrix {
+        let bytes = numbers(rows * columns, seed: seed).flatMap { bytesOf($0.bitPattern) }
+        return WeightMatrix(float32: MappedBytes(owning: bytes), rows: rows, columns: columns)
+    }
+
+    static func bfloat16(rows: Int, columns: Int, seed: UInt64 = 1) -> WeightMatrix {
+        let bytes = numbers(rows * columns, seed: seed).flatMap {
+            bytesOf(UInt16($0.bitPattern >> 16))
+        }
+        return WeightMatrix(bfloat16: MappedBytes(owning: bytes), rows: rows, columns: columns)
+    }
+
+    static func float8(
+        rows: Int, columns: Int, block: Int = 128, blockColumns: Int? = nil, seed: UInt64 = 1
+    ) -> WeightMatrix {
+        let blockColumns = blockColumns ?? block
+        var generator = Generator(seed: seed)
+        let codes = (0..<rows * columns).map { _ in
+            let code = UInt8(truncatingIfNeeded: generator.next() >> 20)
+            return code & 0x7F == 0x7F ? code & 0x80 : code
+        }
+        let scaleCount =
+            ((rows + block - 1) / block) * ((columns + blockColumns - 1) / blockColumns)
+        let scales = numbers(scaleCount, seed: seed + 100).map { abs($0) * 0.01 + 0.001 }
+        return WeightMatrix(
+            float8: MappedBytes(owning: codes), scales: scales, rows: rows, columns: columns,
+            blockRows: block, blockColumns: blockColumns)
+    }
+
+    static func weights(rows: Int, columns: Int) -> [WeightMatrix] {
+        [
+            float32(rows: rows, columns: columns), bfloat16(rows: rows, columns: columns),
+            float8(rows: rows, columns: columns),
+            float8(rows: rows, columns: columns, block: 16, blockColumns: 48),
+        ]
+    }
+
+    static func bytesOf(_ value: some FixedWidthInteger) -> [UInt8] {
+        withUnsafeBytes(of: value.littleEndian) { Array($0) }
+    }
+
+    /// A sum in double precision, and how far a sum in F32 may be from it: sixteen lanes add
+    /// count / 16 terms each, every one with half a unit in the last place of the running sum.
+    static func dot(_ left: [Float], _ right: [Float]) -> (sum: Double, bound: Double) {
+        var sum = 0.0
+        var size = 0.0
+        for (x, y) in zip(left, right) {
+            sum += Double(x) * Double(y)
+            size += abs(Double(x) * Double(y))
+        }
+        return (sum, size * Double(left.count / 16 + 8) * 0x1p-23 + 1e-30)
+    }
+}
