@@ -149,7 +149,8 @@ extension Checkpoint {
             let expected =
                 requirement.storage == .quantizable ? "F8_E4M3, BF16 or F32" : "BF16 or F32"
             throw Refusal(
-                tensor.subject, "is stored as \(tensor.elementType), expected \(expected)")
+                tensor.subject,
+                "is stored as \(tensor.elementType.safetensorsName), expected \(expected)")
         }
         guard let quantization = configuration.quantization else {
             throw Refusal(
@@ -164,7 +165,8 @@ extension Checkpoint {
         guard [.f32, .bf16, .f8e8m0, .u8].contains(scales.elementType) else {
             throw Refusal(
                 scales.subject,
-                "is stored as \(scales.elementType), expected F32, BF16, F8_E8M0 or U8")
+                "is stored as \(scales.elementType.safetensorsName), expected F32, BF16, F8_E8M0 or U8"
+            )
         }
         return FoundWeight(tensor: tensor, scales: scales)
     }
