@@ -51,6 +51,16 @@ public final class NodeProcess: Sendable {
         return process.terminationStatus
     }
 
+    /// Waits for the child's end; one that does not leave in time is ended, so that nothing stays.
+    func waitForEnd(atMost bound: Duration) async {
+        let watchdog = Task {
+            do { try await Task.sleep(for: bound) } catch { return }
+            kill()
+        }
+        _ = await waitForEnd()
+        watchdog.cancel()
+    }
+
     /// Lets go of the lifeline: the child leaves in good order.
     public func release() {
         do {

@@ -151,6 +151,9 @@ public actor Coordinator {
         await inbox.close()
     }
 
+    /// Ends the cluster for a reason that the wire cannot tell, such as a node's process that ended.
+    public func fail(_ refusal: Refusal) { end(refusal) }
+
     /// Refuses what no stage should ever see.
     private func check(_ request: GenerationRequest) throws(Refusal) {
         let vocabularySize = settings.configuration.vocabularySize
@@ -171,6 +174,7 @@ public actor Coordinator {
 
     /// Ends every wait with a reason.
     func end(_ refusal: Refusal) {
+        if case .ended = readiness { return }
         if case .forming(let waiting) = readiness {
             for continuation in waiting { continuation.resume(throwing: refusal) }
         }

@@ -19,16 +19,14 @@ extension NodeService {
             } else if silence > settings.heartbeatInterval * 5 {
                 await tell(.hello(hello(fingerprint: fingerprint)), epoch: .none)
             }
-            if case .running(let stages) = life {
+            switch life {
+            case .running(let stages):
                 await tell(.alive(await vitalSigns(of: stages)), epoch: stages.epoch)
+            case .loading(let epoch):
+                await tell(.alive(vitalSigns()), epoch: epoch)
+            case .joining, .left: break
             }
-            let isJoining = if case .joining = life { true } else { false }
-            do {
-                try await Task.sleep(
-                    for: isJoining ? settings.heartbeatInterval / 5 : settings.heartbeatInterval)
-            } catch {
-                return
-            }
+            do { try await Task.sleep(for: settings.heartbeatInterval) } catch { return }
         }
     }
 
@@ -42,13 +40,18 @@ extension NodeService {
     }
 
     private func vitalSigns(of stages: PlacedStages) async -> Alive {
+        var alive = vitalSigns()
+        await stages.report(into: &alive)
+        return alive
+    }
+
+    private func vitalSigns() -> Alive {
         heartbeatCount += 1
         let now = ContinuousClock.now - start
         var alive = Alive(
             sequenceNumber: heartbeatCount, sentAtMicroseconds: now.wholeMicroseconds)
         alive.residentBytes = UInt64(MachineMemory.residentBytes)
         alive.lastError = lastError
-        await stages.report(into: &alive, now: now)
         return alive
     }
 

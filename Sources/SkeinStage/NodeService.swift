@@ -34,7 +34,7 @@ public actor NodeService {
         /// The program's version, for people.
         public var softwareVersion: String
         /// Time between two heartbeats.
-        public var heartbeatInterval: Duration = .seconds(1)
+        public var heartbeatInterval: Duration = .milliseconds(500)
 
         /// Describes a node.
         public init(

@@ -76,9 +76,9 @@ struct PlacedStages: Sendable {
     }
 
     /// Adds the stages' vital signs to a heartbeat.
-    func report(into alive: inout Alive, now: Duration) async {
+    func report(into alive: inout Alive) async {
         for (_, service) in services.sorted(by: { $0.key < $1.key }) {
-            await service.report(into: &alive, now: now)
+            await service.report(into: &alive)
         }
     }
 }

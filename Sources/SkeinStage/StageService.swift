@@ -80,7 +80,7 @@ actor StageService {
     }
 
     /// Adds this stage's vital signs to a heartbeat.
-    func report(into alive: inout Alive, now: Duration) {
+    func report(into alive: inout Alive) {
         alive.stageTimes.append(clock.times)
         alive.doneStepCount += clock.doneStepCount
         alive.stepP50Microseconds = max(

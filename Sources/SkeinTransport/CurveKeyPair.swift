@@ -9,8 +9,8 @@ public struct CurveKeyPair: Sendable {
     /// What others put on their allow-list.
     public let publicKey: String
 
-    /// Known to this node alone.
-    let secretKey: String
+    /// Known to this node alone; never to be logged.
+    public let secretKey: String
 
     /// Makes a new pair.
     public init() {

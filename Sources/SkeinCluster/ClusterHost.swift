@@ -1,0 +1,114 @@
+internal import Foundation
+public import Logging
+public import SkeinCoordinator
+public import SkeinCore
+internal import SkeinMembership
+internal import SkeinTransport
+internal import SkeinWeights
+
+/// This host's part of a cluster file: its nodes as child processes and, on the head, the
+/// coordinator in this process.
+public final class ClusterHost: Sendable {
+    /// The cluster.
+    public let topology: Topology
+
+    /// Present on the head.
+    public let coordinator: Coordinator?
+
+    /// The checkpoint's shape, as this host reads it.
+    public let configuration: ModelConfiguration
+
+    /// Who holds what.
+    public let placement: Placement
+
+    /// Names of the nodes that run here.
+    public let nodeNames: [String]
+
+    private let processes: [NodeProcess]
+    private let roads: ZeroMQRoads?
+    private let loop: Task<Void, Never>?
+
+    /// Starts this host's part.
+    ///
+    /// A node belongs to this host if its address is one of this machine's; so does the
+    /// coordinator.
+    ///
+    /// - Throws: a `Refusal` where nothing in the file belongs to this host, or something of it
+    ///   cannot start.
+    public init(
+        clusterFile: String, topology: Topology, softwareVersion: String, logger: Logger,
+        onProgress: @escaping @Sendable (ClusterProgress) -> Void
+    ) throws {
+        self.topology = topology
+        let local = try LocalAddresses()
+        nodeNames = topology.nodes.filter { local.contains($0.address) }.map(\.name)
+        let isHead = local.contains(topology.coordinator.address)
+        guard isHead || !nodeNames.isEmpty else {
+            throw Refusal(
+                clusterFile, "names no address of this host; run it on the hosts it names")
+        }
+        let checkpoint = try Checkpoint.open(topology.modelPath)
+        configuration = checkpoint.configuration
+        placement = try Placement(
+            kind: topology.placement,
+            nodes: topology.nodes.map { NodeShare(name: $0.name, layers: $0.layerRanges) },
+            layerCount: configuration.layerCount)
+        if isHead {
+            var settings = CoordinatorSettings(
+                clusterName: topology.name, configuration: configuration,
+                fingerprint: try checkpoint.fingerprint(), placement: placement,
+                pageCount: topology.pageCount, positionCountMax: topology.positionCount,
+                softwareVersion: softwareVersion)
+            for node in topology.nodes {
+                if let key = node.publicKey { settings.publicKeys[node.name] = key }
+            }
+            settings.microBatchesInFlight = topology.microBatchesInFlightMax
+            settings.prefillRowsMax = topology.prefillChunkRowsMax ?? settings.prefillRowsMax
+            settings.onProgress = onProgress
+            let roads = try ClusterKeys.roads(of: ClusterKeys.coordinatorName, in: topology)
+            let inbox = try roads.hub.bind(topology.coordinator.address)
+            let coordinator = Coordinator(
+                settings: settings, inbox: inbox, links: roads, logger: logger)
+            self.roads = roads
+            self.coordinator = coordinator
+            loop = Task { await coordinator.run() }
+        } else {
+            roads = nil
+            coordinator = nil
+            loop = nil
+        }
+        var processes: [NodeProcess] = []
+        for name in nodeNames {
+            processes.append(
+                try NodeProcess(
+                    program: ThisProgram.path, clusterFile: clusterFile, name: name))
+        }
+        self.processes = processes
+    }
+
+    /// Waits until one of this host's nodes ends by itself.
+    ///
+    /// - Returns: what happened, in one line.
+    public func waitForLostNode() async -> Refusal {
+        await withTaskGroup(of: Refusal.self) { group in
+            for process in processes {
+                group.addTask {
+                    let status = await process.waitForEnd()
+                    return Refusal("node \(process.name)", "ended with status \(status)")
+                }
+            }
+            let first = await group.next()
+            group.cancelAll()
+            return first ?? Refusal("this host", "runs no node")
+        }
+    }
+
+    /// Ends the nodes of this host; on the head, of the whole cluster.
+    public func stop() async {
+        await coordinator?.shutdown()
+        for process in processes { process.release() }
+        for process in processes { await process.waitForEnd(atMost: .seconds(5)) }
+        await loop?.value
+        await roads?.close()
+    }
+}

@@ -1,0 +1,38 @@
+internal import Foundation
+internal import SkeinCore
+internal import SkeinTransport
+
+/// The keys of one process of a cluster, read from the folder that the cluster file names.
+struct ClusterKeys: Sendable {
+    /// The name of the coordinator's secret file, without its ending.
+    static let coordinatorName = "coordinator"
+
+    /// Opens the roads of one process: with its own keys and the allow-list of all peers, where the
+    /// cluster leaves loopback; without keys where it does not.
+    ///
+    /// - Throws: a `Refusal` that names the key file, or the public key that does not belong to it.
+    static func roads(of name: String, in topology: Topology) throws(Refusal) -> ZeroMQRoads {
+        guard !topology.isLoopback else { return ZeroMQRoads(hub: try ZeroMQHub()) }
+        guard let folder = topology.keysPath else {
+            throw Refusal(
+                "cluster '\(topology.name)'",
+                "names addresses that are not loopback but no keys folder; make keys with "
+                    + "'skein keys new'")
+        }
+        let file = folder + "/" + name + ".secret"
+        let keys = try CurveKeyPair(readingSecretFrom: file)
+        let published =
+            name == coordinatorName
+            ? topology.coordinator.publicKey
+            : topology.nodes.first { $0.name == name }?.publicKey
+        guard keys.publicKey == published else {
+            throw Refusal(
+                file,
+                "belongs to the public key \(keys.publicKey), the cluster file gives \(name) "
+                    + "\(published ?? "none")")
+        }
+        let peers = ([topology.coordinator.publicKey] + topology.nodes.map(\.publicKey))
+            .compactMap(\.self)
+        return ZeroMQRoads(hub: try ZeroMQHub(keys: keys, allowing: Set(peers)))
+    }
+}

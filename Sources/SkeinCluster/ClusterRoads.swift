@@ -1,0 +1,43 @@
+internal import SkeinCore
+internal import SkeinTransport
+internal import Synchronization
+
+/// The roads of one process, of either kind.
+protocol ClusterRoads: LinkOpening {
+    /// Closes every road.
+    func close() async
+}
+
+/// Roads between nodes of this process.
+final class InProcessRoads: ClusterRoads {
+    private let inboxes = Mutex<[String: InProcessInbox]>([:])
+
+    /// Opens the inbox of a node.
+    func inbox(named name: String) -> InProcessInbox {
+        let inbox = InProcessInbox(name: name)
+        inboxes.withLock { $0[inbox.address] = inbox }
+        return inbox
+    }
+
+    func open(to address: String, publicKey: String?) throws(Refusal) -> any Link {
+        guard let inbox = inboxes.withLock({ $0[address] }) else {
+            throw Refusal(address, "is no inbox of this process")
+        }
+        return inbox.link()
+    }
+
+    func close() async {
+        for inbox in inboxes.withLock({ Array($0.values) }) { await inbox.close() }
+    }
+}
+
+/// Roads over ZeroMQ.
+struct ZeroMQRoads: ClusterRoads {
+    let hub: ZeroMQHub
+
+    func open(to address: String, publicKey: String?) throws(Refusal) -> any Link {
+        try hub.connect(to: TCPAddress(parsing: address), serverKey: publicKey)
+    }
+
+    func close() async { await hub.close() }
+}

@@ -1,0 +1,167 @@
+internal import Foundation
+public import Logging
+public import SkeinCoordinator
+public import SkeinCore
+internal import SkeinMembership
+internal import SkeinStage
+internal import SkeinTensor
+internal import SkeinTransport
+internal import SkeinWeights
+
+/// A whole cluster on this machine, for the length of one command.
+///
+/// Its nodes are actors of this process, joined by in-process links, or child processes joined by
+/// ZeroMQ on loopback. Both speak the same frames to the same coordinator.
+public final class EmbeddedCluster: Sendable {
+    /// Takes requests.
+    public let coordinator: Coordinator
+
+    /// The checkpoint, as this process sees it.
+    public let configuration: ModelConfiguration
+
+    private let tasks: [Task<Void, Never>]
+    private let processes: [NodeProcess]
+    private let roads: any ClusterRoads
+    private let folder: TemporaryFolder?
+
+    private init(
+        coordinator: Coordinator, configuration: ModelConfiguration, tasks: [Task<Void, Never>],
+        processes: [NodeProcess], roads: any ClusterRoads, folder: TemporaryFolder?
+    ) {
+        self.coordinator = coordinator
+        self.configuration = configuration
+        self.tasks = tasks
+        self.processes = processes
+        self.roads = roads
+        self.folder = folder
+    }
+
+    /// Starts the nodes and waits until every stage is loaded.
+    ///
+    /// - Parameter onProgress: is told how the cluster forms.
+    /// - Throws: a `Refusal` where the model cannot be opened, does not fit, or a node fails.
+    public static func start(
+        model: String, layout: ClusterLayout, softwareVersion: String, logger: Logger,
+        onProgress: @escaping @Sendable (ClusterProgress) -> Void = { _ in }
+    ) async throws -> EmbeddedCluster {
+        let checkpoint = try Checkpoint.open(model)
+        let configuration = checkpoint.configuration
+        let names = (0..<layout.nodeCount).map { "node\($0)" }
+        // The slices are cut before memory is counted, so that too many stages is what is said.
+        _ = try layout.slices(of: configuration)
+        try layout.checkMemory(of: checkpoint)
+        var settings = CoordinatorSettings(
+            clusterName: "embedded", configuration: configuration,
+            fingerprint: try checkpoint.fingerprint(),
+            placement: try Placement(
+                kind: layout.kind, nodes: names.map { NodeShare(name: $0) },
+                layerCount: configuration.layerCount),
+            pageCount: layout.pageCount, positionCountMax: layout.positionCountMax,
+            softwareVersion: softwareVersion)
+        settings.prefillRowsMax = layout.prefillRowsMax
+        settings.endsWithItsNodes = true
+        settings.onProgress = onProgress
+        let cluster =
+            layout.usesProcesses
+            ? try await startProcesses(
+                model: model, layout: layout, names: names, settings: settings, logger: logger)
+            : try await startActors(
+                model: model, layout: layout, names: names, settings: settings, logger: logger)
+        do {
+            try await cluster.coordinator.waitUntilReady()
+        } catch {
+            await cluster.stop()
+            throw error
+        }
+        return cluster
+    }
+
+    /// Ends every node and waits for it.
+    public func stop() async {
+        await coordinator.shutdown()
+        for process in processes { process.release() }
+        for process in processes { await process.waitForEnd(atMost: .seconds(5)) }
+        for task in tasks { await task.value }
+        await roads.close()
+        folder?.remove()
+    }
+
+    private static func startActors(
+        model: String, layout: ClusterLayout, names: [String], settings: CoordinatorSettings,
+        logger: Logger
+    ) async throws -> EmbeddedCluster {
+        let roads = InProcessRoads()
+        let inbox = roads.inbox(named: "coordinator")
+        let coordinator = Coordinator(
+            settings: settings, inbox: inbox, links: roads, logger: logger)
+        let pool = ComputePool(threadCount: layout.threadCount)
+        let thread = ComputeThread(name: "skein-compute")
+        var tasks = [Task { await coordinator.run() }]
+        for name in names {
+            let node = NodeService(
+                settings: NodeService.Settings(
+                    name: name, modelFolder: model, coordinatorAddress: inbox.address,
+                    softwareVersion: settings.softwareVersion),
+                inbox: roads.inbox(named: name), links: roads, pool: pool, computeThread: thread,
+                logger: logger)
+            tasks.append(
+                Task {
+                    do {
+                        try await node.run()
+                    } catch {
+                        await coordinator.fail(Refusal("node \(name)", "\(error)"))
+                    }
+                })
+        }
+        return EmbeddedCluster(
+            coordinator: coordinator, configuration: settings.configuration, tasks: tasks,
+            processes: [], roads: roads, folder: nil)
+    }
+
+    private static func startProcesses(
+        model: String, layout: ClusterLayout, names: [String], settings: CoordinatorSettings,
+        logger: Logger
+    ) async throws -> EmbeddedCluster {
+        let roads = try ZeroMQRoads(hub: ZeroMQHub())
+        let anyPort = TCPAddress(host: .ipv4("127.0.0.1"), port: nil)
+        let inbox = try roads.hub.bind(anyPort)
+        let topology = Topology(
+            name: settings.clusterName, modelPath: URL(filePath: model).path(percentEncoded: false),
+            placement: layout.kind, positionCount: layout.positionCountMax,
+            pageCount: layout.pageCount,
+            coordinator: .init(address: try TCPAddress(parsing: inbox.address)),
+            nodes: names.map {
+                Topology.Node(name: $0, address: anyPort, threadCount: layout.threadCount)
+            })
+        let folder = try TemporaryFolder(prefix: "skein-cluster")
+        let clusterFile = try folder.write(topology.yaml, to: "cluster.yaml")
+        let coordinator = Coordinator(
+            settings: settings, inbox: inbox, links: roads, logger: logger)
+        var tasks = [Task { await coordinator.run() }]
+        var processes: [NodeProcess] = []
+        do throws(Refusal) {
+            for name in names {
+                processes.append(
+                    try NodeProcess(
+                        program: ThisProgram.path, clusterFile: clusterFile, name: name))
+            }
+        } catch {
+            for process in processes { process.kill() }
+            await coordinator.shutdown()
+            await roads.close()
+            folder.remove()
+            throw error
+        }
+        for process in processes {
+            tasks.append(
+                Task {
+                    let status = await process.waitForEnd()
+                    await coordinator.fail(
+                        Refusal("node \(process.name)", "ended with status \(status)"))
+                })
+        }
+        return EmbeddedCluster(
+            coordinator: coordinator, configuration: settings.configuration, tasks: tasks,
+            processes: processes, roads: roads, folder: folder)
+    }
+}

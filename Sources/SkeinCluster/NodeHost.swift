@@ -1,0 +1,44 @@
+internal import Foundation
+public import Logging
+public import SkeinCore
+internal import SkeinStage
+internal import SkeinTensor
+internal import SkeinTransport
+
+/// Runs one node of a cluster file in this process, until it is asked to end.
+public enum NodeHost {
+    /// Joins the cluster and works.
+    ///
+    /// - Throws: a `Refusal` where the node is not in the file, cannot listen, has no keys, cannot
+    ///   open its checkpoint, or is refused by the coordinator.
+    public static func run(
+        name: String, topology: Topology, softwareVersion: String, logger: Logger
+    ) async throws {
+        let node = try topology.node(named: name)
+        let roads = try ClusterKeys.roads(of: name, in: topology)
+        let inbox = try roads.hub.bind(node.address)
+        var logger = logger
+        logger[metadataKey: "node"] = "\(name)"
+        logger.info("listening on \(inbox.address)")
+        let service = NodeService(
+            settings: NodeService.Settings(
+                name: name, modelFolder: topology.modelPath(of: node),
+                coordinatorAddress: topology.coordinator.address.description,
+                coordinatorKey: topology.coordinator.publicKey,
+                softwareVersion: softwareVersion),
+            inbox: inbox, links: roads,
+            pool: ComputePool(threadCount: node.threadCount ?? MachineMemory.coreCount),
+            computeThread: ComputeThread(name: "skein-compute"), logger: logger)
+        do {
+            try await withTaskCancellationHandler {
+                try await service.run()
+            } onCancel: {
+                Task { await inbox.close() }
+            }
+        } catch {
+            await roads.close()
+            throw error
+        }
+        await roads.close()
+    }
+}

@@ -1,0 +1,46 @@
+import Foundation
+import SkeinCluster
+import Synchronization
+
+/// Shows long work: a bar on a terminal, plain lines in a log.
+final class ProgressBar: Sendable {
+    private struct State {
+        var lastTenth = -1
+        var lastPercent = -1
+        var hasBar = false
+    }
+
+    private let title: String
+    private let state = Mutex(State())
+
+    init(title: String) { self.title = title }
+
+    /// Shows how far the work is.
+    func show(doneBytes: Int, totalBytes: Int) {
+        let percent = totalBytes == 0 ? 100 : doneBytes * 100 / totalBytes
+        state.withLock { state in
+            if Console.errorIsTerminal {
+                guard percent != state.lastPercent else { return }
+                state.lastPercent = percent
+                state.hasBar = true
+                let filled = percent / 4
+                let bar =
+                    String(repeating: "█", count: filled)
+                    + String(repeating: "░", count: 25 - filled)
+                let line = "\r\(title) \(bar) \(percent) % of \(ByteText(totalBytes))"
+                FileHandle.standardError.write(Data(line.utf8))
+            } else if percent / 10 != state.lastTenth {
+                state.lastTenth = percent / 10
+                Console.standardError("\(title): \(percent) % of \(ByteText(totalBytes))")
+            }
+        }
+    }
+
+    /// Leaves the bar's line.
+    func finish() {
+        state.withLock { state in
+            if state.hasBar { Console.standardError("") }
+            state.hasBar = false
+        }
+    }
+}
