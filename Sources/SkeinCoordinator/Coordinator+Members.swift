@@ -48,7 +48,9 @@ extension Coordinator {
                     node: sender, weightBytes: Int(clamping: ready.loadedWeightBytes),
                     residentBytes: Int(clamping: ready.residentBytes)))
             await carryOut(membership.onReady(sender, epoch: envelope.epoch, now: now))
-        case .alive(let alive): vitalSigns[sender] = alive
+        case .alive(let alive):
+            vitalSigns[sender] = alive
+            settleStatusWaits(answered: sender)
         case .leave: await carryOut(membership.onLeave(sender))
         case .tokenReturn(let tokenReturn): await receive(tokenReturn)
         case .captured(let captured) where isCurrent: receive(captured)
@@ -82,6 +84,12 @@ extension Coordinator {
     /// Looks at everyone's silence and gives a sign of life to all.
     func tick() async {
         await carryOut(membership.onTick(now: now))
+        settleStatusWaits()
+        await beat()
+    }
+
+    /// Gives every node a sign of life, which it answers with its vital signs.
+    func beat() async {
         heartbeatCount += 1
         let alive = Alive(sequenceNumber: heartbeatCount, sentAtMicroseconds: now.microseconds)
         for name in nodeLinks.keys.sorted() where membership.isHere(name) {

@@ -33,6 +33,7 @@ public actor Coordinator {
     var vitalSigns: [String: Alive] = [:]
     var heartbeatCount: UInt64 = 0
     var readiness: Readiness = .forming([])
+    var statusWaits: [StatusWait] = []
     var isPumping = false
     var outgoing: [MicroBatch] = []
 
@@ -181,5 +182,7 @@ public actor Coordinator {
         readiness = .ended(refusal)
         for request in live.values { request.continuation.finish(throwing: refusal) }
         live = [:]
+        for wait in statusWaits { wait.continuation.resume() }
+        statusWaits = []
     }
 }

@@ -6,27 +6,31 @@ internal import SkeinWeights
 internal import SkeinWire
 
 extension NodeService {
-    /// Says hello while nobody has placed us, and beats while somebody has.
+    /// Says hello while nobody has placed us, and after the coordinator has been silent.
     ///
     /// A coordinator that was restarted knows nothing of us; a node that has not heard from it for
     /// five beats therefore says hello again, with its slices still in memory.
-    func beat(fingerprint: String) async {
+    func greet(fingerprint: String) async {
         while !Task.isCancelled {
             if case .left = life { return }
             let silence = ContinuousClock.now - coordinatorHeardAt
-            if case .joining = life {
+            let isJoining = if case .joining = life { true } else { false }
+            if isJoining || silence > settings.heartbeatInterval * 5 {
                 await tell(.hello(hello(fingerprint: fingerprint)), epoch: .none)
-            } else if silence > settings.heartbeatInterval * 5 {
-                await tell(.hello(hello(fingerprint: fingerprint)), epoch: .none)
-            }
-            switch life {
-            case .running(let stages):
-                await tell(.alive(await vitalSigns(of: stages)), epoch: stages.epoch)
-            case .loading(let epoch):
-                await tell(.alive(vitalSigns()), epoch: epoch)
-            case .joining, .left: break
             }
             do { try await Task.sleep(for: settings.heartbeatInterval) } catch { return }
+        }
+    }
+
+    /// Answers the coordinator's sign of life with our vital signs.
+    func answerHeartbeat() async {
+        coordinatorHeardAt = .now
+        switch life {
+        case .running(let stages):
+            await tell(.alive(await vitalSigns(of: stages)), epoch: stages.epoch)
+        case .loading(let epoch):
+            await tell(.alive(vitalSigns()), epoch: epoch)
+        case .joining, .left: break
         }
     }
 

@@ -104,8 +104,8 @@ public actor NodeService {
         self.checkpoint = checkpoint
         coordinator = try links.open(
             to: settings.coordinatorAddress, publicKey: settings.coordinatorKey)
-        let heartbeats = Task { await self.beat(fingerprint: fingerprint) }
-        defer { heartbeats.cancel() }
+        let greetings = Task { await self.greet(fingerprint: fingerprint) }
+        defer { greetings.cancel() }
         for await arrival in inbox.arrivals {
             guard try await receive(arrival, fingerprint: fingerprint) else { break }
         }
@@ -145,7 +145,7 @@ public actor NodeService {
         case .step(let step):
             await accept(step, envelope: envelope)
         case .alive:
-            coordinatorHeardAt = .now
+            await answerHeartbeat()
         case .shutdown:
             logger.info("the coordinator ends the cluster")
             life = .left
