@@ -99,10 +99,10 @@ extension PipelineSchedule {
     ) -> MicroBatchBuilder {
         var builder = MicroBatchBuilder(
             phase: .prefill, rowsMax: rowsMax, spansMax: Limits.microBatchSpansMax)
+        // Nobody is skipped: one that cannot join now is the first of a later micro-batch.
         for id in table.running where !builder.isFull {
-            guard let state = table.state(of: id), state.hasChunkLeft,
-                builder.accepts(state.request.capture)
-            else { continue }
+            guard let state = table.state(of: id), state.hasChunkLeft else { continue }
+            guard builder.accepts(state.request.capture) else { break }
             // A sequence with a chunk length of its own keeps to it, even beyond the budget.
             var chunkMax = builder.rowsLeft
             if let own = state.request.chunkRowsMax {
@@ -110,7 +110,7 @@ extension PipelineSchedule {
                 chunkMax = min(max(1, own), room)
             }
             let rows = PrefillPlan(rowsMax: chunkMax).chunk(of: state)
-            guard ensurePages(of: id, rows: rows.upperBound, into: &directives) else { continue }
+            guard ensurePages(of: id, rows: rows.upperBound, into: &directives) else { break }
             add(rows, of: id, to: &builder)
         }
         return builder

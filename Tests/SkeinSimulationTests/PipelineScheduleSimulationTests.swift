@@ -1,0 +1,65 @@
+import SkeinCore
+import SkeinScheduling
+import Testing
+
+@Suite struct PipelineScheduleSimulationTests {
+    static let scenarios: [Scenario] = [
+        Scenario(name: "one stage", seed: 1, stageCount: 1),
+        Scenario(name: "four stages", seed: 2),
+        Scenario(
+            name: "eight stages, crowded", seed: 3, stageCount: 8, pageCount: 160,
+            requestCount: 1_000, arrivalGap: 0),
+        Scenario(name: "few pages", seed: 4, pageCount: 40, requestCount: 400, arrivalGap: 500),
+        Scenario(name: "one credit", seed: 5, microBatchesInFlightMax: 1, requestCount: 200),
+        Scenario(name: "two credits", seed: 6, microBatchesInFlightMax: 2, requestCount: 200),
+        Scenario(name: "few may run", seed: 7, runningMax: 3, requestCount: 200),
+        Scenario(name: "stages die", seed: 8, pageCount: 64, epochCount: 12, arrivalGap: 1_000),
+        Scenario(
+            name: "stages die in a crowd", seed: 9, stageCount: 3, pageCount: 48,
+            requestCount: 500, epochCount: 6, arrivalGap: 0),
+        Scenario(
+            name: "many go away", seed: 10, pageCount: 48, cancelPercent: 60,
+            arrivalGap: 500),
+        Scenario(name: "shared beginnings", seed: 11, reusesPrefixes: true),
+        Scenario(
+            name: "shared beginnings, few pages", seed: 12, pageCount: 40, epochCount: 3,
+            reusesPrefixes: true, arrivalGap: 500),
+        Scenario(
+            name: "long answers, few pages", seed: 13, pageCount: 40, requestCount: 400,
+            promptMax: 100, completionMax: 400, arrivalGap: 500),
+        Scenario(
+            name: "long answers, few pages, stages die", seed: 14, stageCount: 2, pageCount: 40,
+            requestCount: 400, promptMax: 100, completionMax: 400, epochCount: 8,
+            reusesPrefixes: true, arrivalGap: 0),
+    ]
+
+    @Test(arguments: scenarios)
+    func everySequenceGetsWhatItWouldGetAlone(_ scenario: Scenario) {
+        var simulation = RingSimulation(scenario)
+        simulation.run()
+        let faults = simulation.faults.prefix(5).joined(separator: "; ")
+        #expect(simulation.faults.isEmpty, "\(scenario): \(faults)")
+    }
+
+    @Test func theScenariosReachPreemptionReplayAndReuse() {
+        var tally = ScheduleTally()
+        for scenario in Self.scenarios.suffix(2) {
+            var simulation = RingSimulation(scenario)
+            simulation.run()
+            tally.preemptionCount += simulation.schedule.tally.preemptionCount
+            tally.staleReturnCount += simulation.schedule.tally.staleReturnCount
+            tally.reusedRowCount += simulation.schedule.tally.reusedRowCount
+        }
+        #expect(tally.preemptionCount > 100 && tally.staleReturnCount > 0)
+        #expect(tally.reusedRowCount > 1_000)
+    }
+
+    @Test func theSameSeedGivesTheSameRun() {
+        var first = RingSimulation(Self.scenarios[7])
+        var second = RingSimulation(Self.scenarios[7])
+        first.run()
+        second.run()
+        #expect(first.schedule.tally == second.schedule.tally)
+        #expect(first.decodeSpans == second.decodeSpans)
+    }
+}

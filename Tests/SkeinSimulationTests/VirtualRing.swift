@@ -1,0 +1,150 @@
+import SkeinCore
+
+/// Random numbers of a test: the same seed gives the same run.
+struct SeededNumbers: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        return mix(state)
+    }
+
+    mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
+}
+
+/// SplitMix64's finish.
+func mix(_ value: UInt64) -> UInt64 {
+    var z = value
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+}
+
+/// A model without weights: what a row leaves in the cache depends on all tokens up to it, and the
+/// next token depends on that and on the sampling seed.
+enum FakeModel {
+    static let vocabularySize = 400
+    static let stopToken: TokenID = 7
+
+    static func row(after before: UInt64, _ token: TokenID) -> UInt64 {
+        mix(before &* 31 &+ UInt64(token.rawValue) &+ 1)
+    }
+
+    static func nextToken(_ row: UInt64, seed: UInt64) -> TokenID {
+        TokenID(Int(mix(row ^ mix(seed)) % UInt64(vocabularySize)))
+    }
+
+    static func score(_ row: UInt64, _ target: TokenID) -> Float {
+        Float(mix(row ^ UInt64(target.rawValue)) % 10_000) / -1_000
+    }
+}
+
+/// A time line of events; events of one moment happen in the order in which they were planned.
+struct Timeline<Event> {
+    private var heap: [(time: UInt64, order: Int, event: Event)] = []
+    private var planned = 0
+
+    var isEmpty: Bool { heap.isEmpty }
+
+    mutating func plan(_ event: Event, at time: UInt64) {
+        heap.append((time, planned, event))
+        planned += 1
+        var child = heap.count - 1
+        while child > 0, isEarlier(child, (child - 1) / 2) {
+            heap.swapAt(child, (child - 1) / 2)
+            child = (child - 1) / 2
+        }
+    }
+
+    mutating func next() -> (time: UInt64, event: Event)? {
+        guard let first = heap.first else { return nil }
+        let last = heap.removeLast()
+        if !heap.isEmpty {
+            heap[0] = last
+            var place = 0
+            while true {
+                let left = 2 * place + 1
+                guard left < heap.count else { break }
+                let right = left + 1
+                let child = right < heap.count && isEarlier(right, left) ? right : left
+                guard isEarlier(child, place) else { break }
+                heap.swapAt(child, place)
+                place = child
+            }
+        }
+        return (first.time, first.event)
+    }
+
+    private func isEarlier(_ left: Int, _ right: Int) -> Bool {
+        (heap[left].time, heap[left].order) < (heap[right].time, heap[right].order)
+    }
+}
+
+/// Stages that work one micro-batch after the other, with hops between them, on a virtual clock;
+/// and the latent cache that all of them would hold.
+struct VirtualRing {
+    private struct CachedRow {
+        var row: UInt64
+        var tenant: String
+    }
+
+    private var stageFree: [UInt64]
+    private var pages: [[CachedRow?]]
+    private(set) var faults: [String] = []
+
+    init(stageCount: Int, pageCount: Int) {
+        stageFree = [UInt64](repeating: 0, count: stageCount)
+        pages = [[CachedRow?]](
+            repeating: [CachedRow?](repeating: nil, count: Limits.pageRowCount), count: pageCount)
+    }
+
+    /// When the micro-batch comes back: it queues at every stage.
+    mutating func travel(
+        _ microBatch: MicroBatch, now: UInt64, _ numbers: inout SeededNumbers
+    ) -> UInt64 {
+        var time = now
+        for stage in stageFree.indices {
+            time += UInt64.random(in: 10...200, using: &numbers)
+            let step =
+                UInt64.random(in: 500...900, using: &numbers) + UInt64(microBatch.rowCount) * 20
+            time = max(time, stageFree[stage]) + step
+            stageFree[stage] = time
+        }
+        return time + UInt64.random(in: 10...200, using: &numbers)
+    }
+
+    /// Writes the span's rows, reading the row before the first from the cache.
+    mutating func write(_ span: SequenceSpan, tenant: String) {
+        var before: UInt64 = 0
+        if span.firstPosition > 0 {
+            guard let cached = cached(span, span.firstPosition - 1, tenant) else { return }
+            before = cached
+        }
+        for (offset, token) in span.tokens.enumerated() {
+            let position = span.firstPosition + offset
+            before = FakeModel.row(after: before, token)
+            let page = Int(span.pageTable[position / Limits.pageRowCount].rawValue)
+            pages[page][position % Limits.pageRowCount] = CachedRow(row: before, tenant: tenant)
+        }
+    }
+
+    /// Reads a row back, and notes a fault where it is missing or another tenant's.
+    mutating func cached(_ span: SequenceSpan, _ position: Int, _ tenant: String) -> UInt64? {
+        let pageNumber = position / Limits.pageRowCount
+        guard pageNumber < span.pageTable.count else {
+            faults.append("sequence \(span.sequence.rawValue): no page for \(position)")
+            return nil
+        }
+        let page = Int(span.pageTable[pageNumber].rawValue)
+        guard let cached = pages[page][position % Limits.pageRowCount] else {
+            faults.append("sequence \(span.sequence.rawValue): row \(position) was never written")
+            return nil
+        }
+        if cached.tenant != tenant {
+            faults.append("sequence \(span.sequence.rawValue): row \(position) is another tenant's")
+        }
+        return cached.row
+    }
+}
