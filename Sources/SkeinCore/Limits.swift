@@ -96,8 +96,9 @@ public enum Limits {
     /// least one byte on the wire and four in memory.
     public static let unpackBytesPerByte = 5
 
-    /// Bytes that wait in one link: four hops of 4,096 rows of hidden size 7,168, `4 * 4096 * 7168
-    /// * 2`, rounded up. A single larger message goes alone.
+    /// Bytes that wait in one link: four hops of 4,096 rows of 7,168 BF16 values, rounded up.
+    ///
+    /// A single larger message goes alone.
     public static let linkBytesMax = 256 << 20
 
     /// Bytes that wait in one inbox: what four links may hold.

@@ -48,7 +48,8 @@ public struct CurveKeyPair: Sendable {
     }
 
     private static let alphabet = Set(
-        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#".utf8)
+        ("0123456789abcdefghijklmnopqrstuvwxyz" + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+            + ".-:+=^!/*?&<>()[]{}@%$#").utf8)
 
     private static func text(_ characters: [CChar]) -> String {
         String(decoding: characters.prefix(40).map { UInt8(bitPattern: $0) }, as: UTF8.self)

@@ -10,8 +10,9 @@ final class KeyGate: Sendable {
     let socket: ZeroMQSocket
     private let allowed: Mutex<Set<String>>
 
-    /// Opens the gate. It must exist before the first inbox, since libzmq lets everybody in while
-    /// there is none.
+    /// Opens the gate.
+    ///
+    /// It must exist before the first inbox, since libzmq lets everybody in while there is none.
     init(in foundation: ZeroMQFoundation, allowing keys: Set<String>) throws(Refusal) {
         socket = try ZeroMQSocket(ZMQ_REP, in: foundation)
         allowed = Mutex(keys)

@@ -109,7 +109,11 @@ public struct LocalAddresses: Sendable {
             }
         default: return nil
         }
-        return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return string(text)
+    }
+
+    private static func string(_ text: [CChar]) -> String {
+        String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     private static func canonical(ipv6 text: String) -> String {
@@ -119,7 +123,6 @@ public struct LocalAddresses: Sendable {
         guard inet_pton(AF_INET6, String(bare), &bytes) == 1,
             inet_ntop(AF_INET6, &bytes, &canonical, socklen_t(canonical.count)) != nil
         else { return text }
-        return String(
-            decoding: canonical.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return string(canonical)
     }
 }

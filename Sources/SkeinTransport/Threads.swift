@@ -62,7 +62,7 @@ final class WakePipe: Sendable {
         close(writeEnd)
     }
 
-    /// Ends the present or the next wait. A full pipe already does.
+    /// Ends the present or the next wait; a full pipe already does.
     func signal() {
         var byte: UInt8 = 1
         _ = write(writeEnd, &byte, 1)

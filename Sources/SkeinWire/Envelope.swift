@@ -52,7 +52,7 @@ public struct Envelope: Equatable, Sendable {
 
     /// Addresses a message.
     ///
-    /// - Precondition: a body that has its own epoch has this one; only a step has a target.
+    /// - Precondition: a body that has its own epoch has this one.
     public init(epoch: Epoch, sender: String, target: StageIndex? = nil, body: Body) {
         self.epoch = epoch
         self.sender = sender

@@ -1,0 +1,209 @@
+import CProtobufC
+import CSkeinProto
+import SkeinCore
+
+extension Step {
+    /// Joins a micro-batch with the tensors that came with it.
+    init(
+        _ microBatch: MicroBatch, _ tensors: [TensorFrame], _ reader: FieldReader
+    ) throws(WireError) {
+        guard tensors.count <= 1 else {
+            throw reader.error(
+                "tensor_frames", "\(tensors.count) tensors, expected at most one",
+                reason: .wrongFrames)
+        }
+        if let hidden = tensors.first {
+            guard hidden.element == .bf16 else {
+                throw reader.error(
+                    "tensor_frames[0].element_type", "\(hidden.element), expected bf16",
+                    reason: .wrongFrames)
+            }
+            guard hidden.rowCount == microBatch.rowCount,
+                hidden.columnCount <= Limits.hiddenSizeMax
+            else {
+                throw reader.error(
+                    "tensor_frames[0].dimension_counts",
+                    "[\(hidden.rowCount), \(hidden.columnCount)], expected "
+                        + "[\(microBatch.rowCount), at most \(Limits.hiddenSizeMax)]",
+                    reason: .wrongFrames)
+            }
+        }
+        self.init(microBatch: microBatch, hidden: tensors.first)
+    }
+
+    /// Stage 0 begins with tokens, every other stage with hidden rows.
+    func check(target: StageIndex?, _ reader: FieldReader) throws(WireError) {
+        guard let target else { throw reader.error("target_stage_index", "missing") }
+        guard (target.rawValue == 0) == (hidden == nil) else {
+            throw reader.error(
+                "tensor_frames",
+                hidden == nil
+                    ? "no hidden rows for stage \(target.rawValue)" : "hidden rows for stage 0",
+                reason: .wrongFrames)
+        }
+    }
+}
+
+extension MicroBatch {
+    init(
+        parsing message: Skein__V1__Step, epoch: Epoch, _ reader: FieldReader
+    ) throws(WireError) {
+        let phase: Phase
+        switch message.phase {
+        case SKEIN__V1__PHASE__PHASE_PREFILL: phase = .prefill
+        case SKEIN__V1__PHASE__PHASE_DECODE: phase = .decode
+        default: throw reader.error("phase", "\(message.phase.rawValue) is no known phase")
+        }
+        let known: Capture = [.logits, .hidden, .router]
+        let capture = Capture(rawValue: message.capture_bits)
+        guard known.isSuperset(of: capture) else {
+            throw reader.error("capture_bits", "\(message.capture_bits) has unknown bits")
+        }
+        let pointers = try reader.list(
+            message.spans, message.n_spans, in: 1...Limits.microBatchSpansMax, "spans")
+        var spans: [SequenceSpan] = []
+        var rowCount = 0
+        for (place, pointer) in pointers.enumerated() {
+            let field = "spans[\(place)]"
+            let span = try SequenceSpan(
+                parsing: try reader.part(pointer, field),
+                rowsMax: Limits.microBatchRowsMax - rowCount, field: field, reader)
+            rowCount += span.tokens.count
+            spans.append(span)
+        }
+        self.init(
+            id: MicroBatchID(rawValue: message.micro_batch_id), epoch: epoch, phase: phase,
+            spans: spans, capture: capture)
+    }
+}
+
+extension SequenceSpan {
+    fileprivate init(
+        parsing message: Skein__V1__SequenceSpan, rowsMax: Int, field: String,
+        _ reader: FieldReader
+    ) throws(WireError) {
+        guard rowsMax > 0 else {
+            throw reader.error(field, "more than \(Limits.microBatchRowsMax) rows before it")
+        }
+        let first = try reader.number(
+            message.first_position_index, in: 0...(Limits.positionsMax - 1),
+            "\(field).first_position_index")
+        let tokens = try reader.tokens(
+            message.token_ids, message.n_token_ids,
+            in: 1...min(rowsMax, Limits.positionsMax - first), "\(field).token_ids")
+        let targets = try reader.tokens(
+            message.target_token_ids, message.n_target_token_ids, in: 0...tokens.count,
+            "\(field).target_token_ids")
+        guard targets.isEmpty || targets.count == tokens.count else {
+            throw reader.error(
+                "\(field).target_token_ids",
+                "\(targets.count) targets for \(tokens.count) rows, expected one each or none")
+        }
+        let neededPages = (first + tokens.count + Limits.pageRowCount - 1) / Limits.pageRowCount
+        let pages = try Self.pages(
+            try reader.part(message.pages, "\(field).pages"), field: "\(field).pages", reader)
+        guard pages.count >= neededPages else {
+            throw reader.error(
+                "\(field).pages",
+                "\(pages.count) pages for \(first + tokens.count) positions, expected "
+                    + "\(neededPages)")
+        }
+        self.init(
+            sequence: SequenceID(rawValue: message.sequence_id), firstPosition: first,
+            tokens: tokens, pageTable: pages,
+            demand: try message.demand.map { pointer throws(WireError) in
+                try SamplingDemand(parsing: pointer.pointee, field: "\(field).demand", reader)
+            },
+            targets: targets)
+    }
+
+    private static let pagesMax = Limits.positionsMax / Limits.pageRowCount
+
+    private static func pages(
+        _ message: Skein__V1__PageRuns, field: String, _ reader: FieldReader
+    ) throws(WireError) -> [PageIndex] {
+        let firsts = try reader.list(
+            message.first_page_indexes, message.n_first_page_indexes, in: 1...pagesMax,
+            "\(field).first_page_indexes")
+        let counts = try reader.list(
+            message.page_counts, message.n_page_counts, in: firsts.count...firsts.count,
+            "\(field).page_counts")
+        var total = 0
+        for (place, (first, count)) in zip(firsts, counts).enumerated() {
+            let count = try reader.number(
+                count, in: 1...(pagesMax - total + 1), "\(field).page_counts[\(place)]")
+            _ = try reader.number(
+                first, in: 0...(Int(Int32.max) - count), "\(field).first_page_indexes[\(place)]")
+            total += count
+            guard total <= pagesMax else {
+                throw reader.error(field, "more than \(pagesMax) pages")
+            }
+        }
+        var pages: [PageIndex] = []
+        pages.reserveCapacity(total)
+        for (first, count) in zip(firsts, counts) {
+            for page in Int(first)..<(Int(first) + Int(count)) { pages.append(PageIndex(page)) }
+        }
+        return pages
+    }
+}
+
+extension SamplingDemand {
+    fileprivate init(
+        parsing message: Skein__V1__SamplingDemand, field: String, _ reader: FieldReader
+    ) throws(WireError) {
+        let parameters = try reader.part(message.parameters, "\(field).parameters")
+        self.init(
+            parameters: try SamplingParameters(
+                parsing: parameters, field: "\(field).parameters", reader),
+            promptTokens: try reader.tokens(
+                message.prompt_token_ids, message.n_prompt_token_ids, in: 0...Limits.positionsMax,
+                "\(field).prompt_token_ids"),
+            completionTokens: try reader.tokens(
+                message.completion_token_ids, message.n_completion_token_ids,
+                in: 0...Limits.positionsMax, "\(field).completion_token_ids"))
+    }
+}
+
+extension SamplingParameters {
+    fileprivate init(
+        parsing message: Skein__V1__SamplingParameters, field: String, _ reader: FieldReader
+    ) throws(WireError) {
+        self.init()
+        let all = -Float.greatestFiniteMagnitude...Float.greatestFiniteMagnitude
+        let positive = 0...Float.greatestFiniteMagnitude
+        temperature = try reader.finite(
+            message.temperature, in: positive, "\(field).temperature")
+        topK = try reader.number(
+            message.top_k_count, in: 0...Limits.vocabularyMax, "\(field).top_k_count")
+        topP = try reader.finite(message.top_p, in: 0...1, "\(field).top_p")
+        minP = try reader.finite(message.min_p, in: 0...1, "\(field).min_p")
+        presencePenalty = try reader.finite(
+            message.presence_penalty, in: all, "\(field).presence_penalty")
+        frequencyPenalty = try reader.finite(
+            message.frequency_penalty, in: all, "\(field).frequency_penalty")
+        repetitionPenalty = try reader.finite(
+            message.repetition_penalty, in: Float.leastNormalMagnitude...positive.upperBound,
+            "\(field).repetition_penalty")
+        let tokens = try reader.tokens(
+            message.bias_token_ids, message.n_bias_token_ids, in: 0...Limits.logitBiasesMax,
+            "\(field).bias_token_ids")
+        let values = try reader.list(
+            message.bias_values, message.n_bias_values, in: tokens.count...tokens.count,
+            "\(field).bias_values")
+        for (token, value) in zip(tokens, values) {
+            guard logitBias[token] == nil else {
+                throw reader.error("\(field).bias_token_ids", "token \(token) twice")
+            }
+            logitBias[token] = try reader.finite(value, in: all, "\(field).bias_values")
+        }
+        seed = message.seed
+        if message.wanted_top_logprobs_case
+            == SKEIN__V1__SAMPLING_PARAMETERS__WANTED_TOP_LOGPROBS_TOP_LOGPROBS_COUNT
+        {
+            topLogprobsCount = try reader.number(
+                message.top_logprobs_count, in: 0...Limits.topLogprobsMax,
+                "\(field).top_logprobs_count")
+        }
+    }
+}
