@@ -107,5 +107,10 @@ let package = Package(
                 "SkeinCoordinator", "SkeinServer", argumentParser, logging, unixSignals,
             ],
             swiftSettings: settings),
+
+        // Tests
+        tests("SkeinCoreTests", ["SkeinCore"]),
+        tests("SkeinClusterTests", ["SkeinCore", "SkeinCluster"]),
+        tests("SkeinStyleTests", []),
     ]
 )
