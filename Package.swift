@@ -115,5 +115,8 @@ let package = Package(
         tests("SkeinSimulationTests", ["SkeinCore", "SkeinScheduling"]),
         tests("SkeinTensorTests", ["SkeinTensor", "SkeinCore"]),
         tests("SkeinTextTests", ["SkeinCore", "SkeinText"]),
+        tests("SkeinCoreTests", ["SkeinCore"]),
+        tests("SkeinClusterTests", ["SkeinCore", "SkeinCluster"]),
+        tests("SkeinStyleTests", []),
     ]
 )

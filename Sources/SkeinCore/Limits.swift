@@ -117,6 +117,7 @@ public enum Limits {
     public static let tensorDimensionsMax = 8
 
     /// Bytes of a `config.json`, `tokenizer_config.json` or cluster file.
+    /// Bytes of a `config.json` or `tokenizer_config.json`.
     public static let smallFileBytesMax = 16 << 20
 
     /// Bytes of a `tokenizer.json`; the largest published one has 17 MB.
@@ -133,4 +134,19 @@ public enum Limits {
 
     /// Alternatives reported with each token.
     public static let topLogprobsMax = 20
+
+    /// Bytes of an address on the wire: `tcp://`, a domain name of at most 253, and a port.
+    public static let addressBytesMax = 300
+
+    /// Bytes of a cluster file: 8 KB for every node.
+    public static let clusterFileBytesMax = nodesMax * 8_192
+
+    /// Characters of a cluster's or node's name; it names a secret file.
+    public static let nameCharactersMax = 64
+
+    /// Latent cache pages of a node: a full micro-batch of sequences, each at full length.
+    public static let pagesMax = microBatchSpansMax * (positionsMax / pageRowCount)
+
+    /// Threads of one node; the largest hosts on sale have 768.
+    public static let threadsMax = 1_024
 }

@@ -1,0 +1,288 @@
+import SkeinCore
+import SkeinTransport
+import Yams
+
+/// One mapping of a cluster file: values by field, and the line on which each stands.
+struct ClusterFields {
+    private let file: String
+    private let name: String
+    private let line: Int
+    private var nodes: [String: Node] = [:]
+    private var lines: [String: Int] = [:]
+
+    /// Takes a mapping whose fields are all among `allowed`.
+    init(_ node: Node, file: String, name: String, allowed: [String]) throws(Refusal) {
+        self.file = file
+        self.name = name
+        line = node.mark?.line ?? 1
+        guard case .mapping(let mapping) = node else {
+            throw Refusal(
+                "\(file):\(line): \(name)",
+                "found \(Self.describe(node)), expected the fields \(allowed.joined(separator: ", "))"
+            )
+        }
+        for (key, value) in mapping {
+            let keyLine = key.mark?.line ?? line
+            guard case .scalar(let scalar) = key, allowed.contains(scalar.string) else {
+                throw Self.unknown(key, "\(file):\(keyLine)", prefix: prefix, allowed: allowed)
+            }
+            nodes[scalar.string] = value
+            // An empty value has the mark of what follows it, so the field's own line is truer.
+            lines[scalar.string] = Self.isNothing(value) ? keyLine : value.mark?.line ?? keyLine
+        }
+    }
+
+    /// Refuses the value of one field.
+    func refusal(_ field: String, _ reason: String) -> Refusal {
+        Refusal("\(file):\(lines[field] ?? line): \(prefix)\(field)", reason)
+    }
+
+    /// Whether the field is there at all.
+    func has(_ field: String) -> Bool { nodes[field] != nil }
+
+    // MARK: Texts
+
+    /// A text that must be there.
+    func text(_ field: String) throws(Refusal) -> String {
+        guard let text = try optionalText(field) else {
+            throw refusal(field, "found nothing, expected a text")
+        }
+        return text
+    }
+
+    /// A text that may be missing, but not empty.
+    func optionalText(_ field: String) throws(Refusal) -> String? {
+        guard let node = nodes[field] else { return nil }
+        guard case .scalar(let scalar) = node, !Self.isNothing(node), !scalar.string.isEmpty else {
+            throw refusal(field, "found \(Self.describe(node)), expected a text")
+        }
+        return scalar.string
+    }
+
+    /// A name: letters, digits, `-`, `_` and `.`, since files are named after it.
+    func name(_ field: String) throws(Refusal) -> String {
+        let text = try text(field)
+        let isPlain = text.utf8.allSatisfy { byte in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F: true
+            default: false
+            }
+        }
+        guard isPlain, !text.hasPrefix("."), text.utf8.count <= Limits.nameCharactersMax else {
+            throw refusal(
+                field,
+                "found '\(text)', expected at most \(Limits.nameCharactersMax) letters, digits, "
+                    + "'-', '_' or '.'")
+        }
+        return text
+    }
+
+    /// One of an enumeration's texts.
+    func choice<Choice: RawRepresentable & CaseIterable>(
+        _ field: String, _ type: Choice.Type
+    ) throws(Refusal) -> Choice where Choice.RawValue == String {
+        let wanted = type.allCases.map(\.rawValue).joined(separator: " or ")
+        guard has(field) else { throw refusal(field, "found nothing, expected \(wanted)") }
+        let text = try text(field)
+        guard let choice = type.init(rawValue: text) else {
+            throw refusal(field, "found '\(text)', expected \(wanted)")
+        }
+        return choice
+    }
+
+    // MARK: Numbers
+
+    /// A whole number that must be there.
+    func number(_ field: String, _ range: ClosedRange<Int>) throws(Refusal) -> Int {
+        guard let number = try optionalNumber(field, range) else {
+            throw refusal(field, "found nothing, expected \(Self.describe(range))")
+        }
+        return number
+    }
+
+    /// A whole number that may be missing.
+    func optionalNumber(_ field: String, _ range: ClosedRange<Int>) throws(Refusal) -> Int? {
+        guard let node = nodes[field] else { return nil }
+        guard case .scalar(let scalar) = node, scalar.style == .plain,
+            let number = Self.decimal(scalar.string), range.contains(number)
+        else {
+            throw refusal(
+                field, "found \(Self.describe(node)), expected \(Self.describe(range))")
+        }
+        return number
+    }
+
+    /// A number in decimal digits alone: YAML's octal, sexagesimal and `1_000` are too clever here.
+    static func decimal(_ text: some StringProtocol) -> Int? {
+        let isDecimal = !text.isEmpty && text.utf8.allSatisfy { (0x30...0x39).contains($0) }
+        return isDecimal ? Int(text) : nil
+    }
+
+    // MARK: Addresses and keys
+
+    /// Where a peer listens and others call it.
+    func address(_ field: String) throws(Refusal) -> TCPAddress {
+        let text = try text(field)
+        let address: TCPAddress
+        do throws(Refusal) {
+            address = try TCPAddress(parsing: text)
+        } catch {
+            throw refusal(field, "found '\(text)', \(error.reason)")
+        }
+        guard address.port != nil else {
+            throw refusal(field, "found '\(text)', expected a port number, since others call it")
+        }
+        guard !address.isEveryAddress else {
+            throw refusal(
+                field, "found '\(text)', expected the address by which other hosts call this one")
+        }
+        return address
+    }
+
+    /// Where clients speak HTTP, `host:port`.
+    func optionalHTTPAddress(_ field: String) throws(Refusal) -> TCPAddress? {
+        guard let text = try optionalText(field) else { return nil }
+        let address: TCPAddress
+        do throws(Refusal) {
+            address = try TCPAddress(hostAndPort: text)
+        } catch {
+            throw refusal(field, "found '\(text)', \(error.reason)")
+        }
+        guard address.port != nil else {
+            throw refusal(field, "found '\(text)', expected a port number, since clients call it")
+        }
+        return address
+    }
+
+    /// A public CURVE key in Z85; never repeated in an error, since it may be a secret one.
+    func optionalKey(_ field: String) throws(Refusal) -> String? {
+        guard let text = try optionalText(field) else { return nil }
+        do throws(Refusal) {
+            try CurveKeyPair.check(text, subject: field)
+        } catch {
+            throw refusal(field, "\(error.reason), expected what 'skein keys show' prints")
+        }
+        return text
+    }
+
+    // MARK: Mappings and lists
+
+    /// A mapping inside this one.
+    func mapping(_ field: String, allowed: [String]) throws(Refusal) -> ClusterFields {
+        guard let node = nodes[field] else {
+            throw refusal(
+                field, "found nothing, expected the fields \(allowed.joined(separator: ", "))")
+        }
+        return try Self.inside(
+            node, file: file, name: prefix + field, line: lines[field] ?? line, allowed: allowed)
+    }
+
+    /// A list of mappings inside this one, of 1 to `countMax` entries.
+    func list(_ field: String, countMax: Int, allowed: [String]) throws(Refusal) -> [ClusterFields]
+    {
+        let expected = "a list of 1 to \(countMax) entries"
+        guard let node = nodes[field] else {
+            throw refusal(field, "found nothing, expected \(expected)")
+        }
+        guard case .sequence(let sequence) = node else {
+            throw refusal(field, "found \(Self.describe(node)), expected \(expected)")
+        }
+        guard (1...countMax).contains(sequence.count) else {
+            throw refusal(field, "found \(sequence.count) entries, expected \(expected)")
+        }
+        var entries: [ClusterFields] = []
+        for (index, entry) in sequence.enumerated() {
+            let name = "\(prefix)\(field)[\(index)]"
+            let fieldLine = entry.mark?.line ?? line
+            entries.append(
+                try Self.inside(entry, file: file, name: name, line: fieldLine, allowed: allowed))
+        }
+        return entries
+    }
+
+    /// One text or a list of texts; empty where the field is missing.
+    func texts(_ field: String, countMax: Int) throws(Refusal) -> [String] {
+        guard let node = nodes[field] else { return [] }
+        guard case .sequence(let sequence) = node else { return [try text(field)] }
+        var texts: [String] = []
+        for entry in sequence.prefix(countMax + 1) {
+            guard case .scalar(let scalar) = entry else {
+                throw refusal(field, "found \(Self.describe(entry)) in the list, expected a text")
+            }
+            texts.append(scalar.string)
+        }
+        return texts
+    }
+
+    // MARK: Rooms
+
+    private var prefix: String { name == "file" ? "" : "\(name)." }
+
+    private static func inside(
+        _ node: Node, file: String, name: String, line: Int, allowed: [String]
+    ) throws(Refusal) -> ClusterFields {
+        if isNothing(node) {
+            let fields = allowed.joined(separator: ", ")
+            throw Refusal(
+                "\(file):\(line): \(name)", "found nothing, expected the fields \(fields)")
+        }
+        return try ClusterFields(node, file: file, name: name, allowed: allowed)
+    }
+
+    private static func isNothing(_ node: Node) -> Bool {
+        guard case .scalar(let scalar) = node, scalar.style == .plain else { return false }
+        return ["", "~", "null", "Null", "NULL"].contains(scalar.string)
+    }
+
+    private static func describe(_ node: Node) -> String {
+        switch node {
+        case .scalar(let scalar):
+            if isNothing(node) || scalar.string.isEmpty { return "nothing" }
+            let quoted = scalar.style != .plain && decimal(scalar.string) != nil
+            return "'\(scalar.string)'" + (quoted ? " in quotation marks" : "")
+        case .mapping: return "a mapping"
+        case .sequence(let sequence): return sequence.isEmpty ? "an empty list" : "a list"
+        case .alias: return "an alias"
+        }
+    }
+
+    private static func describe(_ range: ClosedRange<Int>) -> String {
+        "a whole number from \(range.lowerBound) to \(range.upperBound)"
+    }
+
+    private static func unknown(
+        _ key: Node, _ place: String, prefix: String, allowed: [String]
+    ) -> Refusal {
+        guard case .scalar(let scalar) = key else {
+            return Refusal(
+                "\(place): \(prefix)key", "found \(describe(key)), expected a field's name")
+        }
+        let near = allowed.min { scalar.string.editCount(to: $0) < scalar.string.editCount(to: $1) }
+        if let near, scalar.string.editCount(to: near) <= 3 {
+            return Refusal(
+                "\(place): \(prefix)\(scalar.string)", "no such field, did you mean '\(near)'?")
+        }
+        return Refusal(
+            "\(place): \(prefix)\(scalar.string)",
+            "no such field, expected one of \(allowed.joined(separator: ", "))")
+    }
+}
+
+extension String {
+    /// How many letters must be added, dropped or changed to make `other` of this word.
+    fileprivate func editCount(to other: String) -> Int {
+        let letters = Array(unicodeScalars.prefix(64))
+        let others = Array(other.unicodeScalars)
+        var row = Array(0...others.count)
+        for (index, letter) in letters.enumerated() {
+            var diagonal = row[0]
+            row[0] = index + 1
+            for (column, otherLetter) in others.enumerated() {
+                let changed = diagonal + (letter == otherLetter ? 0 : 1)
+                diagonal = row[column + 1]
+                row[column + 1] = Swift.min(changed, diagonal + 1, row[column] + 1)
+            }
+        }
+        return row[others.count]
+    }
+}

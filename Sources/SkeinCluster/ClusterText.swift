@@ -1,0 +1,102 @@
+import SkeinCore
+import Yams
+
+/// The text of a cluster file before its fields are known.
+enum ClusterText {
+    /// The bytes as text, without what YAML allows and a cluster file does not need.
+    static func checked(_ bytes: [UInt8], path: String) throws(Refusal) -> String {
+        var lineNumber = 0
+        for line in bytes.split(separator: 0x0A, omittingEmptySubsequences: false) {
+            lineNumber += 1
+            guard let text = String(validating: line, as: UTF8.self) else {
+                throw refusal(path, lineNumber, "found bytes that are not UTF-8, expected text")
+            }
+            try checkLine(text, path: path, lineNumber: lineNumber)
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The one line that says where YAML itself is broken.
+    static func refusal(_ error: YamlError, path: String) -> Refusal {
+        switch error {
+        case .scanner(let context, let problem, let mark, _),
+            .parser(let context, let problem, let mark, _),
+            .composer(let context, let problem, let mark, _):
+            let place = context.map { " \($0.text) that begins on line \($0.mark.line)" } ?? ""
+            return refusal(path, mark.line, "\(problem)\(place), expected YAML")
+        case .duplicatedKeysInMapping(let names, let context):
+            let field = names.first ?? "field"
+            return Refusal(
+                "\(path):\(context.mark.line): \(field)",
+                "found more than once in one mapping, expected once")
+        case .reader(let problem, let offset, _, let text):
+            let before = text.prefix(offset ?? 0)
+            let line = 1 + before.count { $0.isNewline }
+            return refusal(path, line, "\(problem), expected text")
+        default:
+            return refusal(path, 1, "found no YAML, expected a cluster's fields")
+        }
+    }
+
+    // MARK: Rooms
+
+    private static func refusal(_ path: String, _ line: Int, _ reason: String) -> Refusal {
+        Refusal("\(path):\(line): file", reason)
+    }
+
+    private static func checkLine(
+        _ line: String, path: String, lineNumber: Int
+    ) throws(Refusal) {
+        let indentation = line.prefix { $0 == " " || $0 == "\t" }
+        guard !indentation.contains("\t") else {
+            throw refusal(path, lineNumber, "found a tab in the indentation, expected spaces")
+        }
+        let isControl = { (scalar: Unicode.Scalar) in
+            (scalar.value < 0x20 && scalar != "\t" && scalar != "\r") || scalar.value == 0x7F
+        }
+        guard !line.unicodeScalars.contains(where: isControl) else {
+            throw refusal(path, lineNumber, "found a control character, expected text")
+        }
+        let text = withoutComment(line.dropFirst(indentation.count))
+        guard !text.hasPrefix("? ") && text != "?" else {
+            throw refusal(path, lineNumber, "found a '?' key, expected 'name: value'")
+        }
+        guard !holdsAnchor(text) else {
+            throw refusal(
+                path, lineNumber,
+                "found a YAML anchor or alias (& or *), expected the value itself")
+        }
+    }
+
+    /// Drops a comment where no quotation mark stands before it, which could make it part of a text.
+    private static func withoutComment(_ line: Substring) -> Substring {
+        var previous: Character = " "
+        for index in line.indices {
+            let character = line[index]
+            if character == "\"" || character == "'" { return line }
+            if character == "#", previous.isWhitespace { return line[..<index] }
+            previous = character
+        }
+        return line
+    }
+
+    /// Whether `&name` or `*name` stands where YAML may take it for an anchor or an alias.
+    ///
+    /// Keys in Z85 hold both characters, but no white space, comma or quotation mark before them.
+    private static func holdsAnchor(_ line: Substring) -> Bool {
+        var mayBegin = true
+        var afterQuote = false
+        let characters = Array(line)
+        for (index, character) in characters.enumerated() {
+            let next = index + 1 < characters.count ? characters[index + 1] : " "
+            if mayBegin, character == "&" || character == "*", !next.isWhitespace { return true }
+            switch character {
+            case "[", "{": break  // What may begin before a bracket may begin after it.
+            case ":" where afterQuote: mayBegin = true
+            default: mayBegin = character.isWhitespace || character == ","
+            }
+            afterQuote = character == "\"" || character == "'"
+        }
+        return false
+    }
+}

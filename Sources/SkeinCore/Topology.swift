@@ -1,0 +1,164 @@
+/// What runs where: the nodes of a cluster, their addresses, and how much each may hold.
+///
+/// A topology says nothing of the model's numbers (those come from the checkpoint) and carries no
+/// secret (those lie in the keys folder). The nodes stand in the order in which a micro-batch
+/// visits them.
+public struct Topology: Equatable, Sendable {
+    /// The cluster's name, for people.
+    public var name: String
+
+    /// The checkpoint folder, unless a node names its own copy.
+    public var modelPath: String
+
+    /// How slices lie over the nodes.
+    public var placement: PlacementKind
+
+    /// Positions that one sequence may have, prompt and completion together.
+    public var positionCount: Int
+
+    /// Latent cache pages on every node, `Limits.pageRowCount` positions each.
+    public var pageCount: Int
+
+    /// Micro-batches in the ring at most; `nil` leaves the choice to the schedule.
+    public var microBatchesInFlightMax: Int?
+
+    /// Rows of one prefill chunk at most; `nil` leaves the choice to the schedule.
+    public var prefillChunkRowsMax: Int?
+
+    /// The folder of `NAME.secret` files; `nil` where every address is loopback.
+    public var keysPath: String?
+
+    /// Who owns the requests.
+    public var coordinator: Coordinator
+
+    /// Who runs the slices, in ring order.
+    public var nodes: [Node]
+
+    /// Describes a cluster.
+    public init(
+        name: String, modelPath: String, placement: PlacementKind, positionCount: Int,
+        pageCount: Int, coordinator: Coordinator, nodes: [Node],
+        microBatchesInFlightMax: Int? = nil, prefillChunkRowsMax: Int? = nil,
+        keysPath: String? = nil
+    ) {
+        self.name = name
+        self.modelPath = modelPath
+        self.placement = placement
+        self.positionCount = positionCount
+        self.pageCount = pageCount
+        self.microBatchesInFlightMax = microBatchesInFlightMax
+        self.prefillChunkRowsMax = prefillChunkRowsMax
+        self.keysPath = keysPath
+        self.coordinator = coordinator
+        self.nodes = nodes
+    }
+}
+
+extension Topology {
+    /// Where the coordinator listens for token returns, and for clients.
+    public struct Coordinator: Equatable, Sendable {
+        /// Where nodes send their token returns.
+        public var address: TCPAddress
+
+        /// The coordinator's CURVE key, in Z85.
+        public var publicKey: String?
+
+        /// Where clients speak HTTP, if they do.
+        public var httpAddress: TCPAddress?
+
+        /// Describes a coordinator.
+        public init(
+            address: TCPAddress, publicKey: String? = nil, httpAddress: TCPAddress? = nil
+        ) {
+            self.address = address
+            self.publicKey = publicKey
+            self.httpAddress = httpAddress
+        }
+    }
+
+    /// One process, its address, and what it holds.
+    public struct Node: Equatable, Sendable {
+        /// The name by which `skein node --name` starts it.
+        public var name: String
+
+        /// Where the node before it sends micro-batches.
+        public var address: TCPAddress
+
+        /// The node's CURVE key, in Z85.
+        public var publicKey: String?
+
+        /// Its layers: nothing (the planner cuts evenly), one range, or for `vfold` two.
+        public var layerRanges: [Range<Int>]
+
+        /// Threads that compute; `nil` takes the cores of the machine.
+        public var threadCount: Int?
+
+        /// Its own copy of the checkpoint folder, where that is not the cluster's.
+        public var modelPath: String?
+
+        /// Describes a node.
+        public init(
+            name: String, address: TCPAddress, publicKey: String? = nil,
+            layerRanges: [Range<Int>] = [], threadCount: Int? = nil, modelPath: String? = nil
+        ) {
+            self.name = name
+            self.address = address
+            self.publicKey = publicKey
+            self.layerRanges = layerRanges
+            self.threadCount = threadCount
+            self.modelPath = modelPath
+        }
+    }
+}
+
+extension Topology {
+    /// How many stages the ring has.
+    public var stageCount: Int { placement.stageCount(nodeCount: nodes.count) }
+
+    /// Whether every peer is on this machine.
+    public var isLoopback: Bool {
+        coordinator.address.isLoopback && nodes.allSatisfy(\.address.isLoopback)
+    }
+
+    /// The named node.
+    public func node(named name: String) throws(Refusal) -> Node {
+        guard let node = nodes.first(where: { $0.name == name }) else {
+            let names = nodes.map(\.name).joined(separator: ", ")
+            throw Refusal("node '\(name)'", "not in cluster '\(self.name)', which has \(names)")
+        }
+        return node
+    }
+
+    /// The checkpoint folder that a node reads.
+    public func modelPath(of node: Node) -> String { node.modelPath ?? modelPath }
+
+    /// The layers of every stage in ring order, as written; `nil` where the file leaves the cut open.
+    public var writtenStageLayers: [Range<Int>]? {
+        guard nodes.allSatisfy({ !$0.layerRanges.isEmpty }) else { return nil }
+        let outward = nodes.map { $0.layerRanges[0] }
+        return placement == .linear ? outward : outward + nodes.reversed().map { $0.layerRanges[1] }
+    }
+
+    /// The slice of every stage in ring order, for a model of `layerCount` layers.
+    public func slices(layerCount: Int) throws(Refusal) -> [Slice] {
+        guard let layers = writtenStageLayers else {
+            guard stageCount <= layerCount else {
+                throw Refusal(
+                    "cluster '\(name)'",
+                    "has \(stageCount) stages, expected at most one for each of \(layerCount) layers"
+                )
+            }
+            return Slice.even(layerCount: layerCount, count: stageCount)
+        }
+        let end = layers.last?.upperBound ?? 0
+        guard end == layerCount else {
+            throw Refusal(
+                "cluster '\(name)'",
+                "its layers end with \(end - 1), expected \(layerCount - 1), the model's last")
+        }
+        return layers.enumerated().map { index, range in
+            Slice(
+                layers: range, holdsEmbedding: index == 0, holdsHead: index == layers.count - 1)
+        }
+    }
+}

@@ -1,0 +1,113 @@
+import SkeinCore
+import Testing
+
+@testable import SkeinCluster
+
+@Suite struct ClusterFileTests {
+    @Test(arguments: brokenFiles)
+    func aBrokenFileIsRefusedInOneLineThatNamesLineAndField(_ broken: BrokenFile) {
+        let refusal = #expect(throws: Refusal.self) {
+            try ClusterFile.parse(Array(broken.text.utf8), path: "lab.yaml")
+        }
+        let line = refusal?.description ?? ""
+        #expect(line.hasPrefix("lab.yaml:\(broken.line): \(broken.field): "))
+        #expect(line.contains(broken.reason))
+        #expect(!line.contains { $0.isNewline })
+        #expect(line.count < 400)
+    }
+
+    @Test func bytesThatAreNotTextAreRefusedOnTheirLine() {
+        let bytes = Array("cluster: a\nmodel: ".utf8) + [0xC3, 0x28] + Array("\n".utf8)
+        let refusal = #expect(throws: Refusal.self) {
+            try ClusterFile.parse(bytes, path: "lab.yaml")
+        }
+        #expect(
+            refusal?.description.hasPrefix("lab.yaml:2: file: found bytes that are not UTF-8")
+                == true)
+    }
+
+    @Test func aMissingFileIsRefusedByItsName() {
+        let refusal = #expect(throws: Refusal.self) {
+            try ClusterFile.read(path: "/nowhere/lab.yaml")
+        }
+        #expect(refusal?.subject == "/nowhere/lab.yaml")
+    }
+
+    @Test func aFolderIsNoClusterFile() {
+        #expect(throws: Refusal.self) { try ClusterFile.read(path: "/") }
+    }
+
+    @Test func aFileThatNeverEndsIsRefused() {
+        let refusal = #expect(throws: Refusal.self) { try ClusterFile.read(path: "/dev/zero") }
+        #expect(refusal?.reason.contains("more than") == true)
+    }
+
+    @Test func aLoopbackFileIsReadAsWritten() throws {
+        let topology = try ClusterFile.parse(Array(loopback.utf8), path: "/lab/local.yaml")
+        #expect(topology.name == "local-2")
+        #expect(topology.modelPath == "/lab/models/gosling")
+        #expect(topology.placement == .linear)
+        #expect(topology.positionCount == 1024)
+        #expect(topology.pageCount == 256)
+        #expect(topology.microBatchesInFlightMax == 8)
+        #expect(topology.prefillChunkRowsMax == 256)
+        #expect(topology.keysPath == nil)
+        #expect(topology.isLoopback)
+        #expect(topology.coordinator.httpAddress?.hostAndPort == "127.0.0.1:8080")
+        #expect(topology.nodes.map(\.name) == ["a", "b"])
+        #expect(topology.nodes[0].threadCount == 1)
+        #expect(topology.modelPath(of: topology.nodes[1]) == "/srv/models/gosling")
+        #expect(topology.writtenStageLayers == [0..<2, 2..<4])
+    }
+
+    @Test func aFileOfSeveralHostsKeepsItsKeysAndItsV() throws {
+        let topology = try ClusterFile.parse(Array(hosts.utf8), path: "/lab/hosts.yaml")
+        #expect(!topology.isLoopback)
+        #expect(topology.keysPath == "/lab/keys")
+        #expect(topology.nodes[1].publicKey == "Skein&*[{Example}]#KeyOfNodeB00000000000")
+        #expect(topology.stageCount == 4)
+        #expect(topology.writtenStageLayers == [0..<10, 10..<30, 30..<50, 50..<61])
+        let slices = try topology.slices(layerCount: 61)
+        #expect(slices.map(\.holdsEmbedding) == [true, false, false, false])
+        #expect(slices.map(\.holdsHead) == [false, false, false, true])
+    }
+
+    @Test func layersThatEndBeforeTheModelDoesAreRefused() throws {
+        let topology = try ClusterFile.parse(Array(hosts.utf8), path: "/lab/hosts.yaml")
+        let refusal = #expect(throws: Refusal.self) { try topology.slices(layerCount: 62) }
+        #expect(refusal?.reason == "its layers end with 60, expected 61, the model's last")
+    }
+
+    @Test func withoutLayersTheModelIsCutEvenly() throws {
+        let open = loopback.replacing("    layers: 0-1\n", with: "")
+            .replacing("    layers: 2-3\n", with: "")
+        let topology = try ClusterFile.parse(Array(open.utf8), path: "/lab/local.yaml")
+        #expect(try topology.slices(layerCount: 5).map(\.layers) == [0..<3, 3..<5])
+        #expect(throws: Refusal.self) { try topology.slices(layerCount: 1) }
+    }
+
+    @Test(arguments: [loopback, hosts])
+    func whatIsWrittenReadsBackTheSame(_ text: String) throws {
+        let topology = try ClusterFile.parse(Array(text.utf8), path: "/lab/file.yaml")
+        let again = try ClusterFile.parse(Array(topology.yaml.utf8), path: "/elsewhere/file.yaml")
+        #expect(again == topology)
+    }
+
+    @Test func awkwardTextsSurviveWriting() throws {
+        var topology = try ClusterFile.parse(Array(hosts.utf8), path: "/lab/file.yaml")
+        topology.name = "null"
+        topology.modelPath = "/srv/it's a \"model\": # & *x, [&y \\ naïve \u{7}"
+        let again = try ClusterFile.parse(Array(topology.yaml.utf8), path: "/lab/file.yaml")
+        #expect(again == topology)
+    }
+
+    @Test func lineEndsOfOtherSystemsAreFine() throws {
+        let text = loopback.replacing("\n", with: "\r\n")
+        #expect(try ClusterFile.parse(Array(text.utf8), path: "/lab/local.yaml").pageCount == 256)
+    }
+
+    @Test func commentsMayHoldAnything() throws {
+        let text = loopback.replacing("pages: 256", with: "pages: 256  # *bold* &co, R&D \"x\"")
+        #expect(try ClusterFile.parse(Array(text.utf8), path: "/lab/local.yaml").pageCount == 256)
+    }
+}
