@@ -77,6 +77,11 @@ extension NodeService {
         }
     }
 
+    private func tellLoading(_ doneBytes: Int, _ totalBytes: Int, epoch: Epoch) async {
+        let loading = Loading(doneBytes: UInt64(doneBytes), totalBytes: UInt64(totalBytes))
+        await tell(.loading(loading), epoch: epoch)
+    }
+
     /// Loads the slices, opens the links and reports ready; whatever goes wrong is reported as a
     /// fault and leaves the node waiting for another placement.
     private func load(_ placement: SkeinWire.Placement, fingerprint: String) async {
@@ -87,15 +92,13 @@ extension NodeService {
                     "the checkpoint's fingerprint is \(fingerprint.prefix(12)), the cluster's is "
                         + "\(placement.fingerprint.prefix(12))")
             }
+            guard let checkpoint, let coordinator else { return }
+            let loader = StageLoader(checkpoint: checkpoint, pool: pool, thread: computeThread) {
+                [weak self] done, total in
+                Task { await self?.tellLoading(done, total, epoch: placement.epoch) }
+            }
             let stages = try await PlacedStages(
-                placement: placement, node: self, links: links,
-                onProgress: { done, total in
-                    Task {
-                        await self.tell(
-                            .loading(Loading(doneBytes: done, totalBytes: total)),
-                            epoch: placement.epoch)
-                    }
-                })
+                placement: placement, node: self, coordinator: coordinator, loader: loader)
             guard case .loading(placement.epoch) = life else { return await stages.close() }
             life = .running(stages)
             await stages.start()

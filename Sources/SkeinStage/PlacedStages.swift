@@ -27,8 +27,8 @@ struct PlacedStages: Sendable {
         guard !mine.isEmpty else {
             throw Refusal("placement \(placement.epoch.rawValue)", "gives \(name) no stage")
         }
-        let stages = try await loader.load(mine, placement: placement)
-        weightBytes = loader.weightBytes(of: mine)
+        let stages: [StageIndex: Stage]
+        (stages, weightBytes) = try await loader.load(mine, pageCount: placement.pageCount)
         var services: [StageIndex: StageService] = [:]
         var roads: [any Link] = []
         for place in mine {

@@ -6,7 +6,8 @@ public import SkeinTensor
 public enum SafetensorsWriter {
     /// One tensor to write.
     public struct Entry: Sendable {
-        let name: String
+        /// The tensor's name.
+        public let name: String
         let elementType: ElementType
         let shape: [Int]
         let bytes: [UInt8]

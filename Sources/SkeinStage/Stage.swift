@@ -1,0 +1,193 @@
+internal import SkeinCache
+internal import SkeinCore
+internal import SkeinDecoding
+internal import SkeinModel
+internal import SkeinTensor
+internal import SkeinWeights
+internal import SkeinWire
+
+/// What one step leaves behind.
+struct StageOutcome: Sendable {
+    /// Where the micro-batch goes from here.
+    enum Result: Sendable {
+        /// To the next stage.
+        case hidden(TensorFrame)
+        /// Back to the coordinator.
+        case tokens(TokenReturn)
+    }
+
+    let result: Result
+    let captured: [Captured.Value]
+}
+
+/// One slice of the model with the latent cache of its layers; runs one micro-batch at a time.
+///
+/// A stage keeps nothing of a sequence but its latent rows: how to sample, and what came before,
+/// travel with the micro-batch. So a stage that takes over a slice needs nothing but tokens to run
+/// again.
+actor Stage {
+    private let thread: ComputeThread
+    private let model: SliceModel
+    private let incoming: Tensor
+    private var sampler = Sampler()
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
+    /// Maps the slice's weights and makes room for its latents.
+    init(
+        checkpoint: Checkpoint, slice: Slice, pageCount: Int, pool: ComputePool,
+        thread: ComputeThread
+    ) throws(Refusal) {
+        let configuration = checkpoint.configuration
+        let latents = try LatentPool(
+            configuration: configuration, slice: slice, pageCount: pageCount)
+        model = try SliceModel(
+            checkpoint: checkpoint, slice: slice, latents: latents, compute: pool)
+        incoming = Tensor(rows: 0, columns: configuration.hiddenSize)
+        self.thread = thread
+    }
+
+    /// Runs a micro-batch.
+    ///
+    /// - Returns: what goes onward, or why the step cannot be run.
+    func run(_ step: Step) -> Result<StageOutcome, Refusal> {
+        do throws(Refusal) {
+            return .success(try compute(step))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func compute(_ step: Step) throws(Refusal) -> StageOutcome {
+        let microBatch = step.microBatch
+        var hidden: Tensor?
+        if let frame = step.hidden {
+            guard frame.element == .bf16, frame.columnCount == incoming.columnCount else {
+                throw Refusal(
+                    "micro-batch \(microBatch.id.rawValue)",
+                    "carries \(frame.element) rows of \(frame.columnCount), expected bf16 rows of "
+                        + "\(incoming.columnCount)")
+            }
+            incoming.resize(rows: frame.rowCount)
+            incoming.load(bfloat16: frame.frame.bytes.span.bytes)
+            hidden = incoming
+        }
+        let output = try model.run(microBatch.spans, hidden: hidden, capture: microBatch.capture)
+        let captured = output.captured.map(Captured.Value.init)
+        guard let logits = output.logits else {
+            let frame = TensorFrame(
+                .bf16, rows: output.residual.rowCount, columns: output.residual.columnCount,
+                bytes: output.residual.packedBFloat16())
+            return StageOutcome(result: .hidden(frame), captured: captured)
+        }
+        let tokens = try draw(microBatch, logits: logits, logitRows: output.logitRows)
+        return StageOutcome(result: .tokens(tokens), captured: captured)
+    }
+
+    /// Draws the demanded tokens and scores the targets, where the logits are.
+    private func draw(
+        _ microBatch: MicroBatch, logits: Tensor, logitRows: [Int]
+    ) throws(Refusal) -> TokenReturn {
+        var outcome = TokenReturn(microBatch: microBatch.id, epoch: microBatch.epoch, tokens: [])
+        var places = [Int](repeating: -1, count: microBatch.rowCount)
+        for (place, row) in logitRows.enumerated() { places[row] = place }
+        var first = 0
+        for span in microBatch.spans {
+            for (offset, target) in span.targets.enumerated() {
+                let score = try logits.withRow(places[first + offset]) { row throws(Refusal) in
+                    try LogProbability.of(target, in: row)
+                }
+                outcome.targetLogprobs.append(score)
+            }
+            if let demand = span.demand {
+                let last = first + span.tokens.count - 1
+                outcome.tokens.append(try draw(demand, span: span, row: places[last], of: logits))
+            }
+            first += span.tokens.count
+        }
+        return outcome
+    }
+
+    private func draw(
+        _ demand: SamplingDemand, span: SequenceSpan, row: Int, of logits: Tensor
+    ) throws(Refusal) -> SampledToken {
+        try logits.withRow(row) { row throws(Refusal) in
+            try sampler.sample(
+                row, demand: demand, sequence: span.sequence,
+                position: span.firstPosition + span.tokens.count)
+        }
+    }
+}
+
+/// Loads the stages of one node.
+struct StageLoader: Sendable {
+    let checkpoint: Checkpoint
+    let pool: ComputePool
+    let thread: ComputeThread
+    let onProgress: @Sendable (_ doneBytes: Int, _ totalBytes: Int) -> Void
+
+    /// Verifies, reads and joins the weights of several places of the ring.
+    ///
+    /// Everything is verified before anything is read, so that a missing tensor of the last layer
+    /// is said at once.
+    func load(
+        _ places: [RingStage], pageCount: Int
+    ) throws(Refusal) -> (stages: [StageIndex: Stage], weightBytes: Int) {
+        let plan = WeightPlan(
+            configuration: checkpoint.configuration, slices: places.map(\.slice))
+        let weightBytes = try checkpoint.verify(plan).totalBytes
+        try checkpoint.touch(plan) { done, total in onProgress(done, total) }
+        var stages: [StageIndex: Stage] = [:]
+        for place in places {
+            stages[place.index] = try Stage(
+                checkpoint: checkpoint, slice: place.slice, pageCount: pageCount, pool: pool,
+                thread: thread)
+        }
+        return (stages, weightBytes)
+    }
+}
+
+extension Captured.Value {
+    /// The wire's form of a value that the model kept.
+    init(_ value: CapturedValue) {
+        let kind: Captured.Kind =
+            switch value.kind {
+            case .logits: .logits
+            case .hidden(let layer): .hidden(layer)
+            case .finalHidden: .finalHidden
+            case .routerIndexes(let layer): .routerIndexes(layer)
+            case .routerWeights(let layer): .routerWeights(layer)
+            }
+        let bytes: [UInt8]
+        switch value.numbers {
+        case .float32(let numbers): bytes = LittleEndian.bytes(of: numbers)
+        case .int32(let numbers): bytes = LittleEndian.bytes(of: numbers)
+        }
+        let rowCount = value.columnCount == 0 ? 0 : bytes.count / 4 / value.columnCount
+        self.init(
+            kind,
+            TensorFrame(
+                kind.element, rows: rowCount, columns: value.columnCount, bytes: bytes))
+    }
+}
+
+/// Numbers as the wire has them.
+enum LittleEndian {
+    static func bytes(of numbers: [Float]) -> [UInt8] { bytes(of: numbers.map(\.bitPattern)) }
+
+    static func bytes(of numbers: [Int32]) -> [UInt8] {
+        bytes(of: numbers.map { UInt32(bitPattern: $0) })
+    }
+
+    private static func bytes(of words: [UInt32]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(words.count * 4)
+        for word in words {
+            bytes.append(UInt8(truncatingIfNeeded: word))
+            bytes.append(UInt8(truncatingIfNeeded: word >> 8))
+            bytes.append(UInt8(truncatingIfNeeded: word >> 16))
+            bytes.append(UInt8(truncatingIfNeeded: word >> 24))
+        }
+        return bytes
+    }
+}
