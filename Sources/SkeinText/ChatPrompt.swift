@@ -1,0 +1,124 @@
+/// What a chat format is asked to write besides the messages.
+public struct ChatOptions: Equatable, Sendable {
+    /// Whether the model shall think first, for formats that leave the choice.
+    public var isThinking = false
+
+    /// Whether the prompt ends where the model's answer begins.
+    public var addsGenerationPrompt = true
+
+    /// An answer without thinking.
+    public init() {}
+
+    /// An answer with or without thinking.
+    public init(isThinking: Bool) { self.isThinking = isThinking }
+}
+
+/// A conversation written in a chat format, ready to be encoded.
+public struct ChatPrompt: Equatable, Sendable {
+    /// The parts in order; neighbours have different authors.
+    public private(set) var segments: [TextSegment] = []
+
+    /// An empty prompt.
+    init() {}
+
+    /// The whole text, for logs and tests; encode the `segments`, never this.
+    public var text: String { segments.map(\.text).joined() }
+
+    /// Whether the prompt ends inside a `<think>` that it opened, so that the answer begins there.
+    public var opensReasoning: Bool {
+        guard case .template(let text) = segments.last else { return false }
+        let bytes = Array(text.utf8)
+        let marks = [ChatMark.think, ChatMark.think + "\n"]
+        return marks.contains { bytes.suffix($0.utf8.count).elementsEqual($0.utf8) }
+    }
+
+    /// Writes a part of the format itself.
+    mutating func write(_ text: String) {
+        guard !text.isEmpty else { return }
+        if case .template(let last) = segments.last {
+            segments[segments.count - 1] = .template(last + text)
+        } else {
+            segments.append(.template(text))
+        }
+    }
+
+    /// Writes what somebody else wrote.
+    mutating func quote(_ text: String) {
+        guard !text.isEmpty else { return }
+        if case .foreign(let last) = segments.last {
+            segments[segments.count - 1] = .foreign(last + text)
+        } else {
+            segments.append(.foreign(text))
+        }
+    }
+}
+
+/// The marks that chat formats are made of; the bars and low lines of DeepSeek's are not ASCII.
+enum ChatMark {
+    static let begin = "<｜begin▁of▁sentence｜>"
+    static let end = "<｜end▁of▁sentence｜>"
+    static let user = "<｜User｜>"
+    static let assistant = "<｜Assistant｜>"
+    static let think = "<think>"
+    static let thinkEnd = "</think>"
+    static let callsBegin = "<｜tool▁calls▁begin｜>"
+    static let callsEnd = "<｜tool▁calls▁end｜>"
+    static let callBegin = "<｜tool▁call▁begin｜>"
+    static let callEnd = "<｜tool▁call▁end｜>"
+    static let separator = "<｜tool▁sep｜>"
+    static let outputsBegin = "<｜tool▁outputs▁begin｜>"
+    static let outputsEnd = "<｜tool▁outputs▁end｜>"
+    static let outputBegin = "<｜tool▁output▁begin｜>"
+    static let outputEnd = "<｜tool▁output▁end｜>"
+    static let dsml = "｜DSML｜"
+}
+
+extension String {
+    /// The text after the first place where a mark stands; `nil` if it stands nowhere.
+    func after(first mark: String) -> String? {
+        let (text, mark) = (Array(utf8), Array(mark.utf8))
+        guard let place = text.firstPlace(of: mark) else { return nil }
+        return String(decoding: text[(place + mark.count)...], as: UTF8.self)
+    }
+
+    /// The text after the last place where a mark stands; `nil` if it stands nowhere.
+    func after(last mark: String) -> String? {
+        var rest = after(first: mark)
+        while let next = rest?.after(first: mark) { rest = next }
+        return rest
+    }
+
+    /// The text before the first place where a mark stands; `nil` if it stands nowhere.
+    func before(first mark: String) -> String? {
+        let text = Array(utf8)
+        guard let place = text.firstPlace(of: Array(mark.utf8)) else { return nil }
+        return String(decoding: text[..<place], as: UTF8.self)
+    }
+
+    /// The text without white space at both ends, as Python's `strip()` leaves it.
+    var stripped: String {
+        func isSpace(_ scalar: Unicode.Scalar) -> Bool {
+            scalar.properties.isWhitespace || (0x1C...0x1F).contains(scalar.value)
+        }
+        let scalars = unicodeScalars
+        guard let first = scalars.firstIndex(where: { !isSpace($0) }),
+            let last = scalars.lastIndex(where: { !isSpace($0) })
+        else { return "" }
+        return String(scalars[first...last])
+    }
+}
+
+extension [UInt8] {
+    /// Where a sequence of bytes first stands, from a position on.
+    func firstPlace(of other: [UInt8], from start: Int = 0) -> Int? {
+        guard let head = other.first, count >= other.count else { return nil }
+        var place = start
+        while place + other.count <= count {
+            if self[place] == head, self[place..<(place + other.count)].elementsEqual(other) {
+                return place
+            }
+            place += 1
+        }
+        return nil
+    }
+}
