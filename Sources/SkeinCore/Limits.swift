@@ -36,6 +36,30 @@ public enum Limits {
     /// Width of a residual stream; the largest published one is 7,168.
     public static let hiddenSizeMax = 65_536
 
+    /// Width of a feed-forward layer; the largest published one is 18,432.
+    public static let intermediateSizeMax = 262_144
+
+    /// Attention heads of a layer; the largest published count is 128.
+    public static let headsMax = 4_096
+
+    /// Width of one part of a head; the largest published one is 256.
+    public static let headSizeMax = 16_384
+
+    /// Routed experts of a layer; the largest published count is 384.
+    public static let expertsMax = 4_096
+
+    /// Routed experts of all layers, which bounds a plan's names; Kimi-K2 has 61 times 384.
+    public static let layerExpertsMax = 1 << 18
+
+    /// Tokens that may end a completion.
+    public static let endTokensMax = 64
+
+    /// Levels of a JSON document; a configuration needs four.
+    public static let jsonDepthMax = 64
+
+    /// Values of a JSON document: a header of Kimi-K2's 139,583 tensors has nine for each.
+    public static let jsonValuesMax = 4 << 20
+
     /// Bytes of an envelope: a decode micro-batch whose sequences all carry a full page table.
     public static let envelopeBytesMax = 64 << 20
 
@@ -47,6 +71,9 @@ public enum Limits {
 
     /// One message being read and one waiting, per micro-batch in flight.
     public static let linkMessagesMax = microBatchesInFlightMax * 2
+
+    /// Dimensions of a stored tensor; a matrix of every expert has three.
+    public static let tensorDimensionsMax = 8
 
     /// Bytes of a `config.json`, `tokenizer_config.json` or cluster file.
     public static let smallFileBytesMax = 16 << 20

@@ -1,96 +1,194 @@
 /// The model's shape, as `config.json` states it (specification section 1).
 public struct ModelConfiguration: Equatable, Sendable {
     /// Which published family the names and defaults follow.
-    public enum Family: String, Sendable {
+    public enum Family: String, Sendable, CaseIterable {
+        /// DeepSeek V2 and V2-Lite; the first upload called itself `deepseek`.
         case deepseekV2 = "deepseek_v2"
+        /// DeepSeek V3, R1 and V3.1; Moonlight.
         case deepseekV3 = "deepseek_v3"
+        /// DeepSeek V3.2 with its lightning indexer.
         case deepseekV32 = "deepseek_v32"
+        /// Kimi-K2: V3 under another name.
         case kimiK2 = "kimi_k2"
+        /// GLM-4.7-Flash.
         case glm4MoeLite = "glm4_moe_lite"
     }
 
     /// How the gate turns scores into chosen experts (specification section 3.8).
-    public enum RoutingMethod: String, Sendable {
+    public enum RoutingMethod: String, Sendable, CaseIterable {
+        /// The highest scores of all experts.
         case greedy
+        /// The highest scores of the groups whose best expert scores highest.
         case groupLimitedGreedy = "group_limited_greedy"
+        /// The highest biased scores of the groups whose two best experts score highest.
         case noAuxiliaryLoss = "noaux_tc"
     }
 
     /// How the gate turns logits into scores.
-    public enum Scoring: String, Sendable {
+    public enum Scoring: String, Sendable, CaseIterable {
+        /// Softmax over all experts (V2).
         case softmax
+        /// Sigmoid of each expert (V3).
         case sigmoid
     }
 
     /// YaRN's numbers (specification section 3.6).
     public struct Yarn: Equatable, Sendable {
+        /// How many times longer the context is than in pre-training.
         public var factor: Double
+        /// Context length of pre-training.
         public var originalPositionCount: Int
+        /// Rotations above which a frequency is left as it is.
         public var betaFast: Double
+        /// Rotations below which a frequency is divided by `factor`.
         public var betaSlow: Double
+        /// Numerator of the multiplier of cosine and sine; `nil` where the key is absent.
         public var mscale: Double?
+        /// Denominator of that multiplier, and the softmax scale's; `nil` where absent.
         public var mscaleAllDim: Double?
+
+        /// States YaRN's numbers.
+        public init(
+            factor: Double, originalPositionCount: Int, betaFast: Double = 32,
+            betaSlow: Double = 1, mscale: Double? = nil, mscaleAllDim: Double? = nil
+        ) {
+            self.factor = factor
+            self.originalPositionCount = originalPositionCount
+            self.betaFast = betaFast
+            self.betaSlow = betaSlow
+            self.mscale = mscale
+            self.mscaleAllDim = mscaleAllDim
+        }
     }
 
     /// Block-scaled FP8 weights (specification section 2.5).
     public struct Quantization: Equatable, Sendable {
+        /// Rows that share a scale.
         public var blockRowCount: Int
+        /// Columns that share a scale.
         public var blockColumnCount: Int
         /// Whether the scales are powers of two.
         public var scalesArePowersOfTwo: Bool
+
+        /// States the scale blocks.
+        public init(blockRowCount: Int, blockColumnCount: Int, scalesArePowersOfTwo: Bool) {
+            self.blockRowCount = blockRowCount
+            self.blockColumnCount = blockColumnCount
+            self.scalesArePowersOfTwo = scalesArePowersOfTwo
+        }
     }
 
     /// The lightning indexer of V3.2 (specification section 6).
     public struct Indexer: Equatable, Sendable {
+        /// Heads of the indexer.
         public var headCount: Int
+        /// Width of one of its heads.
         public var headSize: Int
+        /// Positions that a query keeps.
         public var topK: Int
+
+        /// States the indexer's sizes.
+        public init(headCount: Int, headSize: Int, topK: Int) {
+            self.headCount = headCount
+            self.headSize = headSize
+            self.topK = topK
+        }
     }
 
     /// The routed experts of a MoE layer.
     public struct Routing: Equatable, Sendable {
+        /// Routed experts of a layer.
         public var expertCount: Int
+        /// Shared experts, realised as one MLP of that many times the expert's width; may be 0.
         public var sharedExpertCount: Int
+        /// Routed experts chosen for each token.
         public var expertsPerTokenCount: Int
+        /// Expert groups of consecutive experts.
         public var groupCount: Int
+        /// Groups that survive the first choice.
         public var keptGroupCount: Int
+        /// How experts are chosen.
         public var method: RoutingMethod
+        /// How logits become scores.
         public var scoring: Scoring
+        /// Whether the chosen weights are divided by their sum.
         public var normalizesWeights: Bool
+        /// Factor on the chosen weights.
         public var scalingFactor: Float
+        /// Width of one expert.
         public var expertIntermediateSize: Int
+
+        /// States a MoE layer's experts and their choice.
+        public init(
+            expertCount: Int, sharedExpertCount: Int, expertsPerTokenCount: Int,
+            groupCount: Int = 1, keptGroupCount: Int = 1, method: RoutingMethod,
+            scoring: Scoring, normalizesWeights: Bool, scalingFactor: Float,
+            expertIntermediateSize: Int
+        ) {
+            self.expertCount = expertCount
+            self.sharedExpertCount = sharedExpertCount
+            self.expertsPerTokenCount = expertsPerTokenCount
+            self.groupCount = groupCount
+            self.keptGroupCount = keptGroupCount
+            self.method = method
+            self.scoring = scoring
+            self.normalizesWeights = normalizesWeights
+            self.scalingFactor = scalingFactor
+            self.expertIntermediateSize = expertIntermediateSize
+        }
     }
 
+    /// Which family's names and defaults apply.
     public var family: Family
+    /// Rows of embedding and head; padded, so larger than the number of real tokens.
     public var vocabularySize: Int
+    /// Width of the residual stream.
     public var hiddenSize: Int
+    /// Width of a dense layer's MLP.
     public var intermediateSize: Int
+    /// Main layers; multi-token-prediction layers are extra and come after.
     public var layerCount: Int
+    /// Attention heads.
     public var headCount: Int
     /// `nil` where queries are projected at once (`q_proj`).
     public var queryLoraRank: Int?
+    /// Width of the latent.
     public var kvLoraRank: Int
+    /// Width of a head's part that is not rotated.
     public var qkNopeHeadSize: Int
+    /// Width of a head's rotated part, and of the rope key; even.
     public var qkRopeHeadSize: Int
+    /// Width of a head's value.
     public var valueHeadSize: Int
     /// One entry a main layer: whether it is a MoE layer.
     public var layerIsMixture: [Bool]
     /// `nil` for a dense model.
     public var routing: Routing?
+    /// Base of the rotary frequencies.
     public var ropeTheta: Double
+    /// Whether rope rows are interleaved pairs; always true, other layouts are refused.
     public var ropeIsInterleaved: Bool
+    /// `nil` for plain rotary frequencies.
     public var yarn: Yarn?
+    /// Positions that the model was made for.
     public var positionCountMax: Int
     /// Epsilon of the input, post-attention and final norms.
     public var normEpsilon: Float
     /// Epsilon of the latent norms: always 1e-6 (specification section 3.2).
     public var latentNormEpsilon: Float
+    /// Whether attention projections have biases; always false, biases are refused.
     public var hasAttentionBias: Bool
+    /// Whether the head is the embedding.
     public var tiesWordEmbeddings: Bool
+    /// Multi-token-prediction layers stored after the main ones; 0 where the key is absent.
     public var nextTokenLayerCount: Int
+    /// `nil` where no weight is FP8.
     public var quantization: Quantization?
+    /// `nil` but for V3.2.
     public var indexer: Indexer?
+    /// The token before every prompt, where there is one.
     public var beginToken: TokenID?
+    /// The tokens that end a completion.
     public var endTokens: [TokenID]
 
     /// Width of a cached row: latent then rope key.

@@ -1,0 +1,181 @@
+extension ModelConfiguration {
+    /// Reads a `config.json` (specification section 1.1).
+    ///
+    /// Absent keys get the published defaults, unknown keys are ignored, and whatever Skein could
+    /// only compute wrongly is refused.
+    ///
+    /// - Parameters:
+    ///   - json: the file's bytes.
+    ///   - subject: the file's name for refusals.
+    public init(json: [UInt8], subject: String = "config.json") throws(Refusal) {
+        guard json.count <= Limits.smallFileBytesMax else {
+            throw Refusal(
+                subject, "\(json.count) bytes, expected at most \(Limits.smallFileBytesMax)")
+        }
+        try self.init(parsed: JSONValue(parsing: json, subject: subject), subject: subject)
+    }
+
+    /// Reads an already parsed `config.json`.
+    ///
+    /// - Parameters:
+    ///   - parsed: the document.
+    ///   - subject: the file's name for refusals.
+    public init(parsed: JSONValue, subject: String = "config.json") throws(Refusal) {
+        guard case .object(let fields) = parsed else {
+            throw Refusal(subject, "found \(parsed.summary), expected an object")
+        }
+        let outer = ConfigurationReader(fields: fields, subject: subject)
+        // Models with eyes (Kimi-K2.5) keep the language model's keys in an inner object.
+        let nested = fields["hidden_size"] == nil ? try outer.object("text_config") : nil
+        let reader = nested ?? outer
+        try Self.refuseUnsupported(in: reader)
+
+        let family = try Self.family(in: reader)
+        let isV2 = family == .deepseekV2
+        // The released GLM files differ from the class defaults of the others; nothing is guessed.
+        let guesses = family != .glm4MoeLite
+        let sizes = 1...Limits.hiddenSizeMax
+        self.family = family
+        vocabularySize = try reader.integer(
+            "vocab_size", in: 1...Limits.vocabularyMax,
+            default: guesses ? (isV2 ? 102_400 : 129_280) : nil)
+        hiddenSize = try reader.integer("hidden_size", in: sizes)
+        layerCount = try reader.integer("num_hidden_layers", in: 1...Limits.layersMax)
+        headCount = try reader.integer("num_attention_heads", in: 1...Limits.headsMax)
+        let queryRank = try reader.integer("q_lora_rank", in: 0...sizes.upperBound, default: 0)
+        queryLoraRank = queryRank == 0 ? nil : queryRank
+        kvLoraRank = try reader.integer("kv_lora_rank", in: sizes, default: guesses ? 512 : nil)
+        let headSizes = 1...Limits.headSizeMax
+        qkNopeHeadSize = try reader.integer(
+            "qk_nope_head_dim", in: headSizes, default: guesses ? 128 : nil)
+        qkRopeHeadSize = try reader.integer(
+            "qk_rope_head_dim", in: headSizes, default: guesses ? 64 : nil)
+        valueHeadSize = try reader.integer(
+            "v_head_dim", in: headSizes, default: guesses ? 128 : nil)
+        guard qkRopeHeadSize.isMultiple(of: 2) else {
+            throw reader.refusal(
+                "qk_rope_head_dim", "found \(qkRopeHeadSize), expected an even number")
+        }
+
+        routing = try Self.routing(in: reader, family: family)
+        layerIsMixture = try Self.mixtureLayers(
+            in: reader, family: family, layerCount: layerCount, isMixture: routing != nil)
+        let hasDenseLayer = layerIsMixture.contains(false)
+        intermediateSize = try reader.integer(
+            "intermediate_size", in: 1...Limits.intermediateSizeMax,
+            default: hasDenseLayer ? nil : 1)
+
+        (ropeTheta, yarn) = try Self.rotary(in: reader)
+        ropeIsInterleaved = true
+        positionCountMax = try reader.integer(
+            "max_position_embeddings", in: 1...Limits.positionsMax,
+            default: guesses ? (isV2 ? 2_048 : 4_096) : nil)
+        normEpsilon = Float(try reader.number("rms_norm_eps", in: 1e-30...1, default: 1e-6))
+        latentNormEpsilon = 1e-6
+        hasAttentionBias = false
+        tiesWordEmbeddings = try reader.flag("tie_word_embeddings", default: false)
+        nextTokenLayerCount = try reader.integer(
+            "num_nextn_predict_layers", "num_mtp_layers", in: 0...Limits.layersMax, default: 0)
+        let inner = try Self.quantization(in: reader)
+        quantization = if let inner { inner } else { try Self.quantization(in: outer) }
+        indexer = try Self.indexer(
+            in: reader, family: family, queryRank: queryLoraRank, ropeSize: qkRopeHeadSize)
+        beginToken = try Self.beginToken(in: reader, vocabularySize: vocabularySize)
+        endTokens = try Self.endTokens(in: reader, vocabularySize: vocabularySize)
+    }
+
+    private static func family(in reader: ConfigurationReader) throws(Refusal) -> Family {
+        if try reader.value(["model_type"]) != nil {
+            let name = try reader.text("model_type")
+            if let family = Family(rawValue: name) { return family }
+            // The very first V2 upload. The older DeepSeekMoE 16B has this name too, but no latent.
+            if name == "deepseek", try reader.value(["kv_lora_rank"]) != nil { return .deepseekV2 }
+            throw unknownFamily(reader, "model_type", name)
+        }
+        guard let (_, value) = try reader.value(["architectures"]) else {
+            throw reader.refusal("model_type", "the key is missing, and so is architectures")
+        }
+        guard case .array(let names) = value, case .string(let name)? = names.first else {
+            throw reader.refusal(
+                "architectures", "found \(value.summary), expected a list with a name")
+        }
+        switch name {
+        case "DeepseekV2ForCausalLM": return .deepseekV2
+        case "DeepseekV3ForCausalLM": return .deepseekV3
+        case "DeepseekV32ForCausalLM": return .deepseekV32
+        case "KimiK2ForCausalLM": return .kimiK2
+        case "Glm4MoeLiteForCausalLM": return .glm4MoeLite
+        default: throw unknownFamily(reader, "architectures", name)
+        }
+    }
+
+    private static func unknownFamily(
+        _ reader: ConfigurationReader, _ key: String, _ name: String
+    ) -> Refusal {
+        let known = Family.allCases.map(\.rawValue).joined(separator: ", ")
+        return reader.refusal(key, "found \"\(name)\", which is none of \(known)")
+    }
+
+    private static func refuseUnsupported(in reader: ConfigurationReader) throws(Refusal) {
+        try reader.expect("hidden_act", .string("silu"))
+        try reader.expect("attention_bias", .bool(false))
+        try reader.expect("mlp_bias", .bool(false))
+        try reader.expect("use_qk_norm", .bool(false))
+        try reader.expect("rope_interleave", .bool(true))
+        // The indexer of DeepSeek is half-split; GLM-5 is another arithmetic.
+        try reader.expect("indexer_rope_interleave", .bool(false))
+    }
+
+    private static func mixtureLayers(
+        in reader: ConfigurationReader, family: Family, layerCount: Int, isMixture: Bool
+    ) throws(Refusal) -> [Bool] {
+        let denseCount = try reader.integer(
+            "first_k_dense_replace", in: 0...Limits.layersMax,
+            default: family == .deepseekV2 ? 0 : family == .glm4MoeLite ? 1 : 3)
+        let frequency = try reader.integer("moe_layer_freq", in: 1...Limits.layersMax, default: 1)
+        guard isMixture else { return Array(repeating: false, count: layerCount) }
+        guard let (key, value) = try reader.value(["mlp_layer_types"]) else {
+            return (0..<layerCount).map { $0 >= denseCount && $0.isMultiple(of: frequency) }
+        }
+        guard case .array(let types) = value, types.count == layerCount else {
+            throw reader.refusal(
+                key, "found \(value.summary), expected a list of \(layerCount), one a layer")
+        }
+        var layers: [Bool] = []
+        for type in types {
+            guard type == .string("dense") || type == .string("sparse") else {
+                throw reader.refusal(
+                    key, "found \(type.summary), expected \"dense\" or \"sparse\"")
+            }
+            layers.append(type == .string("sparse"))
+        }
+        return layers
+    }
+
+    private static func beginToken(
+        in reader: ConfigurationReader, vocabularySize: Int
+    ) throws(Refusal) -> TokenID? {
+        guard try reader.value(["bos_token_id"]) != nil else { return nil }
+        return TokenID(try reader.integer("bos_token_id", in: 0...(vocabularySize - 1)))
+    }
+
+    private static func endTokens(
+        in reader: ConfigurationReader, vocabularySize: Int
+    ) throws(Refusal) -> [TokenID] {
+        guard let (key, value) = try reader.value(["eos_token_id"]) else { return [] }
+        let values = if case .array(let values) = value { values } else { [value] }
+        guard values.count <= Limits.endTokensMax else {
+            throw reader.refusal(
+                key, "found \(value.summary), expected at most \(Limits.endTokensMax)")
+        }
+        var tokens: [TokenID] = []
+        for value in values {
+            guard case .integer(let token) = value, (0..<vocabularySize).contains(token) else {
+                throw reader.refusal(
+                    key, "found \(value.summary), expected tokens from 0 to \(vocabularySize - 1)")
+            }
+            tokens.append(TokenID(token))
+        }
+        return tokens
+    }
+}

@@ -1,0 +1,147 @@
+import Foundation
+public import SkeinCore
+import Synchronization
+
+/// A checkpoint folder in published form: `config.json` and safetensors files.
+///
+///     folder ──► config.json ──► ModelConfiguration ──► WeightPlan (names, shapes)
+///            ──► model.safetensors, or the index ──► shard ──► header ──► mapped bytes
+///
+/// Opening reads the configuration and the index. A shard's header is read when a tensor of it is
+/// first asked for, and data is mapped, never copied whole: a node touches its own slice only.
+public final class Checkpoint: Sendable {
+    /// Where the folder lies.
+    public let folder: String
+
+    /// The model's shape.
+    public let configuration: ModelConfiguration
+
+    /// The whole `config.json`.
+    let document: JSONValue
+
+    let index: CheckpointIndex
+
+    private let files: Mutex<[Int: SafetensorsFile]>
+
+    private init(
+        folder: String, configuration: ModelConfiguration, document: JSONValue,
+        index: CheckpointIndex, files: [Int: SafetensorsFile]
+    ) {
+        self.folder = folder
+        self.configuration = configuration
+        self.document = document
+        self.index = index
+        self.files = Mutex(files)
+    }
+
+    /// The file that describes the model.
+    static let configurationName = "config.json"
+    /// The weights in one file.
+    static let singleName = "model.safetensors"
+    /// Which shard has which tensor.
+    static let indexName = "model.safetensors.index.json"
+
+    /// Opens a folder: its configuration, and which file holds which tensor.
+    ///
+    /// - Parameter folder: a folder as published; links, as in the Hugging Face store, are followed.
+    public static func open(_ folder: String) throws(Refusal) -> Checkpoint {
+        try checkFolder(folder)
+        let configurationPath = path(of: configurationName, in: folder)
+        let document = try JSONValue(
+            parsing: FileFacts.content(
+                of: configurationPath, byteCountMax: Limits.smallFileBytesMax),
+            subject: configurationPath)
+        let configuration = try ModelConfiguration(parsed: document, subject: configurationPath)
+
+        let singlePath = path(of: singleName, in: folder)
+        if !FileFacts.isAbsent(singlePath) {
+            let file = try SafetensorsFile(path: singlePath)
+            return Checkpoint(
+                folder: folder, configuration: configuration, document: document,
+                index: try CheckpointIndex(fileName: singleName, file: file), files: [0: file])
+        }
+        let indexPath = path(of: indexName, in: folder)
+        guard !FileFacts.isAbsent(indexPath) else {
+            throw Refusal(folder, "has neither \(singleName) nor \(indexName)")
+        }
+        let index = try CheckpointIndex(
+            json: FileFacts.content(
+                of: indexPath, byteCountMax: Limits.safetensorsHeaderBytesMax),
+            path: indexPath)
+        for name in index.shardNames { try checkShard(name, in: folder, namedBy: indexPath) }
+        return Checkpoint(
+            folder: folder, configuration: configuration, document: document, index: index,
+            files: [:])
+    }
+
+    private static func checkFolder(_ folder: String) throws(Refusal) {
+        let facts = try FileFacts.existing(folder)
+        guard facts.kind == .folder else {
+            throw Refusal(folder, "is \(facts.kind.rawValue), expected a checkpoint folder")
+        }
+        let names: [String]
+        do {
+            names = try FileManager.default.contentsOfDirectory(atPath: folder)
+        } catch {
+            throw Refusal(folder, "cannot be listed; are its permissions right?")
+        }
+        guard !names.isEmpty else {
+            throw Refusal(folder, "is empty, expected \(configurationName) and safetensors files")
+        }
+    }
+
+    private static func checkShard(
+        _ name: String, in folder: String, namedBy indexPath: String
+    ) throws(Refusal) {
+        let facts: FileFacts
+        do {
+            facts = try FileFacts.existing(path(of: name, in: folder))
+        } catch {
+            throw Refusal("\(indexPath): \(name)", "the shard \(error.reason)")
+        }
+        guard facts.kind == .regular else {
+            throw Refusal("\(indexPath): \(name)", "the shard is \(facts.kind.rawValue)")
+        }
+    }
+
+    static func path(of name: String, in folder: String) -> String {
+        folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
+    }
+
+    /// The path of a weight file.
+    func path(ofShard shard: Int) -> String {
+        Self.path(of: index.shardNames[shard], in: folder)
+    }
+
+    /// Opens a weight file, once, and holds its header against what the index says.
+    func file(_ shard: Int) throws(Refusal) -> SafetensorsFile {
+        // The lock is held while a header is read: two readers of a shard would map it twice.
+        try files.withLock { files throws(Refusal) in
+            if let file = files[shard] { return file }
+            let file = try SafetensorsFile(path: path(ofShard: shard))
+            for name in index.storedNames[shard] where file.header.tensors[name] == nil {
+                throw Refusal(
+                    "\(index.subject): \(name)",
+                    "is not in \(index.shardNames[shard]), where the index says it is")
+            }
+            files[shard] = file
+            return file
+        }
+    }
+
+    /// The names of all tensors in the folder, without the language model's prefix, sorted.
+    public var tensorNames: [String] { index.locations.keys.sorted() }
+
+    /// The names of the weight files, sorted.
+    public var fileNames: [String] { index.shardNames }
+
+    /// How many weight files have been mapped so far.
+    public var openFileCount: Int { files.withLock { $0.count } }
+
+    /// Whether the folder has the multi-token-prediction layers that the configuration names.
+    public var holdsNextTokenLayers: Bool {
+        let first = WeightName.layer(configuration.layerCount)
+        return configuration.nextTokenLayerCount > 0
+            && index.locations[first.predictionProjection] != nil
+    }
+}

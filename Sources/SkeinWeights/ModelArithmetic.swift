@@ -1,0 +1,177 @@
+public import SkeinCore
+
+/// What a model is and needs, computed from its configuration alone (specification section 9).
+///
+/// Everything is a sum over the tensors that ``WeightPlan`` names, so the figures and the loader
+/// cannot drift apart. Layers of one kind are alike; each kind is counted once.
+public struct ModelArithmetic: Sendable {
+    /// The model.
+    public let configuration: ModelConfiguration
+
+    /// The embedding.
+    public let embedding: WeightTally
+
+    /// The final norm and the head; of a tied head only the norm.
+    public let head: WeightTally
+
+    /// One dense layer.
+    public let denseLayer: WeightTally
+
+    /// One MoE layer with all of its experts; nothing for a dense model.
+    public let mixtureLayer: WeightTally
+
+    /// One routed expert; nothing for a dense model.
+    public let routedExpert: WeightTally
+
+    /// The multi-token-prediction layers without their copies of embedding and head.
+    public let nextTokenLayers: WeightTally
+
+    /// The copies of embedding and head that multi-token-prediction layers carry in files.
+    public let nextTokenCopies: WeightTally
+
+    /// Computes the figures of a model.
+    public init(_ configuration: ModelConfiguration) {
+        func tally(_ requirements: [WeightRequirement]) -> WeightTally {
+            WeightTally(of: requirements, quantization: configuration.quantization)
+        }
+        self.configuration = configuration
+        embedding = tally([WeightPlan.embedding(configuration)])
+        let headParts = WeightPlan.head(configuration)
+        head = tally(headParts.filter { $0.name != WeightName.embedding })
+
+        var dense = configuration
+        dense.layerIsMixture = [false]
+        denseLayer = tally(WeightPlan.layer(0, of: dense))
+        var mixture = configuration
+        mixture.layerIsMixture = [true]
+        mixtureLayer =
+            configuration.routing == nil ? WeightTally() : tally(WeightPlan.layer(0, of: mixture))
+        let expertNames = WeightName.layer(0).expert(0)
+        routedExpert = tally(
+            WeightPlan.layer(0, of: mixture).filter {
+                [expertNames.gate, expertNames.up, expertNames.down].contains($0.name)
+            })
+
+        let predicting = (0..<configuration.nextTokenLayerCount).prefix(1).flatMap {
+            WeightPlan.nextTokenLayer($0, of: configuration)
+        }
+        let count = configuration.nextTokenLayerCount
+        nextTokenLayers = count * tally(predicting.filter { !$0.isCopy })
+        nextTokenCopies = count * tally(predicting.filter(\.isCopy))
+    }
+
+    /// The weights of one slice.
+    public func weights(of slice: Slice) -> WeightTally { weights(of: [slice]) }
+
+    /// The weights of a node's slices; the tied head of a node that has the embedding is no more.
+    public func weights(of slices: [Slice]) -> WeightTally {
+        var sum = WeightTally()
+        let hasEmbedding = slices.contains(where: \.holdsEmbedding)
+        let hasHead = slices.contains(where: \.holdsHead)
+        if hasHead { sum += head }
+        if hasEmbedding || (hasHead && configuration.tiesWordEmbeddings) { sum += embedding }
+        for layer in Set(slices.flatMap(\.layers)) {
+            sum += configuration.layerIsMixture[layer] ? mixtureLayer : denseLayer
+        }
+        return sum
+    }
+
+    /// The main model: everything but the multi-token-prediction layers.
+    public var main: WeightTally {
+        weights(
+            of: Slice(
+                layers: 0..<configuration.layerCount, holdsEmbedding: true, holdsHead: true))
+    }
+
+    /// What a published checkpoint folder holds, copies included.
+    public var published: WeightTally { main + nextTokenLayers + nextTokenCopies }
+
+    /// Parameters that one token meets: the chosen experts only.
+    public var activeParameterCount: Int {
+        guard let routing = configuration.routing else { return main.parameterCount }
+        let idleCount = routing.expertCount - routing.expertsPerTokenCount
+        let mixtureCount = configuration.layerIsMixture.count { $0 }
+        return main.parameterCount - mixtureCount * idleCount * routedExpert.parameterCount
+    }
+
+    /// Parameters that one token multiplies with: the look-up in the embedding is none.
+    public var multipliedParameterCount: Int {
+        configuration.tiesWordEmbeddings
+            ? activeParameterCount : activeParameterCount - embedding.parameterCount
+    }
+
+    /// Floating-point operations of one token outside of attention; a multiply-add is two.
+    public var flopsPerToken: Int { 2 * multipliedParameterCount }
+
+    /// Operations of one token for each position that it sees, keys and values expanded.
+    public var expandedAttentionFlopsPerPosition: Int {
+        let headSizes =
+            configuration.qkNopeHeadSize + configuration.qkRopeHeadSize
+            + configuration.valueHeadSize
+        return 2 * configuration.layerCount * configuration.headCount * headSizes
+    }
+
+    /// Operations of one token for each position that it sees, in absorbed form.
+    public var absorbedAttentionFlopsPerPosition: Int {
+        let widths = 2 * configuration.kvLoraRank + configuration.qkRopeHeadSize
+        return 2 * configuration.layerCount * configuration.headCount * widths
+    }
+}
+
+extension ModelArithmetic {
+    /// Bytes of one token's latent rows in BF16, over some layers; all of them by default.
+    public func latentBytesPerToken(layerCount: Int? = nil) -> Int {
+        2 * (layerCount ?? configuration.layerCount) * configuration.latentRowWidth
+    }
+
+    /// Bytes that a token would take in BF16 if keys and values of all heads were stored.
+    public var expandedBytesPerToken: Int {
+        let headSizes =
+            configuration.qkNopeHeadSize + configuration.qkRopeHeadSize
+            + configuration.valueHeadSize
+        return 2 * configuration.layerCount * configuration.headCount * headSizes
+    }
+
+    /// Bytes of one token's indexer keys: FP8 with one F32 scale for each 128 numbers.
+    public var indexerBytesPerToken: Int {
+        guard let indexer = configuration.indexer else { return 0 }
+        return configuration.layerCount * (indexer.headSize + 4 * ((indexer.headSize + 127) / 128))
+    }
+
+    /// What a node will hold in memory.
+    ///
+    /// - Parameters:
+    ///   - slices: what the node holds.
+    ///   - pageCount: pages of the latent cache, the same number for every layer.
+    ///   - weightBytes: the slices' bytes in the real files, where a checkpoint is at hand.
+    ///   - fixedBytes: code, tokenizer, activations and buffers of a process.
+    public func memory(
+        of slices: [Slice], pageCount: Int, weightBytes: Int? = nil,
+        fixedBytes: Int = MemoryPrediction.fixedBytesDefault
+    ) -> MemoryPrediction {
+        let layerCount = Set(slices.flatMap(\.layers)).count
+        return MemoryPrediction(
+            weightBytes: weightBytes ?? weights(of: slices).totalBytes,
+            latentBytes: pageCount * Limits.pageRowCount
+                * latentBytesPerToken(layerCount: layerCount),
+            fixedBytes: fixedBytes)
+    }
+}
+
+/// The memory that a node will hold once everything has been touched.
+public struct MemoryPrediction: Equatable, Sendable {
+    /// An allowance for a process before any weight and page; callers that measured pass their own.
+    public static let fixedBytesDefault = 32 << 20
+
+    /// Mapped weights of the node's slices.
+    public var weightBytes: Int
+
+    /// Pages of the latent cache.
+    public var latentBytes: Int
+
+    /// Everything else.
+    public var fixedBytes: Int
+
+    /// The sum.
+    public var totalBytes: Int { weightBytes + latentBytes + fixedBytes }
+}
