@@ -110,5 +110,9 @@ let package = Package(
 
         // Tests
         tests("SkeinTensorTests", ["SkeinTensor", "SkeinCore"]),
+        tests("SkeinCacheTests", ["SkeinCache", "SkeinCore", "SkeinTensor"]),
+        tests(
+            "SkeinModelTests",
+            ["SkeinModel", "SkeinCore", "SkeinTensor", "SkeinWeights", "SkeinCache"]),
     ]
 )
