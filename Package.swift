@@ -118,5 +118,9 @@ let package = Package(
         tests("SkeinCoreTests", ["SkeinCore"]),
         tests("SkeinClusterTests", ["SkeinCore", "SkeinCluster"]),
         tests("SkeinStyleTests", []),
+        tests("SkeinCacheTests", ["SkeinCache", "SkeinCore", "SkeinTensor"]),
+        tests(
+            "SkeinModelTests",
+            ["SkeinModel", "SkeinCore", "SkeinTensor", "SkeinWeights", "SkeinCache"]),
     ]
 )

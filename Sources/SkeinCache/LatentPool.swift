@@ -1,0 +1,75 @@
+public import SkeinCore
+import SkeinTensor
+
+/// The latent cache of a run of layers, in pages that the coordinator numbers.
+///
+///     page table ──► page ──► 64 rows ──► latent (kvLoraRank), then rope key, BF16
+///
+/// Every stage uses the same page numbers in its own pool, so nobody has to be asked and no stage
+/// can run out alone. A page that was never written takes no memory. A pool belongs to one actor.
+public final class LatentPool {
+    /// The layers whose rows lie here, as the checkpoint numbers them.
+    public let layers: Range<Int>
+
+    let store: LatentStore
+
+    /// Makes room for `pageCount` pages in each of the layers.
+    ///
+    /// - Parameters:
+    ///   - layers: as the checkpoint numbers them.
+    ///   - pageCount: what the coordinator may give out.
+    ///   - rowWidth: numbers of a latent row, rope key included.
+    public init(layers: Range<Int>, pageCount: Int, rowWidth: Int) throws(Refusal) {
+        precondition(!layers.isEmpty && rowWidth > 0, "a pool for \(layers) of \(rowWidth)")
+        guard pageCount >= 1, pageCount <= Int(Int32.max) else {
+            throw Refusal("latent cache", "found \(pageCount) pages, expected 1 to \(Int32.max)")
+        }
+        self.layers = layers
+        store = try LatentStore(
+            layerCount: layers.count, pageCount: pageCount, rowWidth: rowWidth)
+    }
+
+    /// Makes room for `pageCount` pages of a slice.
+    public convenience init(
+        configuration: ModelConfiguration, slice: Slice, pageCount: Int
+    ) throws(Refusal) {
+        try self.init(
+            layers: slice.layers, pageCount: pageCount, rowWidth: configuration.latentRowWidth)
+    }
+
+    /// Bytes that one page takes over `layerCount` layers; needs no pool.
+    public static func bytesPerPage(configuration: ModelConfiguration, layerCount: Int) -> Int {
+        let rowBytes = configuration.latentRowWidth * ElementType.bf16.byteCount
+        return layerCount * Limits.pageRowCount * rowBytes
+    }
+
+    /// Pages that hold `positionCount` positions of one sequence.
+    public static func pageCount(positionCount: Int) -> Int {
+        (positionCount + Limits.pageRowCount - 1) / Limits.pageRowCount
+    }
+
+    /// Pages of every layer.
+    public var pageCount: Int { store.pageCount }
+
+    /// Numbers of a latent row.
+    public var rowWidth: Int { store.rowWidth }
+
+    /// Bytes of one page over all layers.
+    public var bytesPerPage: Int { store.bytesPerPage }
+
+    /// Bytes when every page is in use.
+    public var byteCount: Int { store.byteCount }
+
+    /// The rows of one layer.
+    ///
+    /// - Precondition: the layer is one of `layers`.
+    public func view(of layer: LayerIndex) -> LatentView {
+        precondition(layers.contains(layer.rawValue), "layer \(layer.rawValue) of \(layers)")
+        return LatentView(store: store, storedLayer: layer.rawValue - layers.lowerBound)
+    }
+
+    /// Copies the first rows of a page to another one, in every layer.
+    public func copyPage(from source: PageIndex, to target: PageIndex, rowCount: Int) {
+        store.copyPage(from: source, to: target, rowCount: rowCount)
+    }
+}

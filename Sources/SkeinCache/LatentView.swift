@@ -1,0 +1,61 @@
+public import SkeinCore
+public import SkeinTensor
+
+/// One layer of a latent pool, addressed by a sequence's page table and a position.
+public struct LatentView {
+    let store: LatentStore
+
+    /// Counted from the pool's first layer.
+    let storedLayer: Int
+
+    /// Numbers of a latent row.
+    public var rowWidth: Int { store.rowWidth }
+
+    /// Writes the latent rows of new tokens, rounded to BF16.
+    ///
+    /// - Parameters:
+    ///   - rows: `[row, rowWidth]`: the normed latent, then the rotated rope key.
+    ///   - spans: together they cover all rows, in order.
+    public func write(_ rows: Tensor, spans: [AttentionSpan]) {
+        precondition(rows.columnCount == rowWidth, "rows of \(rows.columnCount), not \(rowWidth)")
+        for span in spans {
+            for (offset, row) in span.rows.enumerated() {
+                let place = Self.place(of: span.firstPosition + offset, in: span.pageTable)
+                store.write(
+                    layer: storedLayer, page: place.page, row: place.row, from: rows, row: row)
+            }
+        }
+    }
+
+    /// A copy of the row of one position.
+    public func row(position: Int, pageTable: [PageIndex]) -> [Float] {
+        let place = Self.place(of: position, in: pageTable)
+        return store.row(layer: storedLayer, page: place.page, row: place.row)
+    }
+
+    /// Attends each absorbed query to the rows of its own sequence, up to its own position.
+    ///
+    /// - Parameters:
+    ///   - queries: `[row, headCount * rowWidth]`.
+    ///   - spans: together they cover all rows, in order.
+    ///   - latentWidth: numbers of a row before the rope key.
+    ///   - output: resized to `[row, headCount * latentWidth]`.
+    public func attend(
+        _ queries: Tensor, spans: [AttentionSpan], headCount: Int, latentWidth: Int, scale: Float,
+        into output: Tensor, on pool: ComputePool
+    ) {
+        PagedAttention.attend(
+            queries, to: store, layer: storedLayer, spans: spans, headCount: headCount,
+            latentWidth: latentWidth, scale: scale, into: output, on: pool)
+    }
+
+    private static func place(
+        of position: Int, in pageTable: [PageIndex]
+    ) -> (page: PageIndex, row: Int) {
+        let ordinal = position / Limits.pageRowCount
+        precondition(
+            position >= 0 && ordinal < pageTable.count,
+            "\(pageTable.count) pages for position \(position)")
+        return (pageTable[ordinal], position % Limits.pageRowCount)
+    }
+}

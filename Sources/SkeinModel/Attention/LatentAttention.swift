@@ -1,0 +1,138 @@
+import SkeinCache
+import SkeinCore
+import SkeinTensor
+import SkeinWeights
+
+/// Multi-head latent attention of one layer (specification section 3.4).
+///
+///     normed ─┬─► query latent ─► norm ─► queries ─► rotate ──────► absorb ─► attend ─► values ─► out
+///             └─► latent | rope key ─► norm | rotate ─► latent row ─► cache ──────▲
+///
+/// The cache holds the latent after its norm and the rope key after its rotation, in BF16.
+struct LatentAttention {
+    /// The widths of a head and of what it is made from.
+    struct Shape: Equatable {
+        let headCount: Int
+        let nope: Int
+        let rope: Int
+        let value: Int
+        let latent: Int
+
+        init(_ model: ModelConfiguration) {
+            headCount = model.headCount
+            nope = model.qkNopeHeadSize
+            rope = model.qkRopeHeadSize
+            value = model.valueHeadSize
+            latent = model.kvLoraRank
+        }
+
+        /// Numbers of a query head.
+        var query: Int { nope + rope }
+        /// Numbers of a latent row.
+        var row: Int { latent + rope }
+        /// Rows of the latent's up-projection that make keys.
+        var keyRows: HeadRows {
+            HeadRows(headCount: headCount, rowsPerHead: nope + value, used: 0..<nope)
+        }
+        /// Rows of the latent's up-projection that make values.
+        var valueRows: HeadRows {
+            HeadRows(headCount: headCount, rowsPerHead: nope + value, used: nope..<nope + value)
+        }
+    }
+
+    /// How queries are made.
+    enum QueryPath {
+        /// `q_proj`.
+        case direct(WeightMatrix)
+        /// `q_a_proj`, its norm, `q_b_proj`.
+        case throughLatent(down: WeightMatrix, norm: [Float], up: WeightMatrix)
+    }
+
+    let shape: Shape
+    let rotary: YarnRotary
+    let latentUp: WeightMatrix
+    private let queryPath: QueryPath
+    private let latentDown: WeightMatrix
+    private let latentNorm: [Float]
+    private let output: WeightMatrix
+    private let latentNormEpsilon: Float
+
+    /// Finds a layer's attention in a checkpoint.
+    init(checkpoint: Checkpoint, layer: Int, rotary: YarnRotary) throws(Refusal) {
+        let model = checkpoint.configuration
+        let names = WeightName.layer(layer)
+        let shape = Shape(model)
+        let queryRows = shape.headCount * shape.query
+        if let rank = model.queryLoraRank {
+            queryPath = .throughLatent(
+                down: try checkpoint.matrix(
+                    names.queryDown, rows: rank, columns: model.hiddenSize),
+                norm: try checkpoint.vector(names.queryNorm, count: rank),
+                up: try checkpoint.matrix(names.queryUp, rows: queryRows, columns: rank))
+        } else {
+            queryPath = .direct(
+                try checkpoint.matrix(names.query, rows: queryRows, columns: model.hiddenSize))
+        }
+        latentDown = try checkpoint.matrix(
+            names.latentDown, rows: shape.row, columns: model.hiddenSize)
+        latentNorm = try checkpoint.vector(names.latentNorm, count: shape.latent)
+        latentUp = try checkpoint.matrix(
+            names.latentUp, rows: shape.headCount * (shape.nope + shape.value),
+            columns: shape.latent)
+        output = try checkpoint.matrix(
+            names.attentionOutput, rows: model.hiddenSize, columns: shape.headCount * shape.value)
+        latentNormEpsilon = model.latentNormEpsilon
+        self.shape = shape
+        self.rotary = rotary
+    }
+
+    /// Writes the rows' latents to the cache and attends to all of their sequences' latents.
+    ///
+    /// - Parameters:
+    ///   - normed: `[row, hidden]`.
+    ///   - result: resized to `[row, hidden]`.
+    func apply(
+        _ normed: Tensor, step: Step, latents: LatentView, scratch: StepScratch,
+        into result: Tensor, on pool: ComputePool
+    ) {
+        makeQueries(normed, step: step, scratch: scratch, on: pool)
+        writeLatents(normed, step: step, latents: latents, scratch: scratch, on: pool)
+        attendAbsorbed(step: step, latents: latents, scratch: scratch, on: pool)
+        MatrixProduct.multiply(scratch.mixedValues, by: output, into: result, on: pool)
+    }
+
+    /// Leaves `[row, head * (nope + rope)]` in `scratch.queries`, rotated.
+    func makeQueries(
+        _ normed: Tensor, step: Step, scratch: StepScratch, on pool: ComputePool
+    ) {
+        switch queryPath {
+        case .direct(let weight):
+            MatrixProduct.multiply(normed, by: weight, into: scratch.queries, on: pool)
+        case .throughLatent(let down, let norm, let up):
+            MatrixProduct.multiply(normed, by: down, into: scratch.queryLatent, on: pool)
+            RootMeanSquare.normalize(
+                scratch.queryLatent, weight: norm, epsilon: latentNormEpsilon,
+                into: scratch.queryLatent, on: pool)
+            MatrixProduct.multiply(scratch.queryLatent, by: up, into: scratch.queries, on: pool)
+        }
+        Rotary.rotateInterleaved(
+            scratch.queries, firstColumn: shape.nope, headCount: shape.headCount,
+            headStride: shape.query, table: rotary.table, positions: step.positions)
+    }
+
+    /// Norms the latents, rotates the rope keys (which have no norm) and puts both in the cache.
+    func writeLatents(
+        _ normed: Tensor, step: Step, latents: LatentView, scratch: StepScratch,
+        on pool: ComputePool
+    ) {
+        let rows = scratch.latentRows
+        MatrixProduct.multiply(normed, by: latentDown, into: rows, on: pool)
+        RootMeanSquare.normalize(
+            rows, columns: 0..<shape.latent, weight: latentNorm, epsilon: latentNormEpsilon,
+            into: rows, on: pool)
+        Rotary.rotateInterleaved(
+            rows, firstColumn: shape.latent, headCount: 1, headStride: shape.row,
+            table: rotary.table, positions: step.positions)
+        latents.write(rows, spans: step.spans)
+    }
+}

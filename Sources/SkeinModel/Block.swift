@@ -1,0 +1,75 @@
+import SkeinCache
+import SkeinCore
+import SkeinTensor
+import SkeinWeights
+
+/// One layer: attention, then the dense unit or the experts, each behind a norm and added to the
+/// residual (specification section 3.3).
+struct Block {
+    private enum Feed {
+        case dense(FeedForward)
+        case mixture(ExpertMixture)
+    }
+
+    /// As the checkpoint numbers it.
+    let layer: LayerIndex
+
+    private let inputNorm: [Float]
+    private let attention: LatentAttention
+    private let postAttentionNorm: [Float]
+    private let feed: Feed
+    private let epsilon: Float
+
+    /// Finds a layer in a checkpoint; a layer after the main ones is a MoE layer where there are
+    /// experts at all.
+    init(checkpoint: Checkpoint, layer: LayerIndex, rotary: YarnRotary) throws(Refusal) {
+        let model = checkpoint.configuration
+        let names = WeightName.layer(layer.rawValue)
+        let isMixture =
+            layer.rawValue >= model.layerCount || model.layerIsMixture[layer.rawValue]
+        inputNorm = try checkpoint.vector(names.inputNorm, count: model.hiddenSize)
+        attention = try LatentAttention(
+            checkpoint: checkpoint, layer: layer.rawValue, rotary: rotary)
+        postAttentionNorm = try checkpoint.vector(
+            names.postAttentionNorm, count: model.hiddenSize)
+        if isMixture, let routing = model.routing {
+            feed = .mixture(
+                try ExpertMixture(
+                    checkpoint: checkpoint, layer: layer.rawValue, routing: routing))
+        } else {
+            feed = .dense(
+                try FeedForward(
+                    checkpoint: checkpoint, names: names.dense,
+                    innerSize: model.intermediateSize))
+        }
+        epsilon = model.normEpsilon
+        self.layer = layer
+    }
+
+    /// Runs the layer on a residual, which is BF16 before and after: a hop loses nothing.
+    ///
+    /// - Parameter residual: `[row, hidden]`; overwritten.
+    /// - Returns: the chosen experts of a MoE layer.
+    func run(
+        _ residual: Tensor, step: Step, latents: LatentView, scratch: StepScratch,
+        on pool: ComputePool
+    ) -> ExpertChoice? {
+        let (normed, branch) = (scratch.normed, scratch.branch)
+        RootMeanSquare.normalize(
+            residual, weight: inputNorm, epsilon: epsilon, into: normed, on: pool)
+        attention.apply(
+            normed, step: step, latents: latents, scratch: scratch, into: branch, on: pool)
+        Elementwise.add(branch, to: residual)
+        RootMeanSquare.normalize(
+            residual, weight: postAttentionNorm, epsilon: epsilon, into: normed, on: pool)
+        var choice: ExpertChoice?
+        switch feed {
+        case .dense(let unit): unit.apply(normed, into: branch, on: pool)
+        case .mixture(let experts):
+            choice = experts.apply(normed, scratch: scratch, into: branch, on: pool)
+        }
+        Elementwise.add(branch, to: residual)
+        residual.roundToBFloat16()
+        return choice
+    }
+}

@@ -1,0 +1,60 @@
+import SkeinCache
+import SkeinCore
+import SkeinTensor
+import Testing
+
+@Suite struct LatentPoolTests {
+    @Test func rowsAreFoundWhereThePageTableSays() throws {
+        let pool = try LatentPool(layers: 3..<5, pageCount: 4, rowWidth: 6)
+        let rows = Tensor((0..<70).map { row in (0..<6).map { Float(row + $0) } })
+        let pages = [PageIndex(2), PageIndex(0)]
+        let span = AttentionSpan(rows: 0..<70, firstPosition: 0, pageTable: pages)
+        pool.view(of: LayerIndex(4)).write(rows, spans: [span])
+        let view = pool.view(of: LayerIndex(4))
+        for position in [0, 1, 63, 64, 69] {
+            #expect(view.row(position: position, pageTable: pages) == rows.row(position))
+        }
+        #expect(view.row(position: 5, pageTable: [PageIndex(0)]) == rows.row(69))
+        let other = pool.view(of: LayerIndex(3)).row(position: 0, pageTable: pages)
+        #expect(other == [Float](repeating: 0, count: 6))
+    }
+
+    @Test func writtenRowsAreRoundedToBFloat16() throws {
+        let pool = try LatentPool(layers: 0..<1, pageCount: 1, rowWidth: 2)
+        let rows = Tensor([[1.001, -3.1415927]])
+        let span = AttentionSpan(rows: 0..<1, firstPosition: 9, pageTable: [PageIndex(0)])
+        pool.view(of: LayerIndex(0)).write(rows, spans: [span])
+        rows.roundToBFloat16()
+        let view = pool.view(of: LayerIndex(0))
+        #expect(view.row(position: 9, pageTable: [PageIndex(0)]) == rows.row(0))
+    }
+
+    @Test func aCopiedPageHoldsTheSameRowsInEveryLayer() throws {
+        let pool = try LatentPool(layers: 0..<2, pageCount: 2, rowWidth: 2)
+        let rows = Tensor([[1, 2], [3, 4]])
+        let span = AttentionSpan(rows: 0..<2, firstPosition: 0, pageTable: [PageIndex(0)])
+        for layer in 0..<2 { pool.view(of: LayerIndex(layer)).write(rows, spans: [span]) }
+        pool.copyPage(from: PageIndex(0), to: PageIndex(1), rowCount: 1)
+        for layer in 0..<2 {
+            let view = pool.view(of: LayerIndex(layer))
+            #expect(view.row(position: 0, pageTable: [PageIndex(1)]) == [1, 2])
+            #expect(view.row(position: 1, pageTable: [PageIndex(1)]) == [0, 0])
+        }
+    }
+
+    @Test func bytesAreCountedAsTheyAreStored() throws {
+        let pool = try LatentPool(layers: 0..<3, pageCount: 5, rowWidth: 576)
+        #expect(pool.bytesPerPage == 3 * 64 * 1_152)
+        #expect(pool.byteCount == 5 * pool.bytesPerPage)
+        #expect(LatentPool.pageCount(positionCount: 64) == 1)
+        #expect(LatentPool.pageCount(positionCount: 65) == 2)
+    }
+
+    @Test(arguments: [0, -1, Int(Int32.max) + 1])
+    func anImpossibleNumberOfPagesIsRefused(pageCount: Int) {
+        let error = #expect(throws: Refusal.self) {
+            try LatentPool(layers: 0..<1, pageCount: pageCount, rowWidth: 2)
+        }
+        #expect(error?.subject == "latent cache")
+    }
+}
