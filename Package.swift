@@ -107,5 +107,9 @@ let package = Package(
                 "SkeinCoordinator", "SkeinServer", argumentParser, logging, unixSignals,
             ],
             swiftSettings: settings),
+
+        // Tests
+        tests("SkeinTransportTests", ["SkeinTransport", "SkeinCore"]),
+        tests("SkeinWireTests", ["SkeinWire", "SkeinCore"]),
     ]
 )
