@@ -122,5 +122,7 @@ let package = Package(
         tests(
             "SkeinModelTests",
             ["SkeinModel", "SkeinCore", "SkeinTensor", "SkeinWeights", "SkeinCache"]),
+        tests("SkeinTransportTests", ["SkeinTransport", "SkeinCore"]),
+        tests("SkeinWireTests", ["SkeinWire", "SkeinCore"]),
     ]
 )

@@ -30,6 +30,9 @@ public final class ZeroMQHub: Sendable {
         public init() {}
     }
 
+    /// How long a link waits before it tries a peer again that is not there or refuses us.
+    static let reconnectDelay: Duration = .seconds(2)
+
     private struct State {
         var inboxes: [ZeroMQInbox] = []
         var monitorCount = 0
@@ -127,7 +130,7 @@ public final class ZeroMQHub: Sendable {
         // Frames wait in the link, where they are counted, not for a connection that may never be.
         socket.set(ZMQ_IMMEDIATE, Int32(1))
         socket.set(ZMQ_SNDHWM, Int32(clamping: settings.linkMessagesMax))
-        socket.set(ZMQ_RECONNECT_IVL_MAX, Int32(2_000))
+        socket.set(ZMQ_RECONNECT_IVL_MAX, Int32(Self.reconnectDelay / .milliseconds(1)))
         if let serverKey, let keys {
             socket.set(ZMQ_CURVE_SERVERKEY, serverKey)
             socket.set(ZMQ_CURVE_PUBLICKEY, keys.publicKey)

@@ -29,6 +29,8 @@ public final class ZeroMQLink: Link {
         var isClosing = false
         /// The last trouble of the connection, for the error line.
         var trouble: String?
+        /// When to connect anew: libzmq gives up on a peer that refuses us, but keys may change.
+        var reconnectTime: ContinuousClock.Instant?
         var waiting: [Waiting] = []
         var nextTicket: UInt64 = 0
     }
@@ -103,6 +105,7 @@ public final class ZeroMQLink: Link {
         let interest = state.withLock { state -> Interest? in
             state.isPolled = false
             if state.isClosing { return nil }
+            reconnect(&state, now: now)
             while let first = state.waiting.first {
                 var failure: LinkError?
                 if first.deadline <= now {
@@ -115,10 +118,14 @@ public final class ZeroMQLink: Link {
                 state.waiting.removeFirst()
                 settled.append((first, failure))
             }
-            guard let first = state.waiting.first else { return Interest(pollsSocket: false) }
+            guard let first = state.waiting.first else {
+                return Interest(pollsSocket: false, deadline: state.reconnectTime)
+            }
             // Without room the loop is woken by libzmq's release of a frame, not by the socket.
             state.isPolled = state.isConnected && allowance.awaitRoom(for: first.byteCount)
-            return Interest(pollsSocket: state.isPolled, deadline: first.deadline)
+            return Interest(
+                pollsSocket: state.isPolled,
+                deadline: min(first.deadline, state.reconnectTime ?? first.deadline))
         }
         for (entry, failure) in settled { entry.sender.resume(returning: failure) }
         return interest
@@ -131,6 +138,7 @@ public final class ZeroMQLink: Link {
             case .connected:
                 state.isConnected = true
                 state.trouble = nil
+                state.reconnectTime = nil
                 return LinkEvent(address: address, kind: .connected)
             case .disconnected:
                 defer { state.isConnected = false }
@@ -140,6 +148,7 @@ public final class ZeroMQLink: Link {
             case .handshakeFailed(let reason):
                 let isNews = state.trouble != reason
                 state.trouble = reason
+                state.reconnectTime = .now + ZeroMQHub.reconnectDelay
                 return isNews
                     ? LinkEvent(address: address, kind: .handshakeFailed(reason: reason)) : nil
             case .notReached:
@@ -190,6 +199,13 @@ public final class ZeroMQLink: Link {
             }
         }
         return isBroken ? .broken : .taken
+    }
+
+    private func reconnect(_ state: inout State, now: ContinuousClock.Instant) {
+        guard let time = state.reconnectTime, time <= now else { return }
+        state.reconnectTime = nil
+        zmq_disconnect(socket.raw, address)
+        zmq_connect(socket.raw, address)
     }
 
     private func enqueue(_ entry: Waiting) {

@@ -34,7 +34,8 @@ struct FieldReader {
         guard value.isFinite, range.contains(value) else {
             throw error(
                 field(),
-                "\(value), expected a finite number from \(range.lowerBound) to \(range.upperBound)")
+                "\(value), expected a finite number from \(range.lowerBound) to "
+                    + "\(range.upperBound)")
         }
         return value
     }
@@ -105,7 +106,9 @@ struct FieldReader {
     }
 
     /// A stage of any ring within the limit.
-    func stage(_ number: UInt32, _ field: @autoclosure () -> String) throws(WireError) -> StageIndex {
+    func stage(
+        _ number: UInt32, _ field: @autoclosure () -> String
+    ) throws(WireError) -> StageIndex {
         StageIndex(try self.number(number, in: 0...(Limits.stagesMax - 1), field()))
     }
 
