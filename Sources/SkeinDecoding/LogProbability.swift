@@ -8,14 +8,27 @@ public enum LogProbability {
             throw Refusal(
                 "target", "token \(token) is beyond the vocabulary of \(logits.count)")
         }
-        return Float(Double(logits[Int(token.rawValue)]) - (try logSumExp(logits)))
+        return try Normalizer(logits).logprob(logits[Int(token.rawValue)])
     }
 
-    /// ln Σ exp(logit), in F64 over four sums in a fixed order.
-    ///
-    /// Refuses a row that holds NaN or infinity, or no number above minus infinity.
-    static func logSumExp(_ logits: Span<Float>) throws(Refusal) -> Double {
-        let largest = Double(try largest(in: logits).logit)
+    /// What turns a row's logits into log-probabilities.
+    struct Normalizer {
+        private let largest: Double
+        private let logSum: Double
+
+        /// Sums the row's exponentials in F64, over four sums in a fixed order.
+        ///
+        /// Refuses a row that holds NaN or infinity, or no number above minus infinity.
+        init(_ logits: Span<Float>) throws(Refusal) {
+            largest = Double(try LogProbability.largest(in: logits).logit)
+            logSum = PortableMath.logarithm(LogProbability.sum(logits, largest))
+        }
+
+        /// The difference from the largest comes first: it is exact where both are huge.
+        func logprob(_ logit: Float) -> Float { Float((Double(logit) - largest) - logSum) }
+    }
+
+    private static func sum(_ logits: Span<Float>, _ largest: Double) -> Double {
         var (s0, s1, s2, s3) = (0.0, 0.0, 0.0, 0.0)
         var index = 0
         while index + 4 <= logits.count {
@@ -29,7 +42,7 @@ public enum LogProbability {
             s0 += PortableMath.exponential(Double(logits[index]) - largest)
             index += 1
         }
-        return largest + PortableMath.logarithm((s0 + s1) + (s2 + s3))
+        return (s0 + s1) + (s2 + s3)
     }
 
     /// The largest logit, the lower token on a tie.

@@ -44,7 +44,11 @@ enum PortableMath {
         let s = (m - 1) / (m + 1)
         let square = s * s
         var sum = 0.0
-        for odd in stride(from: 25.0, to: 1, by: -2) { sum = (sum + 1 / odd) * square }
+        var odd = 25.0
+        while odd > 1 {
+            sum = (sum + 1 / odd) * square
+            odd -= 2
+        }
         return power * 0.6931471805599453 + 2 * (s + s * sum)
     }
 }

@@ -35,9 +35,9 @@ public struct Sampler: Sendable {
         var sampled = SampledToken(
             sequence: sequence, position: position, token: TokenID(token))
         if let count = demand.parameters.topLogprobsCount {
-            let sum = try LogProbability.logSumExp(logits)
-            sampled.logprob = Float(Double(logits[token]) - sum)
-            sampled.topLogprobs = topLogprobs(of: logits, count: count, logSumExp: sum)
+            let normalizer = try LogProbability.Normalizer(logits)
+            sampled.logprob = normalizer.logprob(logits[token])
+            sampled.topLogprobs = topLogprobs(of: logits, count: count, normalizer)
         }
         return sampled
     }
@@ -152,7 +152,7 @@ public struct Sampler: Sendable {
     }
 
     private mutating func topLogprobs(
-        of logits: Span<Float>, count: Int, logSumExp: Double
+        of logits: Span<Float>, count: Int, _ normalizer: LogProbability.Normalizer
     ) -> [TokenLogprob] {
         guard count > 0 else { return [] }
         scores.copy(logits)
@@ -160,7 +160,7 @@ public struct Sampler: Sendable {
         return (0..<min(count, logits.count)).compactMap { rank in
             ranks.token(at: rank, of: scores.values, hint: count).map { token in
                 TokenLogprob(
-                    token: TokenID(token), logprob: Float(scores.values[token] - logSumExp))
+                    token: TokenID(token), logprob: normalizer.logprob(logits[token]))
             }
         }
     }
