@@ -1,5 +1,7 @@
+internal import Logging
 internal import SkeinCore
 internal import SkeinMembership
+internal import SkeinScheduling
 internal import SkeinTransport
 internal import SkeinWire
 

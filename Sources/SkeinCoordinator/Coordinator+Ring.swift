@@ -1,4 +1,6 @@
+internal import Logging
 internal import SkeinCore
+internal import SkeinMembership
 internal import SkeinScheduling
 internal import SkeinTransport
 internal import SkeinWire

@@ -1,5 +1,6 @@
 public import SkeinCore
 internal import SkeinMembership
+internal import SkeinScheduling
 internal import SkeinWire
 
 /// The state of a cluster, as the coordinator sees it.

@@ -113,18 +113,15 @@ public enum Limits {
 
     /// Bytes of a key file: 40 characters and a line end, and room to say what is wrong.
     public static let keyFileBytesMax = 1_024
+
     /// Dimensions of a stored tensor; a matrix of every expert has three.
     public static let tensorDimensionsMax = 8
 
-    /// Bytes of a `config.json`, `tokenizer_config.json` or cluster file.
     /// Bytes of a `config.json` or `tokenizer_config.json`.
     public static let smallFileBytesMax = 16 << 20
 
     /// Bytes of a `tokenizer.json`; the largest published one has 17 MB.
     public static let tokenizerFileBytesMax = 256 << 20
-
-    /// Objects and lists inside each other in any JSON; published files stay under ten.
-    public static let jsonDepthMax = 64
 
     /// Bytes of a safetensors header; the format's own reader allows 100 MB.
     public static let safetensorsHeaderBytesMax = 100 << 20
@@ -134,9 +131,6 @@ public enum Limits {
 
     /// Alternatives reported with each token.
     public static let topLogprobsMax = 20
-
-    /// Bytes of an address on the wire: `tcp://`, a domain name of at most 253, and a port.
-    public static let addressBytesMax = 300
 
     /// Bytes of a cluster file: 8 KB for every node.
     public static let clusterFileBytesMax = nodesMax * 8_192

@@ -1,3 +1,4 @@
+internal import Logging
 internal import Foundation
 internal import SkeinCore
 internal import SkeinTensor
