@@ -6,13 +6,29 @@ import SkeinCore
 struct FieldReader {
     let peer: String
     let kind: String
+    private var list: StaticString = ""
+    private var place = 0
+
+    init(peer: String, kind: String) {
+        self.peer = peer
+        self.kind = kind
+    }
+
+    /// The same for one element of a list of the message.
+    func at(_ list: StaticString, _ place: Int) -> FieldReader {
+        var inner = self
+        inner.list = list
+        inner.place = place
+        return inner
+    }
 
     func error(
         _ field: String, _ detail: String, reason: WireError.Reason = .wrongField
     ) -> WireError {
-        WireError(
-            reason: reason, peer: peer, field: field.isEmpty ? kind : "\(kind).\(field)",
-            detail: detail)
+        var path = kind
+        if list.utf8CodeUnitCount > 0 { path += ".\(list)[\(place)]" }
+        if !field.isEmpty { path += ".\(field)" }
+        return WireError(reason: reason, peer: peer, field: path, detail: detail)
     }
 
     /// A number that must lie in a range.

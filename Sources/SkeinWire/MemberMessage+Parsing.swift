@@ -116,22 +116,21 @@ extension Placement {
         var ring: [RingStage] = []
         var nextLayer = 0
         for (place, pointer) in stages.enumerated() {
-            let field = "ring_stages[\(place)]"
-            let stage = try RingStage(
-                parsing: try reader.part(pointer, field), field: field, reader)
+            let reader = reader.at("ring_stages", place)
+            let stage = try RingStage(parsing: try reader.part(pointer, ""), reader)
             guard stage.index.rawValue == place else {
-                throw reader.error("\(field).stage_index", "\(stage.index.rawValue)")
+                throw reader.error("stage_index", "\(stage.index.rawValue)")
             }
             guard stage.slice.layers.lowerBound == nextLayer else {
                 throw reader.error(
-                    "\(field).first_layer_index",
+                    "first_layer_index",
                     "\(stage.slice.layers.lowerBound), expected \(nextLayer)")
             }
             guard stage.slice.holdsEmbedding == (place == 0),
                 stage.slice.holdsHead == (place == stages.count - 1)
             else {
                 throw reader.error(
-                    field, "the embedding belongs to the first stage, the head to the last")
+                    "", "the embedding belongs to the first stage, the head to the last")
             }
             nextLayer = stage.slice.layers.upperBound
             ring.append(stage)
@@ -142,24 +141,24 @@ extension Placement {
 
 extension RingStage {
     fileprivate init(
-        parsing message: Skein__V1__RingStage, field: String, _ reader: FieldReader
+        parsing message: Skein__V1__RingStage, _ reader: FieldReader
     ) throws(WireError) {
         let key = try reader.text(
-            message.public_key, bytesMax: 40, mayBeEmpty: true, "\(field).public_key")
+            message.public_key, bytesMax: 40, mayBeEmpty: true, "public_key")
         guard key.isEmpty || key.utf8.count == 40 else {
-            throw reader.error("\(field).public_key", "\(key.utf8.count) bytes, expected 40")
+            throw reader.error("public_key", "\(key.utf8.count) bytes, expected 40")
         }
         let firstLayer = try reader.number(
             message.first_layer_index, in: 0...(Limits.layersMax - 1),
-            "\(field).first_layer_index")
+            "first_layer_index")
         let layerCount = try reader.number(
-            message.layer_count, in: 1...(Limits.layersMax - firstLayer), "\(field).layer_count")
+            message.layer_count, in: 1...(Limits.layersMax - firstLayer), "layer_count")
         self.init(
-            index: try reader.stage(message.stage_index, "\(field).stage_index"),
-            nodeName: try reader.name(message.node_name, "\(field).node_name"),
+            index: try reader.stage(message.stage_index, "stage_index"),
+            nodeName: try reader.name(message.node_name, "node_name"),
             address: try reader.text(
                 message.address, bytesMax: Limits.addressBytesMax, mayBeEmpty: true,
-                "\(field).address"),
+                "address"),
             publicKey: key.isEmpty ? nil : key,
             slice: Slice(
                 layers: firstLayer..<(firstLayer + layerCount),
@@ -188,11 +187,11 @@ extension Alive {
         let times = try reader.list(
             message.stage_times, message.n_stage_times, in: 0...Limits.stagesMax, "stage_times")
         for (place, pointer) in times.enumerated() {
-            let field = "stage_times[\(place)]"
-            let times = try reader.part(pointer, field)
+            let reader = reader.at("stage_times", place)
+            let times = try reader.part(pointer, "")
             stageTimes.append(
                 StageTimes(
-                    stage: try reader.stage(times.stage_index, "\(field).stage_index"),
+                    stage: try reader.stage(times.stage_index, "stage_index"),
                     busyMicroseconds: times.busy_microseconds,
                     waitingInMicroseconds: times.waiting_in_microseconds,
                     waitingOutMicroseconds: times.waiting_out_microseconds,

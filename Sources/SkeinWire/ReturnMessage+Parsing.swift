@@ -10,10 +10,8 @@ extension TokenReturn {
             message.tokens, message.n_tokens, in: 0...Limits.microBatchRowsMax, "tokens")
         var tokens: [SampledToken] = []
         for (place, pointer) in pointers.enumerated() {
-            let field = "tokens[\(place)]"
-            tokens.append(
-                try SampledToken(
-                    parsing: try reader.part(pointer, field), field: field, reader))
+            let reader = reader.at("tokens", place)
+            tokens.append(try SampledToken(parsing: try reader.part(pointer, ""), reader))
         }
         let logprobs = try reader.list(
             message.target_logprobs, message.n_target_logprobs, in: 0...Limits.microBatchRowsMax,
@@ -29,28 +27,28 @@ extension TokenReturn {
 
 extension SampledToken {
     fileprivate init(
-        parsing message: Skein__V1__SampledToken, field: String, _ reader: FieldReader
+        parsing message: Skein__V1__SampledToken, _ reader: FieldReader
     ) throws(WireError) {
         let topTokens = try reader.tokens(
             message.top_token_ids, message.n_top_token_ids, in: 0...Limits.topLogprobsMax,
-            "\(field).top_token_ids")
+            "top_token_ids")
         let topValues = try reader.list(
             message.top_logprobs, message.n_top_logprobs, in: topTokens.count...topTokens.count,
-            "\(field).top_logprobs")
+            "top_logprobs")
         var topLogprobs: [TokenLogprob] = []
         for (token, value) in zip(topTokens, topValues) {
-            let logprob = try reader.logprob(value, "\(field).top_logprobs")
+            let logprob = try reader.logprob(value, "top_logprobs")
             topLogprobs.append(TokenLogprob(token: token, logprob: logprob))
         }
         var logprob: Float?
         if message.wanted_logprob_case == SKEIN__V1__SAMPLED_TOKEN__WANTED_LOGPROB_LOGPROB {
-            logprob = try reader.logprob(message.logprob, "\(field).logprob")
+            logprob = try reader.logprob(message.logprob, "logprob")
         }
         self.init(
             sequence: SequenceID(rawValue: message.sequence_id),
             position: try reader.number(
-                message.position_index, in: 0...Limits.positionsMax, "\(field).position_index"),
-            token: try reader.token(message.token_id, "\(field).token_id"),
+                message.position_index, in: 0...Limits.positionsMax, "position_index"),
+            token: try reader.token(message.token_id, "token_id"),
             logprob: logprob, topLogprobs: topLogprobs)
     }
 }
@@ -67,10 +65,9 @@ extension Captured {
         var values: [Value] = []
         var kinds: Set<Kind> = []
         for (place, tensor) in tensors.enumerated() {
-            let field = "values[\(place)]"
-            let kind = try Kind(
-                parsing: try reader.part(message.values[place], field), field: field, reader)
-            guard kinds.insert(kind).inserted else { throw reader.error(field, "comes twice") }
+            let inner = reader.at("values", place)
+            let kind = try Kind(parsing: try inner.part(message.values[place], ""), inner)
+            guard kinds.insert(kind).inserted else { throw inner.error("", "comes twice") }
             guard tensor.element == kind.element else {
                 throw reader.error(
                     "tensor_frames[\(place)].element_type",
@@ -102,11 +99,11 @@ extension Captured.Kind {
     }
 
     fileprivate init(
-        parsing message: Skein__V1__CapturedValue, field: String, _ reader: FieldReader
+        parsing message: Skein__V1__CapturedValue, _ reader: FieldReader
     ) throws(WireError) {
         let layer = LayerIndex(
             try reader.number(
-                message.layer_index, in: 0...(Limits.layersMax - 1), "\(field).layer_index"))
+                message.layer_index, in: 0...(Limits.layersMax - 1), "layer_index"))
         switch message.capture_kind {
         case SKEIN__V1__CAPTURE_KIND__CAPTURE_KIND_LOGITS: self = .logits
         case SKEIN__V1__CAPTURE_KIND__CAPTURE_KIND_HIDDEN: self = .hidden(layer)
@@ -115,7 +112,7 @@ extension Captured.Kind {
         case SKEIN__V1__CAPTURE_KIND__CAPTURE_KIND_ROUTER_WEIGHTS: self = .routerWeights(layer)
         default:
             throw reader.error(
-                "\(field).capture_kind", "\(message.capture_kind.rawValue) is no known kind")
+                "capture_kind", "\(message.capture_kind.rawValue) is no known kind")
         }
     }
 }

@@ -64,10 +64,10 @@ extension MicroBatch {
         var spans: [SequenceSpan] = []
         var rowCount = 0
         for (place, pointer) in pointers.enumerated() {
-            let field = "spans[\(place)]"
+            let reader = reader.at("spans", place)
             let span = try SequenceSpan(
-                parsing: try reader.part(pointer, field),
-                rowsMax: Limits.microBatchRowsMax - rowCount, field: field, reader)
+                parsing: try reader.part(pointer, ""),
+                rowsMax: Limits.microBatchRowsMax - rowCount, reader)
             rowCount += span.tokens.count
             spans.append(span)
         }
@@ -79,32 +79,31 @@ extension MicroBatch {
 
 extension SequenceSpan {
     fileprivate init(
-        parsing message: Skein__V1__SequenceSpan, rowsMax: Int, field: String,
-        _ reader: FieldReader
+        parsing message: Skein__V1__SequenceSpan, rowsMax: Int, _ reader: FieldReader
     ) throws(WireError) {
         guard rowsMax > 0 else {
-            throw reader.error(field, "more than \(Limits.microBatchRowsMax) rows before it")
+            throw reader.error("", "more than \(Limits.microBatchRowsMax) rows before it")
         }
         let first = try reader.number(
             message.first_position_index, in: 0...(Limits.positionsMax - 1),
-            "\(field).first_position_index")
+            "first_position_index")
         let tokens = try reader.tokens(
             message.token_ids, message.n_token_ids,
-            in: 1...min(rowsMax, Limits.positionsMax - first), "\(field).token_ids")
+            in: 1...min(rowsMax, Limits.positionsMax - first), "token_ids")
         let targets = try reader.tokens(
             message.target_token_ids, message.n_target_token_ids, in: 0...tokens.count,
-            "\(field).target_token_ids")
+            "target_token_ids")
         guard targets.isEmpty || targets.count == tokens.count else {
             throw reader.error(
-                "\(field).target_token_ids",
+                "target_token_ids",
                 "\(targets.count) targets for \(tokens.count) rows, expected one each or none")
         }
         let neededPages = (first + tokens.count + Limits.pageRowCount - 1) / Limits.pageRowCount
         let pages = try Self.pages(
-            try reader.part(message.pages, "\(field).pages"), field: "\(field).pages", reader)
+            try reader.part(message.pages, "pages"), reader)
         guard pages.count >= neededPages else {
             throw reader.error(
-                "\(field).pages",
+                "pages",
                 "\(pages.count) pages for \(first + tokens.count) positions, expected "
                     + "\(neededPages)")
         }
@@ -112,7 +111,7 @@ extension SequenceSpan {
             sequence: SequenceID(rawValue: message.sequence_id), firstPosition: first,
             tokens: tokens, pageTable: pages,
             demand: try message.demand.map { pointer throws(WireError) in
-                try SamplingDemand(parsing: pointer.pointee, field: "\(field).demand", reader)
+                try SamplingDemand(parsing: pointer.pointee, reader)
             },
             targets: targets)
     }
@@ -120,23 +119,23 @@ extension SequenceSpan {
     private static let pagesMax = Limits.positionsMax / Limits.pageRowCount
 
     private static func pages(
-        _ message: Skein__V1__PageRuns, field: String, _ reader: FieldReader
+        _ message: Skein__V1__PageRuns, _ reader: FieldReader
     ) throws(WireError) -> [PageIndex] {
         let firsts = try reader.list(
             message.first_page_indexes, message.n_first_page_indexes, in: 1...pagesMax,
-            "\(field).first_page_indexes")
+            "pages.first_page_indexes")
         let counts = try reader.list(
             message.page_counts, message.n_page_counts, in: firsts.count...firsts.count,
-            "\(field).page_counts")
+            "pages.page_counts")
         var total = 0
         for (place, (first, count)) in zip(firsts, counts).enumerated() {
             let count = try reader.number(
-                count, in: 1...(pagesMax - total + 1), "\(field).page_counts[\(place)]")
+                count, in: 1...(pagesMax - total + 1), "pages.page_counts[\(place)]")
             _ = try reader.number(
-                first, in: 0...(Int(Int32.max) - count), "\(field).first_page_indexes[\(place)]")
+                first, in: 0...(Int(Int32.max) - count), "pages.first_page_indexes[\(place)]")
             total += count
             guard total <= pagesMax else {
-                throw reader.error(field, "more than \(pagesMax) pages")
+                throw reader.error("pages", "more than \(pagesMax) pages")
             }
         }
         var pages: [PageIndex] = []
@@ -150,52 +149,52 @@ extension SequenceSpan {
 
 extension SamplingDemand {
     fileprivate init(
-        parsing message: Skein__V1__SamplingDemand, field: String, _ reader: FieldReader
+        parsing message: Skein__V1__SamplingDemand, _ reader: FieldReader
     ) throws(WireError) {
-        let parameters = try reader.part(message.parameters, "\(field).parameters")
+        let parameters = try reader.part(message.parameters, "demand.parameters")
         self.init(
             parameters: try SamplingParameters(
-                parsing: parameters, field: "\(field).parameters", reader),
+                parsing: parameters, reader),
             promptTokens: try reader.tokens(
                 message.prompt_token_ids, message.n_prompt_token_ids, in: 0...Limits.positionsMax,
-                "\(field).prompt_token_ids"),
+                "demand.prompt_token_ids"),
             completionTokens: try reader.tokens(
                 message.completion_token_ids, message.n_completion_token_ids,
-                in: 0...Limits.positionsMax, "\(field).completion_token_ids"))
+                in: 0...Limits.positionsMax, "demand.completion_token_ids"))
     }
 }
 
 extension SamplingParameters {
     fileprivate init(
-        parsing message: Skein__V1__SamplingParameters, field: String, _ reader: FieldReader
+        parsing message: Skein__V1__SamplingParameters, _ reader: FieldReader
     ) throws(WireError) {
         self.init()
         let all = -Float.greatestFiniteMagnitude...Float.greatestFiniteMagnitude
         let positive = 0...Float.greatestFiniteMagnitude
         temperature = try reader.finite(
-            message.temperature, in: positive, "\(field).temperature")
+            message.temperature, in: positive, "demand.parameters.temperature")
         topK = try reader.number(
-            message.top_k_count, in: 0...Limits.vocabularyMax, "\(field).top_k_count")
-        topP = try reader.finite(message.top_p, in: 0...1, "\(field).top_p")
-        minP = try reader.finite(message.min_p, in: 0...1, "\(field).min_p")
+            message.top_k_count, in: 0...Limits.vocabularyMax, "demand.parameters.top_k_count")
+        topP = try reader.finite(message.top_p, in: 0...1, "demand.parameters.top_p")
+        minP = try reader.finite(message.min_p, in: 0...1, "demand.parameters.min_p")
         presencePenalty = try reader.finite(
-            message.presence_penalty, in: all, "\(field).presence_penalty")
+            message.presence_penalty, in: all, "demand.parameters.presence_penalty")
         frequencyPenalty = try reader.finite(
-            message.frequency_penalty, in: all, "\(field).frequency_penalty")
+            message.frequency_penalty, in: all, "demand.parameters.frequency_penalty")
         repetitionPenalty = try reader.finite(
             message.repetition_penalty, in: Float.leastNormalMagnitude...positive.upperBound,
-            "\(field).repetition_penalty")
+            "demand.parameters.repetition_penalty")
         let tokens = try reader.tokens(
             message.bias_token_ids, message.n_bias_token_ids, in: 0...Limits.logitBiasesMax,
-            "\(field).bias_token_ids")
+            "demand.parameters.bias_token_ids")
         let values = try reader.list(
             message.bias_values, message.n_bias_values, in: tokens.count...tokens.count,
-            "\(field).bias_values")
+            "demand.parameters.bias_values")
         for (token, value) in zip(tokens, values) {
             guard logitBias[token] == nil else {
-                throw reader.error("\(field).bias_token_ids", "token \(token) twice")
+                throw reader.error("demand.parameters.bias_token_ids", "token \(token) twice")
             }
-            logitBias[token] = try reader.finite(value, in: all, "\(field).bias_values")
+            logitBias[token] = try reader.finite(value, in: all, "demand.parameters.bias_values")
         }
         seed = message.seed
         if message.wanted_top_logprobs_case
@@ -203,7 +202,7 @@ extension SamplingParameters {
         {
             topLogprobsCount = try reader.number(
                 message.top_logprobs_count, in: 0...Limits.topLogprobsMax,
-                "\(field).top_logprobs_count")
+                "demand.parameters.top_logprobs_count")
         }
     }
 }

@@ -4,7 +4,8 @@ import Testing
 @testable import SkeinTransport
 
 func numbered(_ number: Int, padding: Int = 0) -> [Frame] {
-    [Frame(Array("\(number)".utf8)), Frame([UInt8](repeating: UInt8(number & 0xFF), count: padding))]
+    let rest = [UInt8](repeating: UInt8(number & 0xFF), count: padding)
+    return [Frame(Array("\(number)".utf8)), Frame(rest)]
 }
 
 func number(of arrival: Arrival?) -> Int? {

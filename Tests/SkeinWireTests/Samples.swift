@@ -1,0 +1,161 @@
+import SkeinCore
+
+@testable import SkeinWire
+
+/// One envelope of every kind, with every optional field present in at least one of them.
+enum Samples {
+    static let epoch = Epoch(rawValue: 7)
+
+    static let all: [Envelope] =
+        members
+        + [
+            step(stage: 0), step(stage: 3), Envelope(epoch: epoch, sender: "d", body: .step(score)),
+            envelope(.tokenReturn(tokenReturn)), envelope(.captured(captured)),
+        ].map { envelope in
+            var envelope = envelope
+            if case .step(let step) = envelope.body, step.hidden == nil {
+                envelope.target = StageIndex(0)
+            }
+            return envelope
+        }
+
+    static func envelope(_ body: Envelope.Body) -> Envelope {
+        Envelope(epoch: epoch, sender: "goose-1", body: body)
+    }
+
+    static func ofKind(_ kind: String) -> Envelope {
+        all.first { $0.body.kind == kind } ?? envelope(.shutdown)
+    }
+
+    // MARK: Members
+
+    static var members: [Envelope] {
+        [
+            Envelope(epoch: .none, sender: "goose-1", body: .hello(hello)),
+            Envelope(epoch: .none, sender: "head", body: .refused(reason: "another fingerprint")),
+            envelope(.placement(placement)),
+            envelope(.loading(Loading(doneBytes: 3 << 40, totalBytes: 4 << 40))),
+            envelope(.ready(Ready(loadedWeightBytes: 1 << 40, residentBytes: 5))),
+            envelope(.alive(alive)), envelope(.leave(reason: "")), envelope(.shutdown),
+            envelope(.fault(Fault(stage: StageIndex(2), microBatch: nil, reason: "gänse"))),
+            envelope(
+                .fault(
+                    Fault(
+                        stage: StageIndex(2), microBatch: MicroBatchID(rawValue: .max),
+                        reason: "no"))),
+            envelope(.release([SequenceID(rawValue: 1), SequenceID(rawValue: .max)])),
+        ]
+    }
+
+    static let hello = Hello(
+        nodeName: "goose-1", softwareVersion: "0.1.0", fingerprint: "sha256:abc",
+        inboxAddress: "tcp://10.0.0.1:7001", processID: 4_711, memoryAvailableBytes: 64 << 30,
+        cpuISA: "avx512", threadCount: 16)
+
+    static let placement = Placement(
+        epoch: epoch, nodeIndex: 1, kind: .vfold,
+        ring: Slice.even(layerCount: 9, count: 4).enumerated().map { place, slice in
+            RingStage(
+                index: StageIndex(place), nodeName: "goose-\(place)",
+                address: place == 0 ? "" : "tcp://10.0.0.\(place):7001",
+                publicKey: place == 0 ? nil : String(repeating: "k", count: 40), slice: slice)
+        },
+        pageCount: 1_000, microBatchesInFlight: 8, fingerprint: "sha256:abc")
+
+    static var alive: Alive {
+        var alive = Alive(sequenceNumber: 99, sentAtMicroseconds: 1 << 50)
+        alive.residentBytes = 1 << 33
+        alive.usedPageCount = 12
+        alive.doneStepCount = 1 << 40
+        alive.stepP50Microseconds = 1_500
+        alive.stepP99Microseconds = 9_000
+        alive.tokensPerSecond = 41.25
+        alive.stageTimes = [0, 7].map { stage in
+            StageTimes(
+                stage: StageIndex(stage), busyMicroseconds: 1, waitingInMicroseconds: 2,
+                waitingOutMicroseconds: 3, sendingMicroseconds: 4)
+        }
+        alive.lastError = "link to tcp://10.0.0.2:7001: the connection was lost"
+        return alive
+    }
+
+    // MARK: Steps
+
+    static func step(stage: Int) -> Envelope {
+        let hidden = TensorFrame(
+            .bf16, rows: 4, columns: 8, bytes: (0..<64).map { UInt8($0) })
+        return Envelope(
+            epoch: epoch, sender: "head", target: StageIndex(stage),
+            body: .step(Step(microBatch: microBatch, hidden: stage == 0 ? nil : hidden)))
+    }
+
+    static var microBatch: MicroBatch {
+        var greedy = SamplingParameters()
+        greedy.topLogprobsCount = 0
+        var parameters = SamplingParameters()
+        parameters.temperature = 0.6
+        parameters.topK = 40
+        parameters.topP = 0.95
+        parameters.minP = 0.05
+        parameters.presencePenalty = -0.5
+        parameters.frequencyPenalty = 0.25
+        parameters.repetitionPenalty = 1.1
+        parameters.logitBias = [3: -100, 1: 4.5, 129_279: 0.5]
+        parameters.seed = .max
+        parameters.topLogprobsCount = 20
+        return MicroBatch(
+            id: MicroBatchID(rawValue: 12), epoch: epoch, phase: .decode,
+            spans: [
+                SequenceSpan(
+                    sequence: SequenceID(rawValue: 1), firstPosition: 200, tokens: [5],
+                    pageTable: [9, 10, 11, 2].map { PageIndex($0) },
+                    demand: SamplingDemand(parameters: greedy)),
+                SequenceSpan(
+                    sequence: SequenceID(rawValue: .max), firstPosition: 0, tokens: [1, 2, 3],
+                    pageTable: [PageIndex(Int(Int32.max) - 1)],
+                    demand: SamplingDemand(
+                        parameters: parameters, promptTokens: [1, 2], completionTokens: [3])),
+            ])
+    }
+
+    static var score: Step {
+        Step(
+            microBatch: MicroBatch(
+                id: MicroBatchID(rawValue: 13), epoch: epoch, phase: .prefill,
+                spans: [
+                    SequenceSpan(
+                        sequence: SequenceID(rawValue: 4), firstPosition: 62, tokens: [8, 9, 10],
+                        pageTable: [PageIndex(0), PageIndex(1)], targets: [9, 10, 11])
+                ], capture: [.logits, .hidden, .router]))
+    }
+
+    static let tokenReturn = TokenReturn(
+        microBatch: MicroBatchID(rawValue: 12), epoch: epoch,
+        tokens: [
+            SampledToken(sequence: SequenceID(rawValue: 1), position: 201, token: 77),
+            SampledToken(
+                sequence: SequenceID(rawValue: .max), position: 3, token: 0, logprob: -0.25,
+                topLogprobs: [
+                    TokenLogprob(token: 0, logprob: -0.25),
+                    TokenLogprob(token: 9, logprob: -.infinity),
+                ]),
+        ], targetLogprobs: [-1, 0, -.infinity])
+
+    static let captured = Captured(
+        microBatch: MicroBatchID(rawValue: 13), stage: StageIndex(3),
+        values: [
+            .init(.hidden(LayerIndex(8)), f32(columns: 4)),
+            .init(.routerIndexes(LayerIndex(8)), tensor(.i32, columns: 2)),
+            .init(.routerWeights(LayerIndex(8)), f32(columns: 2)),
+            .init(.finalHidden, f32(columns: 4)),
+            .init(.logits, f32(columns: 11)),
+        ])
+
+    static func f32(columns: Int) -> TensorFrame { tensor(.f32, columns: columns) }
+
+    static func tensor(_ element: TensorFrame.Element, rows: Int = 3, columns: Int) -> TensorFrame {
+        TensorFrame(
+            element, rows: rows, columns: columns,
+            bytes: [UInt8](repeating: 1, count: rows * columns * element.byteCount))
+    }
+}
