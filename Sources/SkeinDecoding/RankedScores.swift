@@ -19,21 +19,21 @@ struct RankedScores {
     /// Scores that the sample has at most; its own sort takes as long as half a pass.
     private static let sampleCount = 1_024
 
-    /// Forgets the ranks of the scores before.
+    /// Forgets the ranking of the scores before.
     mutating func reset() { ranked.removeAll(keepingCapacity: true) }
 
-    /// The token at a rank, or `nil` beyond the last.
+    /// The token at a place, or `nil` beyond the last.
     ///
     /// - Parameters:
     ///   - scores: The same scores since the last reset.
     ///   - hint: Ranks that will be wanted at least.
-    mutating func token(at rank: Int, of scores: [Double], hint: Int = 0) -> Int? {
-        guard rank < scores.count else { return nil }
-        if rank >= ranked.count {
-            let wanted = max(rank + 1, hint, ranked.count * 8, Self.firstCount)
+    mutating func token(at place: Int, of scores: [Double], hint: Int = 0) -> Int? {
+        guard place < scores.count else { return nil }
+        if place >= ranked.count {
+            let wanted = max(place + 1, hint, ranked.count * 8, Self.firstCount)
             extend(to: min(wanted, scores.count), of: scores)
         }
-        return Int(ranked[rank].token)
+        return Int(ranked[place].token)
     }
 
     private mutating func extend(to count: Int, of scores: [Double]) {
