@@ -14,7 +14,7 @@ public struct Sampler: Sendable {
     }
 
     private var scores = AdjustedScores()
-    private var ranks = RankedScores()
+    private var ranking = RankedScores()
 
     /// Opens a sampler.
     public init() {}
@@ -81,7 +81,7 @@ public struct Sampler: Sendable {
     private mutating func adjust(
         _ logits: Span<Float>, _ demand: SamplingDemand
     ) throws(Refusal) {
-        ranks.reset()
+        ranking.reset()
         try scores.fill(logits, demand)
     }
 
@@ -90,12 +90,12 @@ public struct Sampler: Sendable {
         _ random: Double, _ parameters: SamplingParameters
     ) -> Int {
         let mark = random * scores.weightSum(temperature: Double(parameters.temperature))
-        var (sum, last, rank) = (0.0, scores.largestToken, 0)
-        while let candidate = candidate(at: rank, parameters), candidate.weight > 0 {
+        var (sum, last, place) = (0.0, scores.largestToken, 0)
+        while let candidate = candidate(at: place, parameters), candidate.weight > 0 {
             sum += candidate.weight
             last = candidate.token
             if sum > mark { break }
-            rank += 1
+            place += 1
         }
         return last
     }
@@ -142,9 +142,9 @@ public struct Sampler: Sendable {
     }
 
     private mutating func candidate(
-        at rank: Int, _ parameters: SamplingParameters
+        at place: Int, _ parameters: SamplingParameters
     ) -> Candidate? {
-        guard let token = ranks.token(at: rank, of: scores.values, hint: parameters.topK) else {
+        guard let token = ranking.token(at: place, of: scores.values, hint: parameters.topK) else {
             return nil
         }
         let weight = scores.weight(of: token, temperature: Double(parameters.temperature))
@@ -156,9 +156,9 @@ public struct Sampler: Sendable {
     ) -> [TokenLogprob] {
         guard count > 0 else { return [] }
         scores.copy(logits)
-        ranks.reset()
-        return (0..<min(count, logits.count)).compactMap { rank in
-            ranks.token(at: rank, of: scores.values, hint: count).map { token in
+        ranking.reset()
+        return (0..<min(count, logits.count)).compactMap { place in
+            ranking.token(at: place, of: scores.values, hint: count).map { token in
                 TokenLogprob(
                     token: TokenID(token), logprob: normalizer.logprob(logits[token]))
             }

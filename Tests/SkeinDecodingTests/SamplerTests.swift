@@ -95,7 +95,7 @@ import Testing
         parameters.seed = 77
         let demand = SamplingDemand(parameters: parameters)
         var counts = [Int](repeating: 0, count: logits.count)
-        let draws = 20_000
+        let draws = 6_000
         for position in 0..<draws {
             let sampled = try sampler.sample(
                 logits.span, demand: demand, sequence: SequenceID(rawValue: 1), position: position)

@@ -71,6 +71,7 @@ extension RingSimulation {
         var row: UInt64 = 0
         for (position, token) in request.promptTokens.enumerated() {
             row = FakeModel.row(after: row, token)
+            client.rows.append(row)
             if !request.targets.isEmpty {
                 client.expectedScores.append(FakeModel.score(row, request.targets[position]))
             }
@@ -90,6 +91,7 @@ extension RingSimulation {
             faults.append("\(schedule.liveCount) sequences never ended")
         }
         if schedule.ownedPageCount != 0 { faults.append("\(schedule.ownedPageCount) pages leaked") }
+        checkReach()
         for (id, client) in clients.sorted(by: { $0.key < $1.key }) {
             let name = "sequence \(id.rawValue)"
             if !client.expected.starts(with: client.received) {
@@ -113,6 +115,20 @@ extension RingSimulation {
                 faults.append("\(name): ended as \(end) after \(client.received.count) tokens")
             }
             if client.scores != client.expectedScores { faults.append("\(name): scores missing") }
+        }
+    }
+
+    /// The scenario reached what it was made for.
+    private mutating func checkReach() {
+        let tally = schedule.tally
+        if scenario.runsOutOfPages, tally.preemptionCount < 50 {
+            faults.append("only \(tally.preemptionCount) preemptions")
+        }
+        if scenario.epochCount > 0, tally.staleReturnCount == 0 {
+            faults.append("no epoch found anything in the ring")
+        }
+        if scenario.reusesPrefixes, tally.reusedRowCount < 1_000 {
+            faults.append("only \(tally.reusedRowCount) rows reused")
         }
     }
 }

@@ -1,0 +1,167 @@
+import SkeinCore
+import SkeinMembership
+import Testing
+
+@Suite struct MembershipViewTests {
+    static func report(
+        _ name: String, version: String = "1.0", wire: UInt32 = 1, fingerprint: String = "f00d",
+        incarnation: UInt64 = 1
+    ) -> NodeReport {
+        NodeReport(
+            name: name, version: version, wireVersion: wire, fingerprint: fingerprint,
+            incarnation: incarnation)
+    }
+
+    static func placement(_ names: String...) throws -> Placement {
+        try Placement(
+            kind: .linear, nodes: names.map { NodeShare(name: $0) }, layerCount: 8)
+    }
+
+    /// Two nodes and a standby, everyone's patience 300 ms and 1 s.
+    static func view() throws -> MembershipView {
+        MembershipView(
+            placement: try placement("a", "b"), standbys: ["c"], reference: report("head"),
+            patience: FailureDetector.Patience(heartbeat: .milliseconds(100)))
+    }
+
+    /// A view in which both nodes run since time zero.
+    static func ready() throws -> MembershipView {
+        var view = try view()
+        for name in ["a", "b"] { _ = view.onHello(report(name), now: .zero) }
+        for name in ["a", "b"] { _ = view.onReady(name, epoch: view.epoch, now: .zero) }
+        return view
+    }
+
+    @Test func slicesAreToldWhenEveryoneIsHereAndWorkBeginsWhenEveryoneIsReady() throws {
+        var view = try Self.view()
+        let epoch = Epoch(rawValue: 1)
+        #expect(view.missing == ["a", "b"])
+        #expect(view.onHello(Self.report("a"), now: .zero) == [.welcome("a")])
+        #expect(
+            view.onHello(Self.report("b"), now: .zero)
+                == [.welcome("b"), .placed(epoch, view.placement)])
+        #expect(view.onLoading("a", epoch: epoch, share: 0.5, now: .zero).isEmpty)
+        #expect(view.nodes["a"]?.state == .loading && view.nodes["a"]?.loadedShare == 0.5)
+        #expect(view.onReady("a", epoch: epoch, now: .zero).isEmpty)
+        #expect(view.onReady("b", epoch: epoch, now: .zero) == [.allReady(epoch)])
+        #expect(view.onReady("b", epoch: epoch, now: .zero).isEmpty && view.isReady)
+    }
+
+    @Test func aStandbyIsWelcomeAndChangesNothing() throws {
+        var view = try Self.ready()
+        #expect(view.onHello(Self.report("c"), now: .zero) == [.welcome("c")])
+        #expect(view.standbys == ["c"] && view.isReady && view.epoch.rawValue == 1)
+    }
+
+    @Test(arguments: [
+        (report("x"), "node x: is not in this cluster; its nodes are a, b, c"),
+        (report("a", version: "2.0"), "node a: runs version 2.0, head runs 1.0"),
+        (report("a", wire: 7), "node a: speaks wire version 7, head speaks 1"),
+        (
+            report("a", fingerprint: "beef"),
+            "node a: has a checkpoint with fingerprint beef, head has f00d"
+        ),
+    ])
+    func whoDoesNotBelongIsRefusedWithBothValues(_ report: NodeReport, _ line: String) throws {
+        var view = try Self.view()
+        let directives = view.onHello(report, now: .zero)
+        guard case .refuse(let name, let refusal) = directives.first else {
+            Issue.record("\(directives)")
+            return
+        }
+        #expect(directives.count == 1 && name == report.name && refusal.description == line)
+        #expect(view.nodes["a"]?.state == .waiting)
+    }
+
+    @Test func aNameWithControlCharactersStaysOneLine() throws {
+        var view = try Self.view()
+        let directives = view.onHello(Self.report("a\nb"), now: .zero)
+        guard case .refuse(_, let refusal) = directives.first else {
+            Issue.record("\(directives)")
+            return
+        }
+        #expect(!refusal.description.contains("\n"))
+    }
+
+    @Test func aSecondHelloOfTheSameProcessIsAnsweredAgain() throws {
+        var view = try Self.ready()
+        #expect(
+            view.onHello(Self.report("a"), now: .zero)
+                == [.welcome("a"), .placed(Epoch(rawValue: 1), view.placement)])
+        #expect(view.isReady)
+    }
+
+    @Test func aSlowNodeIsSuspectedAndRecoversWithoutANewEpoch() throws {
+        var view = try Self.ready()
+        _ = view.onAlive("a", now: .milliseconds(390))
+        #expect(
+            view.onTick(now: .milliseconds(400)) == [.suspect("b", silence: .milliseconds(400))])
+        #expect(view.onTick(now: .milliseconds(410)).isEmpty && view.isReady)
+        #expect(view.onAlive("b", now: .milliseconds(420)) == [.recovered("b")])
+        #expect(view.nodes["b"]?.state == .ready && view.epoch.rawValue == 1)
+    }
+
+    @Test func aSilentNodeDiesOnceAndItsSignsNoLongerCount() throws {
+        var view = try Self.ready()
+        _ = view.onAlive("a", now: .milliseconds(990))
+        let directives = view.onTick(now: .seconds(1))
+        #expect(
+            directives == [
+                .dead(
+                    "b",
+                    Refusal(
+                        "node b",
+                        "gave no sign of life for 1.0 seconds, expected one every 0.1 seconds"))
+            ])
+        #expect(!view.isReady && view.missing == ["b"])
+        #expect(view.onTick(now: .milliseconds(1_001)).isEmpty)
+        #expect(view.onAlive("b", now: .milliseconds(1_002)).isEmpty)
+        #expect(view.onReady("b", epoch: view.epoch, now: .milliseconds(1_003)).isEmpty)
+    }
+
+    @Test func aDeadNodeThatComesBackOpensANewEpoch() throws {
+        var view = try Self.ready()
+        _ = view.onLost("b", Refusal("node b", "link broken"))
+        let back = view.onHello(Self.report("b", incarnation: 2), now: .seconds(2))
+        let epoch = Epoch(rawValue: 2)
+        #expect(back == [.welcome("b"), .placed(epoch, view.placement)])
+        #expect(view.nodes["a"]?.state == .placed && !view.isReady)
+        // A report of the epoch before does not count.
+        #expect(view.onReady("a", epoch: Epoch(rawValue: 1), now: .seconds(2)).isEmpty)
+        #expect(view.nodes["a"]?.state == .placed)
+        _ = view.onReady("a", epoch: epoch, now: .seconds(2))
+        #expect(view.onReady("b", epoch: epoch, now: .seconds(2)) == [.allReady(epoch)])
+    }
+
+    @Test func aNodeThatWasStartedAgainHasLostItsCache() throws {
+        var view = try Self.ready()
+        let directives = view.onHello(Self.report("b", incarnation: 9), now: .seconds(1))
+        #expect(
+            directives == [
+                .dead("b", Refusal("node b", "was started again and has lost its cache")),
+                .welcome("b"), .placed(Epoch(rawValue: 2), view.placement),
+            ])
+        #expect(!view.isReady)
+    }
+
+    @Test func aStandbyTakesThePlaceOfADeadNode() throws {
+        var view = try Self.ready()
+        _ = view.onHello(Self.report("c"), now: .zero)
+        _ = view.onLost("b", Refusal("node b", "link broken"))
+        let placement = try Self.placement("a", "c")
+        let epoch = Epoch(rawValue: 2)
+        #expect(view.onPlacement(placement) == [.placed(epoch, placement)])
+        _ = view.onReady("a", epoch: epoch, now: .zero)
+        #expect(view.onReady("c", epoch: epoch, now: .zero) == [.allReady(epoch)])
+        // The lost node may come back as a standby.
+        #expect(view.onHello(Self.report("b", incarnation: 2), now: .zero) == [.welcome("b")])
+        #expect(view.standbys == ["b"] && view.isReady && view.epoch == epoch)
+    }
+
+    @Test func aNodeMayLeave() throws {
+        var view = try Self.ready()
+        #expect(view.onLeave("a") == [.left("a")])
+        #expect(view.onLeave("a").isEmpty && view.onLeave("nobody").isEmpty)
+        #expect(view.nodes["a"]?.state == .left && !view.isReady)
+    }
+}
