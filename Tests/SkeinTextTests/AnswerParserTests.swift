@@ -24,8 +24,8 @@ import Testing
     ])
 
     static let arguments = """
-        {"query": "naïve \\"quotes\\" & <tags>\\n}{ ```", "limit": 3, "exact": true, "after": null, \
-        "tags": ["a", "b é"], "range": {"min": 0.5, "max": [1, 2]}, "code": "12"}
+        {"query": "naïve \\"quotes\\" & <tags>\\n}{ ```", "limit": 3, "exact": true, \
+        "after": null, "tags": ["a", "b é"], "range": {"min": 0.5, "max": [1, 2]}, "code": "12"}
         """
 
     /// What a prompt of the format would show the model, the model writes, and we read back.
