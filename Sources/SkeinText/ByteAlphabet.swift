@@ -1,4 +1,4 @@
-/// GPT-2's printable alphabet: every byte is one character, so that tokens can stand in a text file.
+/// GPT-2's printable alphabet: one character for each byte, so that tokens can stand in text files.
 enum ByteAlphabet {
     /// The character of each byte: itself if it prints, else the next one from U+0100 on.
     static let scalars: [Unicode.Scalar] = {

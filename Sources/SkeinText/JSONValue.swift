@@ -40,9 +40,9 @@ public enum JSONValue: Equatable, Sendable {
 }
 
 extension JSONValue {
-    /// Reads a whole text; anything but one JSON value is refused with the byte where it went wrong.
+    /// Reads a whole text; anything but one JSON value is refused with the byte where it breaks.
     ///
-    /// - Parameter subject: What the text is, for the refusal, for example `tool_calls[0].arguments`.
+    /// - Parameter subject: What the text is, for refusals, for example `tool_calls[0].arguments`.
     public init(parsing text: String, subject: String) throws(Refusal) {
         self = try Self(parsing: Array(text.utf8), subject: subject)
     }

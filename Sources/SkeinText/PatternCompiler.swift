@@ -67,7 +67,7 @@ struct PatternCompiler {
         while let next = peek(), next != "|", next != ")" {
             position += 1
             switch next {
-            case "(": try group()
+            case "(": try parenthesis()
             case "^": program.append(.lineStart)
             case "$": program.append(.lineEnd)
             case "*", "+", "?", "{": throw refusal("nothing stands before '\(next)'")
@@ -126,7 +126,7 @@ struct PatternCompiler {
         }
     }
 
-    private mutating func group() throws(Refusal) {
+    private mutating func parenthesis() throws(Refusal) {
         let outerCase = ignoresCase
         defer { ignoresCase = outerCase }
         let start = program.count

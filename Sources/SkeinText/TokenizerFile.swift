@@ -14,6 +14,7 @@ struct TokenizerFile {
     private(set) var vocabulary = Vocabulary([])
 
     private(set) var added: [AddedToken] = []
+    private var addedNumbers = ByteStringTable(capacity: 0)
 
     init(parsing bytes: [UInt8], file: String) throws(Refusal) {
         root = JSONField(try JSONValue(parsing: bytes, subject: file), file: file)
@@ -87,6 +88,7 @@ struct TokenizerFile {
                 "has \(addedFields.count) entries, more than Skein's \(Limits.vocabularyMax)")
         }
         numbers = ByteStringTable(capacity: members.count)
+        addedNumbers = ByteStringTable(capacity: addedFields.count)
         var tokens: [(bytes: [UInt8], mark: Vocabulary.Mark)] = []
         tokens.reserveCapacity(members.count + addedFields.count)
         for member in members {
@@ -137,7 +139,8 @@ struct TokenizerFile {
         guard usual != nil || tokens[number].mark.isEmpty else {
             throw Refusal("\(field.subject).id", "the number \(number) belongs to another token")
         }
-        guard !tokens[number].mark.contains(.added) else {
+        let isNew = addedNumbers.insert(token.content, Int32(number))
+        guard isNew, !tokens[number].mark.contains(.added) else {
             throw Refusal(field.subject, "the token \(Self.quoted(content)) is given twice")
         }
         let mark: Vocabulary.Mark =
