@@ -109,6 +109,8 @@ let package = Package(
             swiftSettings: settings),
 
         // Tests
+        tests("SkeinCoreTests", ["SkeinCore"]),
         tests("SkeinTensorTests", ["SkeinTensor", "SkeinCore"]),
+        tests("SkeinWeightsTests", ["SkeinWeights", "SkeinTensor", "SkeinCore"]),
     ]
 )
