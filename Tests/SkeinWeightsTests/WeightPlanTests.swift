@@ -38,7 +38,23 @@ struct WeightPlanTests {
         #expect(WeightRequirement("a", [1, 129]).scaleShape(blocks) == [1, 2])
     }
 
+    /// ``Checkpoint/matrix(_:rows:columns:)`` knows by the name alone what the plan knows.
+    @Test(arguments: Golden.oracleCases)
+    func namesTellWhatMayBeQuantized(_ name: String) throws {
+        let model = try Checkpoint.open(Golden.folder(name)).configuration
+        var requirements = WeightPlan.whole(model).requirements
+        for index in 0..<model.nextTokenLayerCount {
+            requirements += WeightPlan.nextTokenLayer(index, of: model)
+        }
+        for requirement in requirements where requirement.shape.count == 2 {
+            #expect(
+                WeightName.isQuantizable(requirement.name) == (requirement.storage == .quantizable),
+                "\(requirement.name)")
+        }
+    }
+
     @Test(arguments: [
+        "model.layers.1.mlp.experts.-2.gate_proj.weight",
         "model.layers.1.mlp.experts.2.gate_proj.weight.x", "model.layers.x.mlp.experts.2.gate_proj",
         "model.layers.1.mlp.experts.gate_up_proj", "model.layers.1.mlp.experts.2.o_proj.weight", "",
     ])
