@@ -17,6 +17,17 @@ struct CheckpointTests {
         try readWhole(Golden.folder(name))
     }
 
+    @Test(arguments: [("cluster/models/gosling", true), ("Tests/Golden/gosling/bf16", false)])
+    func theBundledModelIsReadWhole(_ path: String, _ isFloat8: Bool) throws {
+        let root = Golden.oracle.deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let checkpoint = try readWhole(root.appendingPathComponent(path).path)
+        let model = checkpoint.configuration
+        #expect((model.quantization != nil) == isFloat8)
+        #expect(checkpoint.holdsNextTokenLayers == isFloat8)
+        #expect(try checkpoint.verify(.whole(model)) == ModelArithmetic(model).main)
+    }
+
     @Test(arguments: Golden.oracleCases)
     func thePlanNamesEveryTensorOfTheOracle(_ name: String) throws {
         let checkpoint = try Checkpoint.open(Golden.folder(name))
