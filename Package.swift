@@ -124,5 +124,8 @@ let package = Package(
             ["SkeinModel", "SkeinCore", "SkeinTensor", "SkeinWeights", "SkeinCache"]),
         tests("SkeinTransportTests", ["SkeinTransport", "SkeinCore"]),
         tests("SkeinWireTests", ["SkeinWire", "SkeinCore"]),
+        tests("SkeinCoreTests", ["SkeinCore"]),
+        tests("SkeinTensorTests", ["SkeinTensor", "SkeinCore"]),
+        tests("SkeinWeightsTests", ["SkeinWeights", "SkeinTensor", "SkeinCore"]),
     ]
 )

@@ -32,7 +32,9 @@ extension Checkpoint {
     public func matrix(
         _ name: String, rows: Int, columns: Int
     ) throws(Refusal) -> WeightMatrix {
-        let found = try find(WeightRequirement(name, [rows, columns], .quantizable))
+        let found = try find(
+            WeightRequirement(
+                name, [rows, columns], WeightName.isQuantizable(name) ? .quantizable : .plain))
         let tensor = found.tensor
         let bytes = tensor.file.alignedBytes(tensor.range, for: tensor.elementType)
         let whole: WeightMatrix
