@@ -23,7 +23,7 @@ static size_t product_scratch(const skein_weight *weight, size_t rows) {
 
 static size_t tiles_of(size_t rows, size_t tile) { return (rows + tile - 1) / tile; }
 
-// ---- packing -----------------------------------------------------------------------------------
+// ---- packing ---------------------------------------------------------------------------------
 
 typedef struct {
     const skein_kernels *kernels;
@@ -73,7 +73,7 @@ static uint16_t *pack(skein_pool *pool, const skein_weight *weight, const float 
     return job.output;
 }
 
-// ---- one matrix ----------------------------------------------------------------------------------
+// ---- one matrix ------------------------------------------------------------------------------
 
 typedef struct {
     skein_pool *pool;
@@ -132,7 +132,7 @@ void skein_multiply_f32(skein_pool *pool, const skein_weight *weight, const floa
     skein_pool_unlock(pool);
 }
 
-// ---- heads ---------------------------------------------------------------------------------------
+// ---- heads -----------------------------------------------------------------------------------
 
 typedef struct {
     skein_pool *pool;
@@ -201,7 +201,7 @@ void skein_multiply_heads_transposed(skein_pool *pool, const skein_weight *weigh
     skein_pool_unlock(pool);
 }
 
-// ---- gated units -----------------------------------------------------------------------------------
+// ---- gated units -----------------------------------------------------------------------------
 
 typedef struct {
     skein_pool *pool;
@@ -270,7 +270,8 @@ static void down_tile(void *arguments, size_t tile, size_t thread) {
     size_t begin = (tile - job->tile_starts[number]) * job->tile_rows;
     size_t row = job->row_starts[number] * job->inner_width;
     skein_product product = {
-        .weight = down, .row_begin = begin, .row_end = skein_min(begin + job->tile_rows, down->rows),
+        .weight = down, .row_begin = begin,
+        .row_end = skein_min(begin + job->tile_rows, down->rows),
         .input = job->in_f32 ? (void *)((float *)job->inner + row)
                              : (void *)((uint16_t *)job->inner + row),
         .input_stride = job->inner_width, .output = job->output + begin,

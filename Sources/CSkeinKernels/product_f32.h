@@ -3,28 +3,58 @@
 // Lane l takes elements 16 s + l by fma, s ascending; then the one reduction. A weight of E4M3 is
 // decoded and scaled with one rounding before it is multiplied.
 
+typedef uint8_t u8v __attribute__((ext_vector_type(16), aligned(1)));
+typedef uint16_t u16v __attribute__((ext_vector_type(16), aligned(2)));
+typedef uint32_t u32v __attribute__((ext_vector_type(16)));
+
+/// A subnormal code is read with the smallest normal exponent and a hidden one, which is then taken
+/// away: exact, and no step is subnormal.
+SKEIN_INLINE v16 decode16(u8v codes) {
+    u32v wide = __builtin_convertvector(codes, u32v);
+    u32v magnitude = wide & 0x7F, sign = (wide & 0x80) << 24;
+    i16v is_normal = magnitude >= 8, is_nan = magnitude == 0x7F;
+    v16 value = (v16)((magnitude << 20) + (120u << 23));
+    v16 shifted = (v16)((magnitude << 20) + (121u << 23)) - splat(0.015625f);  // 2^-6
+    value = is_normal ? value : shifted;
+    value = is_nan ? splat(__builtin_nanf("")) : value;
+    return (v16)((u32v)value | sign);
+}
+
+/// `count` codes that share a scale.
+SKEIN_INLINE void decode_codes(const uint8_t *codes, size_t count, float scale, float *out) {
+    size_t i = 0;
+    for (; i + 16 <= count; i += 16) {
+        *(v16 *)(out + i) = decode16(*(const u8v *)(codes + i)) * splat(scale);
+    }
+    for (; i < count; i++) {
+        out[i] = skein_float_of_bf16(skein_bf16_of_f8e4m3(codes[i])) * scale;
+    }
+}
+
+/// Columns begin ..< begin + count of a row as F32; E4M3 with its scales, or with ones.
 SKEIN_INLINE void decode_f32(const skein_weight *weight, size_t row, size_t begin, size_t count,
-                             float *out, bool scaled) {
+                             float *out, bool is_scaled) {
     const uint8_t *bytes = skein_weight_row(weight, row);
     if (weight->format == SKEIN_F32) {
         memcpy(out, bytes + 4 * begin, 4 * count);
     } else if (weight->format == SKEIN_BF16) {
         const uint8_t *from = bytes + 2 * begin;
-        for (size_t i = 0; i < count; i++) {
-            out[i] = skein_float_of_bits((uint32_t)skein_load_bf16(from + 2 * i) << 16);
+        size_t i = 0;
+        for (; i + 16 <= count; i += 16) {
+            u16v numbers;
+            memcpy(&numbers, from + 2 * i, sizeof numbers);
+            *(v16 *)(out + i) = (v16)(__builtin_convertvector(numbers, u32v) << 16);
         }
+        for (; i < count; i++) out[i] = skein_float_of_bf16(skein_load_bf16(from + 2 * i));
+    } else if (!is_scaled) {
+        decode_codes(bytes + begin, count, 1.0f, out);
     } else {
         const float *scales = skein_weight_scales(weight, row);
-        for (size_t i = 0; i < count; i++) {
-            uint32_t code = bytes[begin + i], magnitude = code & 0x7F;
-            // A subnormal code is read with the smallest normal exponent and a hidden one, which
-            // is then taken away: exact, and no step is subnormal.
-            uint32_t normal = magnitude >= 8 ? magnitude : magnitude + 8;
-            float value = skein_float_of_bits((normal << 20) + (120u << 23));
-            value = magnitude >= 8 ? value : value - 0.015625f;
-            value = magnitude == 0x7F ? __builtin_nanf("") : value;
-            value = skein_float_of_bits(skein_bits_of_float(value) | (code & 0x80) << 24);
-            out[i] = scaled ? value * scales[(begin + i) / weight->block_columns] : value;
+        for (size_t i = 0; i < count;) {
+            size_t block = (begin + i) / weight->block_columns;
+            size_t piece = skein_min(count, (block + 1) * weight->block_columns - begin) - i;
+            decode_codes(bytes + begin + i, piece, scales[block], out + i);
+            i += piece;
         }
     }
 }

@@ -1,6 +1,6 @@
 // The F32 kernels of this ISA and its table.
 #if defined(__x86_64__)
-#define SKEIN_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma")))
+#define SKEIN_TARGET SKEIN_TARGET_AVX512
 #define SKEIN_NAME(name) name##_avx512
 #include "twins.h"
 #include "rows_f32.h"
