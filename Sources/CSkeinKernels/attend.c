@@ -37,10 +37,11 @@ void skein_attend_latent(skein_pool *pool, const skein_latent_rows *rows, const 
     attend_job job = {pool, skein_kernels_of(skein_pool_isa(pool))->attend_latent, rows, pages,
                       page_starts, positions, head_count,
                       (head_count + TASK_HEADS - 1) / TASK_HEADS, scale, queries, output};
-    size_t padded = (rows->width + SKEIN_LANES) * (rows->page_rows + TASK_HEADS) +
-                    rows->page_rows * TASK_HEADS + 64 * TASK_HEADS;
+    // A page in F32, and for each head its query, its scores and its output, in whole vectors.
+    size_t stride = (rows->width + SKEIN_LANES - 1) / SKEIN_LANES * SKEIN_LANES;
+    size_t floats = rows->page_rows * stride + TASK_HEADS * (2 * stride + rows->page_rows);
     skein_pool_lock(pool);
-    skein_pool_reserve(pool, padded * sizeof(float));
+    skein_pool_reserve(pool, floats * sizeof(float));
     skein_pool_run(pool, count * job.tasks_per_row, attend_tile, &job);
     skein_pool_unlock(pool);
 }

@@ -62,6 +62,9 @@ typedef struct skein_kernels {
     void (*exp)(float *values, size_t count);
     void (*silu_product)(float *gate, const float *up, size_t count);
     float (*sum_exp)(const float *row, float largest, size_t count);
+    uint64_t (*read)(const uint8_t *bytes, size_t count);
+    float (*peak_f32)(size_t rounds);
+    float (*peak_bf16)(size_t rounds);
 } skein_kernels;
 
 const skein_kernels *skein_kernels_of(int isa);
@@ -152,6 +155,13 @@ static inline size_t skein_padded(size_t columns) {
 static inline size_t skein_packed_width(size_t columns, size_t block_columns) {
     size_t whole = columns / block_columns, rest = columns % block_columns;
     return whole * skein_padded(block_columns) + skein_padded(rest);
+}
+
+/// From one packed row to the next: an odd number of 64-byte lines, so that rows side by side do not
+/// fall into the same sets of the first cache.
+static inline size_t skein_packed_stride(const skein_weight *weight) {
+    size_t width = skein_packed_width(weight->columns, weight->block_columns);
+    return width % (2 * SKEIN_STEP) == 0 ? width + SKEIN_STEP : width;
 }
 
 static inline size_t skein_row_bytes(const skein_weight *weight) {

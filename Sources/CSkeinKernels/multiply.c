@@ -18,8 +18,7 @@ static size_t tile_rows(size_t columns, size_t bytes_per_element) {
 
 /// Decoded rows of one tile, each padded to whole steps of its blocks.
 static size_t product_scratch(const skein_weight *weight, size_t rows) {
-    size_t packed = skein_packed_width(weight->columns, weight->block_columns);
-    return (rows * packed + 4 * SKEIN_STEP) * sizeof(float);
+    return (rows * skein_packed_stride(weight) + 4 * SKEIN_STEP) * sizeof(float);
 }
 
 static size_t tiles_of(size_t rows, size_t tile) { return (rows + tile - 1) / tile; }
@@ -29,7 +28,7 @@ static size_t tiles_of(size_t rows, size_t tile) { return (rows + tile - 1) / ti
 typedef struct {
     const skein_kernels *kernels;
     const float *input;
-    size_t input_stride, columns, block_columns, packed_width;
+    size_t input_stride, columns, block_columns, packed_stride;
     uint16_t *output;
 } pack_job;
 
@@ -55,14 +54,14 @@ static void pack_columns(const skein_kernels *kernels, uint16_t *row, const floa
 static void pack_tile(void *arguments, size_t row, size_t thread) {
     (void)thread;
     const pack_job *job = arguments;
-    pack_columns(job->kernels, job->output + row * job->packed_width,
+    pack_columns(job->kernels, job->output + row * job->packed_stride,
                  job->input + row * job->input_stride, 0, job->columns, job->columns,
                  job->block_columns);
 }
 
 static uint16_t *pack(skein_pool *pool, const skein_weight *weight, const float *input,
                       size_t input_stride, size_t count) {
-    size_t width = skein_packed_width(weight->columns, weight->block_columns);
+    size_t width = skein_packed_stride(weight);
     pack_job job = {skein_kernels_of(skein_pool_isa(pool)), input, input_stride, weight->columns,
                     weight->block_columns, width, NULL};
     job.output = skein_pool_shared_scratch(pool, SLOT_PACKED, count * width * sizeof(uint16_t));
@@ -119,7 +118,7 @@ void skein_multiply(skein_pool *pool, const skein_weight *weight, const float *i
     skein_pool_lock(pool);
     skein_floating_state state = skein_flush_subnormals();
     uint16_t *packed = pack(pool, weight, input, input_stride, count);
-    size_t width = skein_packed_width(weight->columns, weight->block_columns);
+    size_t width = skein_packed_stride(weight);
     multiply(pool, weight, packed, width, output, output_stride, count, false);
     skein_restore(state);
     skein_pool_unlock(pool);
@@ -315,11 +314,11 @@ void skein_apply_gated(skein_pool *pool, const skein_gated_rows *units, size_t u
     job.row_starts = rows;
     size_t element = in_f32 ? sizeof(float) : sizeof(uint16_t);
     job.inner_width = in_f32 ? shape->down.columns
-                             : skein_packed_width(shape->down.columns, shape->down.block_columns);
+                             : skein_packed_stride(&shape->down);
     job.inner = skein_pool_shared_scratch(pool, SLOT_INNER, total * job.inner_width * element);
     if (!in_f32) {
         job.input = pack(pool, &shape->gate, input, input_stride, input_count);
-        job.input_stride = skein_packed_width(shape->gate.columns, shape->gate.block_columns);
+        job.input_stride = skein_packed_stride(&shape->gate);
     }
     job.tile_rows = tile_rows(shape->gate.columns, element);
     job.kernel_scratch = (product_scratch(&shape->gate, job.tile_rows) + 63) / 64 * 64;

@@ -19,5 +19,8 @@ const skein_kernels skein_kernels_avx2 = {
     .exp = SKEIN_NAME(exp),
     .silu_product = SKEIN_NAME(silu_product),
     .sum_exp = SKEIN_NAME(sum_exp),
+    .read = skein_read_avx2,
+    .peak_f32 = skein_peak_f32_avx2,
+    .peak_bf16 = skein_peak_bf16_avx2,
 };
 #endif

@@ -18,4 +18,7 @@ const skein_kernels skein_kernels_scalar = {
     .exp = SKEIN_NAME(exp),
     .silu_product = SKEIN_NAME(silu_product),
     .sum_exp = SKEIN_NAME(sum_exp),
+    .read = skein_read_scalar,
+    .peak_f32 = skein_peak_f32_scalar,
+    .peak_bf16 = skein_peak_bf16_scalar,
 };

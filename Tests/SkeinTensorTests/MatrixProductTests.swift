@@ -1,30 +1,179 @@
-import SkeinTensor
 import Testing
+
+@testable import SkeinTensor
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
 
 @Suite struct MatrixProductTests {
     static let pool = ComputePool(threadCount: 2)
 
-    @Test func aProductIsCloseToTheSumInDoublePrecision() {
-        for columns in [1, 31, 32, 33, 127, 128, 129, 300] {
-            for weight in Fixture.weights(rows: 37, columns: columns) {
-                let input = Fixture.tensor(rows: 5, columns: columns, seed: 3)
-                let output = Tensor(rows: 0, columns: 37)
-                MatrixProduct.multiplyInFloat32(input, by: weight, into: output, on: Self.pool)
-                let rounded = Tensor(rows: 0, columns: columns)
-                rounded.copy(from: input)
-                if weight.format != .f32 { rounded.roundToBFloat16() }
-                let served = Tensor(rows: 0, columns: 37)
-                MatrixProduct.multiply(input, by: weight, into: served, on: Self.pool)
-                for m in 0..<5 {
-                    for n in 0..<37 {
-                        let row = weight.decodedRow(n)
-                        let naive = Fixture.dot(input.row(m), row)
-                        #expect(abs(Double(output[m, n]) - naive.sum) <= naive.bound)
-                        let naiveServed = Fixture.dot(rounded.row(m), row)
-                        #expect(abs(Double(served[m, n]) - naiveServed.sum) <= naiveServed.bound)
+    @Test(arguments: [1, 31, 32, 33, 127, 128, 129, 300])
+    func aProductIsCloseToTheSumInDoublePrecision(columns: Int) {
+        for weight in Fixture.weights(rows: 37, columns: columns) {
+            let input = Fixture.tensor(rows: 5, columns: columns, seed: 3)
+            let output = Tensor(rows: 0, columns: 37)
+            MatrixProduct.multiplyInFloat32(input, by: weight, into: output, on: Self.pool)
+            let rounded = Tensor(rows: 0, columns: columns)
+            rounded.copy(from: input)
+            if weight.format != .f32 { rounded.roundToBFloat16() }
+            let served = Tensor(rows: 0, columns: 37)
+            MatrixProduct.multiply(input, by: weight, into: served, on: Self.pool)
+            for m in 0..<5 {
+                for n in 0..<37 {
+                    let row = weight.decodedRow(n)
+                    let naive = Fixture.dot(input.row(m), row)
+                    #expect(abs(Double(output[m, n]) - naive.sum) <= naive.bound)
+                    let naiveServed = Fixture.dot(rounded.row(m), row)
+                    #expect(abs(Double(served[m, n]) - naiveServed.sum) <= naiveServed.bound)
+                }
+            }
+        }
+    }
+
+    @Test func aRowAloneHasTheBitsOfTheRowInACrowd() {
+        for weight in Fixture.weights(rows: 99, columns: 333) {
+            let input = Fixture.tensor(rows: 61, columns: 333, seed: 9)
+            let crowd = Tensor(rows: 0, columns: 99)
+            MatrixProduct.multiply(input, by: weight, into: crowd, on: Self.pool)
+            let alone = Tensor(rows: 0, columns: 99)
+            for row in 0..<61 {
+                MatrixProduct.multiply(
+                    Tensor([input.row(row)]), by: weight, into: alone, on: Self.pool)
+                #expect(alone.row(0) == crowd.row(row))
+            }
+        }
+    }
+
+    @Test(arguments: [0..<1, 5..<99, 64..<65, 127..<131, 120..<200])
+    func aViewOfRowsKeepsTheScalesOfTheWhole(range: Range<Int>) {
+        for weight in [
+            Fixture.float8(rows: 200, columns: 150), Fixture.bfloat16(rows: 200, columns: 150),
+        ] {
+            let input = Fixture.tensor(rows: 3, columns: 150, seed: 9)
+            let whole = Tensor(rows: 0, columns: 200)
+            MatrixProduct.multiply(input, by: weight, into: whole, on: Self.pool)
+            let part = Tensor(rows: 0, columns: range.count)
+            MatrixProduct.multiply(input, by: weight.rows(range), into: part, on: Self.pool)
+            for row in 0..<3 { #expect(part.row(row) == Array(whole.row(row)[range])) }
+            let inner = weight.rows(range).rows(0..<1)
+            #expect(inner.decodedRow(0) == weight.decodedRow(range.lowerBound))
+        }
+    }
+
+    /// The last tensor of a checkpoint may end with the file and the file with a page: reading one
+    /// byte more would end the process, so the test passes by surviving.
+    @Test(arguments: Kernels.supported) func nothingIsReadBeyondTheWeight(isa: InstructionSet)
+        throws
+    {
+        let pool = ComputePool(threadCount: 1, instructionSet: isa)
+        for (rows, columns) in [(1, 1), (3, 33), (5, 65), (6, 100), (7, 129), (2, 190), (9, 31)] {
+            for width in [1, 2, 4] {
+                let byteCount = rows * columns * width
+                let guarded = try GuardedBytes(byteCount: byteCount)
+                let weight: WeightMatrix =
+                    switch width {
+                    case 1:
+                        WeightMatrix(
+                            float8: guarded.bytes,
+                            scales: [Float](repeating: 1, count: (columns + 127) / 128),
+                            rows: rows, columns: columns, blockRows: 128, blockColumns: 128)
+                    case 2: WeightMatrix(bfloat16: guarded.bytes, rows: rows, columns: columns)
+                    default: WeightMatrix(float32: guarded.bytes, rows: rows, columns: columns)
+                    }
+                for count in [1, 2, 5, 7] {
+                    let input = Fixture.tensor(rows: count, columns: columns, seed: 1)
+                    let output = Tensor(rows: 0, columns: rows)
+                    MatrixProduct.multiply(input, by: weight, into: output, on: pool)
+                    MatrixProduct.multiplyInFloat32(input, by: weight, into: output, on: pool)
+                    #expect(output.values().allSatisfy { $0 == 0 })
+                    let heads = HeadRows(headCount: 1, rowsPerHead: rows, used: 0..<rows)
+                    let wide = Tensor(rows: 0, columns: columns)
+                    MatrixProduct.multiplyTransposedPerHead(
+                        output, inputHeadStride: rows, by: weight, heads: heads, into: wide,
+                        outputHeadStride: columns, on: pool)
+                    #expect(wide.values().allSatisfy { $0 == 0 })
+                }
+            }
+        }
+    }
+
+    @Test func headProductsAreCloseToTheirSums() {
+        for weight in Fixture.weights(rows: 4 * 20, columns: 70) {
+            let heads = HeadRows(headCount: 4, rowsPerHead: 20, used: 3..<20)
+            let rows = (0..<80).map { weight.decodedRow($0) }
+            let queries = Fixture.tensor(rows: 3, columns: 4 * 17, seed: 1)
+            let absorbed = Tensor(rows: 0, columns: 4 * 72)
+            MatrixProduct.multiplyTransposedPerHead(
+                queries, inputHeadStride: 17, by: weight, heads: heads, into: absorbed,
+                outputHeadStride: 72, on: Self.pool)
+            let latents = Fixture.tensor(rows: 3, columns: 4 * 70, seed: 2)
+            let values = Tensor(rows: 0, columns: 4 * 17)
+            MatrixProduct.multiplyPerHead(
+                latents, inputHeadStride: 70, by: weight, heads: heads, into: values,
+                outputHeadStride: 17, on: Self.pool)
+            for m in 0..<3 {
+                for h in 0..<4 {
+                    let query = Array(queries.row(m)[h * 17..<(h + 1) * 17])
+                    for c in 0..<70 {
+                        let column = (3..<20).map { rows[h * 20 + $0][c] }
+                        let naive = Fixture.dot(query, column)
+                        // The axpy form adds all terms in one lane.
+                        #expect(
+                            abs(Double(absorbed[m, h * 72 + c]) - naive.sum) <= naive.bound * 3)
+                    }
+                    let latent = Array(latents.row(m)[h * 70..<(h + 1) * 70])
+                    for r in 0..<17 {
+                        let naive = Fixture.dot(latent, rows[h * 20 + 3 + r])
+                        #expect(abs(Double(values[m, h * 17 + r]) - naive.sum) <= naive.bound)
                     }
                 }
             }
         }
+    }
+
+    @Test func openBLASAgreesWithinTheErrorOfTheSum() {
+        let input = Fixture.tensor(rows: 7, columns: 200, seed: 1)
+        let weight = Fixture.tensor(rows: 33, columns: 200, seed: 2)
+        let output = Tensor(rows: 0, columns: 33)
+        BLAS.multiply(input, by: weight, into: output)
+        for m in 0..<7 {
+            for n in 0..<33 {
+                let naive = Fixture.dot(input.row(m), weight.row(n))
+                #expect(abs(Double(output[m, n]) - naive.sum) <= naive.bound * 16)
+            }
+        }
+    }
+}
+
+/// Zeros that end where a page ends, before a page that may not be touched.
+private final class GuardedBytes {
+    let bytes: MappedBytes
+
+    private final class Mapping {
+        let base: UnsafeMutableRawPointer
+        let byteCount: Int
+        init(byteCount: Int) throws {
+            let mapped = mmap(
+                nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+            base = try #require(mapped)
+            self.byteCount = byteCount
+        }
+        deinit { munmap(base, byteCount) }
+    }
+
+    init(byteCount: Int) throws {
+        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+        let usable = (byteCount + page - 1) / page * page
+        let mapping = try Mapping(byteCount: usable + page)
+        try #require(mprotect(mapping.base + usable, page, PROT_NONE) == 0)
+        bytes = MappedBytes(
+            owner: mapping, base: UnsafeRawPointer(mapping.base + usable - byteCount),
+            count: byteCount)
     }
 }

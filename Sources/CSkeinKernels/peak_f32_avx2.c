@@ -1,0 +1,44 @@
+// What the machine can do at most with AVX2.
+#include "twins.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+__attribute__((target("avx2,fma"))) uint64_t skein_read_avx2(const uint8_t *bytes, size_t count) {
+    __m256i sums[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(),
+                       _mm256_setzero_si256()};
+    size_t i = 0;
+    for (; i + 128 <= count; i += 128) {
+        _mm_prefetch(bytes + i + 4096, _MM_HINT_T0);
+        _mm_prefetch(bytes + i + 4096 + 64, _MM_HINT_T0);
+        for (int l = 0; l < 4; l++) {
+            __m256i words = _mm256_loadu_si256((const __m256i *)(bytes + i + 32 * l));
+            sums[l] = _mm256_add_epi64(sums[l], words);
+        }
+    }
+    uint64_t words[4], total = 0;
+    for (int l = 0; l < 4; l++) {
+        _mm256_storeu_si256((__m256i *)words, sums[l]);
+        total += words[0] + words[1] + words[2] + words[3];
+    }
+    for (; i < count; i++) total += bytes[i];
+    return total;
+}
+
+__attribute__((target("avx2,fma"))) float skein_peak_f32_avx2(size_t rounds) {
+    __m256 sums[12], x = _mm256_set1_ps(0.5f);
+    for (int l = 0; l < 12; l++) sums[l] = _mm256_setzero_ps();
+    for (size_t i = 0; i < rounds; i++) {
+#pragma clang loop unroll(full)
+        for (int l = 0; l < 12; l++) {
+            sums[l] = _mm256_fmadd_ps(sums[l], x, x);
+            __asm__ volatile("" : "+x"(sums[l]));
+        }
+    }
+    for (int l = 1; l < 12; l++) sums[0] = _mm256_add_ps(sums[0], sums[l]);
+    return _mm256_cvtss_f32(sums[0]);
+}
+
+/// There is no BF16 instruction here: two multiply-adds stand for each.
+float skein_peak_bf16_avx2(size_t rounds) { return skein_peak_f32_avx2(2 * rounds); }
+#endif

@@ -1,0 +1,40 @@
+import SkeinTensor
+import Testing
+
+@Suite struct RotaryTests {
+    struct Vectors: Decodable {
+        struct Rotation: Decodable {
+            let position: Int
+            let frequencies: [Double]
+            let x: [Float]
+            let interleaved: [Double]
+        }
+        let rotation: Rotation
+    }
+
+    @Test func interleavedPairsTurnByPositionTimesFrequency() throws {
+        let rotation = try Fixture.vectors("yarn.json", as: Vectors.self).rotation
+        // Two heads of 2 + 8 columns: the first two of each are not rotated.
+        let row = [9, 8] + rotation.x + [7, 6] + rotation.x
+        let tensor = Tensor([row, row])
+        Rotary.rotateInterleaved(
+            tensor, firstColumn: 2, headCount: 2, headStride: 10,
+            table: RotaryTable(frequencies: rotation.frequencies),
+            positions: [rotation.position, 0])
+        for head in 0..<2 {
+            for (index, expected) in rotation.interleaved.enumerated() {
+                // Three roundings of numbers below 2.
+                let found = tensor[0, head * 10 + 2 + index]
+                #expect(abs(Double(found) - expected) < 4e-7)
+            }
+        }
+        #expect(tensor[0, 0] == 9 && tensor[0, 1] == 8 && tensor[0, 10] == 7)
+        #expect(tensor.row(1) == row, "position 0 turns nothing")
+    }
+
+    @Test func theMagnitudeMultipliesBothParts() {
+        let (cosines, sines) = RotaryTable(frequencies: [0.5], magnitude: 2).row(position: 1)
+        #expect(abs(cosines[0] - 1.755_165) < 1e-6)
+        #expect(abs(sines[0] - 0.958_851) < 1e-6)
+    }
+}
