@@ -109,10 +109,12 @@ let package = Package(
             swiftSettings: settings),
 
         // Tests
+        tests("SkeinCoreTests", ["SkeinCore"]),
         tests("SkeinTensorTests", ["SkeinTensor", "SkeinCore"]),
         tests("SkeinCacheTests", ["SkeinCache", "SkeinCore", "SkeinTensor"]),
         tests(
             "SkeinModelTests",
             ["SkeinModel", "SkeinCore", "SkeinTensor", "SkeinWeights", "SkeinCache"]),
+        tests("SkeinWeightsTests", ["SkeinWeights", "SkeinTensor", "SkeinCore"]),
     ]
 )

@@ -26,11 +26,12 @@ extension Checkpoint {
     static var sampleBytes: Int { 4 << 10 }
 
     /// The ranges of a file's data that are read; they do not overlap and are in order.
-    static func sampleRanges(of data: Range<Int>) -> [Range<Int>] {
-        guard data.count > sampleCount * sampleBytes else { return [data] }
-        let last = data.upperBound - sampleBytes
+    static func sampleRanges(of payload: Range<Int>) -> [Range<Int>] {
+        guard payload.count > sampleCount * sampleBytes else { return [payload] }
+        let last = payload.upperBound - sampleBytes
         return (0..<sampleCount).map { sample in
-            let first = data.lowerBound + (last - data.lowerBound) * sample / (sampleCount - 1)
+            let first =
+                payload.lowerBound + (last - payload.lowerBound) * sample / (sampleCount - 1)
             return first..<(first + sampleBytes)
         }
     }

@@ -32,7 +32,9 @@ extension Checkpoint {
     public func matrix(
         _ name: String, rows: Int, columns: Int
     ) throws(Refusal) -> WeightMatrix {
-        let found = try find(WeightRequirement(name, [rows, columns], .quantizable))
+        let found = try find(
+            WeightRequirement(
+                name, [rows, columns], WeightName.isQuantizable(name) ? .quantizable : .plain))
         let tensor = found.tensor
         let bytes = tensor.file.alignedBytes(tensor.range, for: tensor.elementType)
         let whole: WeightMatrix
@@ -149,7 +151,8 @@ extension Checkpoint {
             let expected =
                 requirement.storage == .quantizable ? "F8_E4M3, BF16 or F32" : "BF16 or F32"
             throw Refusal(
-                tensor.subject, "is stored as \(tensor.elementType), expected \(expected)")
+                tensor.subject,
+                "is stored as \(tensor.elementType.safetensorsName), expected \(expected)")
         }
         guard let quantization = configuration.quantization else {
             throw Refusal(
@@ -164,7 +167,8 @@ extension Checkpoint {
         guard [.f32, .bf16, .f8e8m0, .u8].contains(scales.elementType) else {
             throw Refusal(
                 scales.subject,
-                "is stored as \(scales.elementType), expected F32, BF16, F8_E8M0 or U8")
+                "is stored as \(scales.elementType.safetensorsName), expected F32, BF16, F8_E8M0 or U8"
+            )
         }
         return FoundWeight(tensor: tensor, scales: scales)
     }

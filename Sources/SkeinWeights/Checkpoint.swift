@@ -1,4 +1,3 @@
-import Foundation
 public import SkeinCore
 import Synchronization
 
@@ -79,13 +78,7 @@ public final class Checkpoint: Sendable {
         guard facts.kind == .folder else {
             throw Refusal(folder, "is \(facts.kind.rawValue), expected a checkpoint folder")
         }
-        let names: [String]
-        do {
-            names = try FileManager.default.contentsOfDirectory(atPath: folder)
-        } catch {
-            throw Refusal(folder, "cannot be listed; are its permissions right?")
-        }
-        guard !names.isEmpty else {
+        guard try !FileFacts.names(in: folder).isEmpty else {
             throw Refusal(folder, "is empty, expected \(configurationName) and safetensors files")
         }
     }

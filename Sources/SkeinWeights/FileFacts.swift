@@ -35,6 +35,15 @@ struct FileFacts: Equatable {
         return lstat(path, &facts) != 0 && errno == ENOENT
     }
 
+    /// The names in a folder.
+    static func names(in folder: String) throws(Refusal) -> [String] {
+        do {
+            return try FileManager.default.contentsOfDirectory(atPath: folder)
+        } catch {
+            throw Refusal(folder, "cannot be listed; are its permissions right?")
+        }
+    }
+
     /// The whole content of a small file.
     static func content(of path: String, byteCountMax: Int) throws(Refusal) -> [UInt8] {
         let facts = try existing(path)

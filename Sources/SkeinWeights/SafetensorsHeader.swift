@@ -81,10 +81,10 @@ public struct SafetensorsHeader: Sendable {
                 continue
             }
             tensors[name] = try Self.tensor(
-                name, value, data: dataStart..<max(dataStart, fileByteCount), subject: subject)
+                name, value, payload: dataStart..<max(dataStart, fileByteCount), subject: subject)
         }
         try Self.checkCoverage(
-            of: tensors, data: dataStart..<max(dataStart, fileByteCount), subject: subject)
+            of: tensors, payload: dataStart..<max(dataStart, fileByteCount), subject: subject)
         self.tensors = tensors
         self.dataStart = dataStart
     }
@@ -104,7 +104,7 @@ public struct SafetensorsHeader: Sendable {
     }
 
     private static func tensor(
-        _ name: String, _ value: JSONValue, data: Range<Int>, subject: String
+        _ name: String, _ value: JSONValue, payload: Range<Int>, subject: String
     ) throws(Refusal) -> StoredTensor {
         let subject = "\(subject): \(name)"
         guard case .object(let fields) = value else {
@@ -121,10 +121,10 @@ public struct SafetensorsHeader: Sendable {
         guard offsets.count == 2, offsets[0] <= offsets[1] else {
             throw Refusal(subject, "data_offsets \(offsets), expected a beginning and an end")
         }
-        guard offsets[1] <= data.count else {
+        guard offsets[1] <= payload.count else {
             throw Refusal(
                 subject,
-                "data_offsets \(offsets) lie beyond the data's \(data.count) bytes; "
+                "data_offsets \(offsets) lie beyond the data's \(payload.count) bytes; "
                     + "the file is truncated or damaged")
         }
         var byteCount = elementType.byteCount
@@ -141,7 +141,7 @@ public struct SafetensorsHeader: Sendable {
         }
         return StoredTensor(
             name: name, elementType: elementType, shape: shape,
-            range: (data.lowerBound + offsets[0])..<(data.lowerBound + offsets[1]))
+            range: (payload.lowerBound + offsets[0])..<(payload.lowerBound + offsets[1]))
     }
 
     private static func sizes(
@@ -163,13 +163,13 @@ public struct SafetensorsHeader: Sendable {
     }
 
     private static func checkCoverage(
-        of tensors: [String: StoredTensor], data: Range<Int>, subject: String
+        of tensors: [String: StoredTensor], payload: Range<Int>, subject: String
     ) throws(Refusal) {
         let sorted = tensors.values.sorted {
             ($0.range.lowerBound, $0.range.upperBound, $0.name)
                 < ($1.range.lowerBound, $1.range.upperBound, $1.name)
         }
-        var end = data.lowerBound
+        var end = payload.lowerBound
         for tensor in sorted {
             guard tensor.range.lowerBound >= end else {
                 throw Refusal("\(subject): \(tensor.name)", "its data overlaps another tensor's")
@@ -181,9 +181,9 @@ public struct SafetensorsHeader: Sendable {
             }
             end = tensor.range.upperBound
         }
-        guard end == data.upperBound else {
+        guard end == payload.upperBound else {
             throw Refusal(
-                subject, "the last \(data.upperBound - end) bytes belong to no tensor")
+                subject, "the last \(payload.upperBound - end) bytes belong to no tensor")
         }
     }
 }

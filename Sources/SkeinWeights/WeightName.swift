@@ -15,6 +15,17 @@ public enum WeightName {
     /// The name of the scales of an FP8 weight.
     public static func scale(of weight: String) -> String { weight + "_scale_inv" }
 
+    /// The matrices that no published checkpoint quantises, by the ends of their names.
+    private static let plainEndings = [
+        "embed_tokens.weight", "lm_head.weight", "shared_head.head.weight", "mlp.gate.weight",
+        "eh_proj.weight", "indexer.weights_proj.weight",
+    ]
+
+    /// Whether a matrix may be FP8; the gate, for one, is multiplied in F32 and may not.
+    static func isQuantizable(_ name: String) -> Bool {
+        !plainEndings.contains { name.hasSuffix($0) }
+    }
+
     /// Kimi-K2.5 keeps its language model under this prefix.
     static let languageModelPrefix = "language_model."
 
@@ -131,7 +142,7 @@ struct FusedExpertName {
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 8, parts[0] == "model", parts[1] == "layers", parts[3] == "mlp",
             parts[4] == "experts", parts[7] == "weight", let layer = Int(parts[2]),
-            let expert = Int(parts[5])
+            let expert = Int(parts[5]), layer >= 0, expert >= 0
         else { return nil }
         switch parts[6] {
         case "gate_proj": part = .gate

@@ -158,11 +158,11 @@ extension WeightPlan {
         let hidden = model.hiddenSize
         let queryRows = model.headCount * (model.qkNopeHeadSize + model.qkRopeHeadSize)
         var requirements = [WeightRequirement(names.inputNorm, [hidden])]
-        if let rank = model.queryLoraRank {
+        if let queryRank = model.queryLoraRank {
             requirements += [
-                WeightRequirement(names.queryDown, [rank, hidden], .quantizable),
-                WeightRequirement(names.queryNorm, [rank]),
-                WeightRequirement(names.queryUp, [queryRows, rank], .quantizable),
+                WeightRequirement(names.queryDown, [queryRank, hidden], .quantizable),
+                WeightRequirement(names.queryNorm, [queryRank]),
+                WeightRequirement(names.queryUp, [queryRows, queryRank], .quantizable),
             ]
         } else {
             requirements.append(
@@ -177,10 +177,10 @@ extension WeightPlan {
                 names.attentionOutput, [hidden, model.headCount * model.valueHeadSize],
                 .quantizable),
         ]
-        if let indexer = model.indexer, let rank = model.queryLoraRank {
+        if let indexer = model.indexer, let queryRank = model.queryLoraRank {
             requirements += [
                 WeightRequirement(
-                    names.indexerQuery, [indexer.headCount * indexer.headSize, rank],
+                    names.indexerQuery, [indexer.headCount * indexer.headSize, queryRank],
                     .quantizable),
                 WeightRequirement(names.indexerKey, [indexer.headSize, hidden], .quantizable),
                 WeightRequirement(names.indexerKeyNorm, [indexer.headSize], .precise),

@@ -1,0 +1,108 @@
+import Foundation
+import SkeinCore
+import Testing
+
+@testable import SkeinWeights
+
+@Suite("ModelArithmetic")
+struct ModelArithmeticTests {
+    private static let models: [String: [String: JSONValue]] = {
+        do {
+            let file = Golden.oracle.appendingPathComponent("vectors/params.json")
+            let document = try JSONValue(
+                parsing: Array(Data(contentsOf: file)), subject: "params.json")
+            guard case .object(let fields) = document, case .array(let all)? = fields["models"]
+            else { return [:] }
+            var models: [String: [String: JSONValue]] = [:]
+            for case .object(let model) in all {
+                if case .string(let name)? = model["model"] { models[name] = model }
+            }
+            return models
+        } catch {
+            return [:]
+        }
+    }()
+
+    private func arithmetic(_ name: String) throws -> ModelArithmetic {
+        let document = try #require(Self.models[name]?["config"])
+        return ModelArithmetic(try ModelConfiguration(parsed: document, subject: name))
+    }
+
+    @Test(arguments: [
+        "DeepSeek-V2-Lite", "DeepSeek-V2", "DeepSeek-V3", "DeepSeek-V3.2", "Kimi-K2-Instruct",
+    ])
+    func publishedModelsAreCountedExactly(_ name: String) throws {
+        let model = try arithmetic(name)
+        let fields = try #require(Self.models[name])
+        func expect(_ key: String, _ value: Int) {
+            #expect(fields[key] == .integer(value), "\(key)")
+        }
+        expect("tensors_main", model.main.tensorCount)
+        expect("tensors", model.published.tensorCount)
+        expect("parameters_total", model.main.parameterCount)
+        expect("parameters_active_with_embedding_and_head", model.activeParameterCount)
+        expect("parameters_active_without_input_embedding", model.multipliedParameterCount)
+        expect("parameters_mtp_unique", model.nextTokenLayers.parameterCount)
+        expect("parameters_mtp_duplicated", model.nextTokenCopies.parameterCount)
+        expect("disk_bytes_main", model.main.totalBytes)
+        expect(
+            "disk_bytes_mtp", model.nextTokenLayers.totalBytes + model.nextTokenCopies.totalBytes)
+        expect("disk_bytes_total", model.published.totalBytes)
+        guard case .object(let perToken)? = fields["kv_bytes_per_token"] else {
+            Issue.record("no kv_bytes_per_token")
+            return
+        }
+        #expect(perToken["main_bf16"] == .integer(model.latentBytesPerToken()))
+        if let indexer = perToken["indexer_fp8"] {
+            #expect(indexer == .integer(model.indexerBytesPerToken))
+        }
+    }
+
+    /// Specification section 9, tables and worked example.
+    @Test func theFiguresOfV3AreThePublishedOnes() throws {
+        let model = try arithmetic("DeepSeek-V3")
+        #expect(model.main.parameterCount == 671_026_419_200)
+        #expect(model.main.float8Bytes == 669_065_609_216)
+        #expect(model.main.scaleBytes == 163_352_928)
+        #expect(model.main.bfloat16Bytes == 3_921_590_272)
+        #expect(model.main.float32Bytes == 59_392)
+        #expect(model.embedding.parameterCount == 926_679_040)
+        #expect(model.routedExpert.parameterCount == 44_040_192)
+        #expect(model.denseLayer.parameterCount == 187_107_328 + 14_336 + 396_361_728)
+        #expect(model.nextTokenLayers.parameterCount == 11_610_068_224)
+        #expect(model.flopsPerToken == 2 * 36_625_618_432)
+        #expect(model.expandedAttentionFlopsPerPosition == 61 * 81_920)
+        #expect(model.absorbedAttentionFlopsPerPosition == 61 * 278_528)
+        #expect(model.latentBytesPerToken() == 70_272)
+        #expect(model.expandedBytesPerToken == 4_997_120)
+        #expect(try arithmetic("DeepSeek-V2").expandedBytesPerToken == 4_915_200)
+        #expect(try arithmetic("DeepSeek-V2-Lite").expandedBytesPerToken == 276_480)
+        #expect(try arithmetic("Kimi-K2-Instruct").expandedBytesPerToken == 2_498_560)
+    }
+
+    @Test(arguments: ["DeepSeek-V2-Lite", "DeepSeek-V3"])
+    func slicesSumToTheWhole(_ name: String) throws {
+        let model = try arithmetic(name)
+        let layerCount = model.configuration.layerCount
+        for count in [1, 2, 3, 4, 7, layerCount] {
+            let slices = Slice.even(layerCount: layerCount, count: count)
+            let sum = slices.reduce(WeightTally()) { $0 + model.weights(of: $1) }
+            #expect(sum == model.main)
+            #expect(model.weights(of: slices) == model.main)
+        }
+    }
+
+    @Test func theMemoryOfANodeIsTheSumOfItsParts() throws {
+        let model = try arithmetic("DeepSeek-V3")
+        let slices = [
+            Slice(layers: 0..<8, holdsEmbedding: true, holdsHead: false),
+            Slice(layers: 53..<61, holdsEmbedding: false, holdsHead: true),
+        ]
+        let memory = model.memory(of: slices, pageCount: 100, fixedBytes: 7)
+        #expect(memory.latentBytes == 16 * 1_152 * 64 * 100)
+        #expect(memory.weightBytes == model.weights(of: slices).totalBytes)
+        #expect(memory.totalBytes == memory.weightBytes + memory.latentBytes + 7)
+        #expect(
+            model.memory(of: slices, pageCount: 0, weightBytes: 5, fixedBytes: 0).totalBytes == 5)
+    }
+}
