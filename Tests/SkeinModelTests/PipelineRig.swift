@@ -104,3 +104,18 @@ struct Outcome: Equatable {
             .merging(integers.mapValues { $0.map { UInt32(bitPattern: $0) } }) { first, _ in first }
     }
 }
+
+extension Outcome {
+    /// Some rows of a step of `total` rows.
+    func rows(_ rows: Range<Int>, of total: Int) -> Outcome {
+        Outcome(
+            floats: floats.mapValues { values in
+                let width = values.count / total
+                return Array(values[rows.lowerBound * width..<rows.upperBound * width])
+            },
+            integers: integers.mapValues { values in
+                let width = values.count / total
+                return Array(values[rows.lowerBound * width..<rows.upperBound * width])
+            })
+    }
+}
