@@ -25,9 +25,6 @@ public final class SliceModel {
     private let latents: LatentPool
     private let compute: ComputePool
 
-    /// Pages that a page table may name.
-    var latentPageCount: Int { latents.pageCount }
-
     private let scratch: StepScratch
     private let residual: Tensor
     private let finalRows: Tensor
@@ -92,13 +89,21 @@ public final class SliceModel {
     public func run(
         _ spans: [SequenceSpan], hidden: Tensor? = nil, capture: Capture = []
     ) throws(Refusal) -> SliceOutput {
-        try check(spans, hidden: hidden)
+        guard (hidden == nil) == slice.holdsEmbedding else {
+            throw Refusal(
+                "micro-batch",
+                slice.holdsEmbedding
+                    ? "carries a residual, but layer 0 starts from tokens"
+                    : "carries no residual for layer \(slice.layers.lowerBound)")
+        }
+        try StepCheck(configuration: configuration, pageCount: latents.pageCount)
+            .check(spans, residual: hidden)
         let step = Step(spans)
-        if let embedding {
-            embedding.look(up: spans.flatMap(\.tokens), into: residual)
-        } else if let hidden {
+        if let hidden {
             residual.copy(from: hidden)
             residual.roundToBFloat16()
+        } else {
+            embedding?.look(up: spans.flatMap(\.tokens), into: residual)
         }
         var captured: [CapturedValue] = []
         for block in blocks {

@@ -104,6 +104,7 @@ import Testing
     }
 
     /// Up to the first step where the reference's lead is small, its tokens are the only answer.
+    ///
     /// After that step its tokens are fed, and a flipped expert may still move one of them.
     @Test(arguments: cases)
     func greedyTokensFollowTheReference(name: String) throws {
