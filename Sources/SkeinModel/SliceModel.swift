@@ -38,8 +38,17 @@ public final class SliceModel {
     ///   - slice: at least one layer.
     ///   - latents: made for the slice's layers.
     ///   - compute: may be shared with other models.
-    public init(
+    public convenience init(
         checkpoint: Checkpoint, slice: Slice, latents: LatentPool, compute: ComputePool
+    ) throws(Refusal) {
+        try self.init(
+            checkpoint: checkpoint, slice: slice, latents: latents, compute: compute, limits: nil)
+    }
+
+    /// Finds the slice's weights; `limits` other than the usual are for tests.
+    init(
+        checkpoint: Checkpoint, slice: Slice, latents: LatentPool, compute: ComputePool,
+        limits: PartLimits?
     ) throws(Refusal) {
         let model = checkpoint.configuration
         precondition(
@@ -63,7 +72,7 @@ public final class SliceModel {
         self.slice = slice
         self.latents = latents
         self.compute = compute
-        scratch = StepScratch(model)
+        scratch = StepScratch(model, limits: limits)
         residual = Tensor(rows: 0, columns: model.hiddenSize)
         finalRows = Tensor(rows: 0, columns: model.hiddenSize)
         headRows = Tensor(rows: 0, columns: model.hiddenSize)

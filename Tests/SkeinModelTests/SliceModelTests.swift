@@ -1,9 +1,10 @@
 import SkeinCache
 import SkeinCore
-import SkeinModel
 import SkeinTensor
 import SkeinWeights
 import Testing
+
+@testable import SkeinModel
 
 @Suite struct SliceModelTests {
     private func greedy(_ rig: PipelineRig, from prompt: [Int], count: Int) throws -> [Int] {
@@ -41,6 +42,25 @@ import Testing
                 let run = try rig.run(tokens, chunk: chunk, capture: everything)
                 #expect(run.bits == whole.bits, "\(sliceCount), \(threadCount), \(chunk)")
             }
+        }
+    }
+
+    /// Attention and experts take a large step in parts to bound their memory.
+    @Test(arguments: [(1, 1), (7, 5), (64, 30), (1_000, 3)])
+    func partsDoNotChangeABit(attentionRowsMax: Int, expertRowsMax: Int) async throws {
+        let everything: Capture = [.logits, .hidden, .router]
+        let tokens = (0..<100).map { ($0 * 29 + 3) % 64 }
+        let spans = [
+            PipelineRig.span(0, tokens[...], from: 0),
+            PipelineRig.span(1, tokens[..<9], from: 0, pages: [PageIndex(9)]),
+        ]
+        try await TinyModel.with(.fp8) { checkpoint in
+            let whole = try PipelineRig(checkpoint).step(spans, capture: everything)
+            let limits = PartLimits(
+                attentionRowsMax: attentionRowsMax, expertRowsMax: expertRowsMax)
+            let parts = try PipelineRig(checkpoint, limits: limits)
+                .step(spans, capture: everything)
+            #expect(parts.bits == whole.bits)
         }
     }
 
