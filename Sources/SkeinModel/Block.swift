@@ -57,8 +57,7 @@ struct Block {
         let (normed, branch) = (scratch.normed, scratch.branch)
         RootMeanSquare.normalize(
             residual, weight: inputNorm, epsilon: epsilon, into: normed, on: pool)
-        attention.apply(
-            normed, step: step, latents: latents, scratch: scratch, into: branch, on: pool)
+        attend(step: step, latents: latents, scratch: scratch, on: pool)
         Elementwise.add(branch, to: residual)
         RootMeanSquare.normalize(
             residual, weight: postAttentionNorm, epsilon: epsilon, into: normed, on: pool)
@@ -71,5 +70,34 @@ struct Block {
         Elementwise.add(branch, to: residual)
         residual.roundToBFloat16()
         return choice
+    }
+
+    /// Leaves what attention gives for `scratch.normed` in `scratch.branch`.
+    ///
+    /// A large step is taken in parts, in order, so that earlier rows are in the cache.
+    private func attend(
+        step: Step, latents: LatentView, scratch: StepScratch, on pool: ComputePool
+    ) {
+        let rowsMax = scratch.limits.attentionRowsMax
+        guard step.rowCount > rowsMax else {
+            attention.apply(
+                scratch.normed, step: step, latents: latents, scratch: scratch,
+                into: scratch.branch, on: pool)
+            return
+        }
+        scratch.branch.resize(rows: step.rowCount)
+        for first in stride(from: 0, to: step.rowCount, by: rowsMax) {
+            let rows = first..<min(first + rowsMax, step.rowCount)
+            scratch.partNormed.resize(rows: rows.count)
+            for (place, row) in rows.enumerated() {
+                scratch.partNormed.copyRow(place, from: scratch.normed, row: row)
+            }
+            attention.apply(
+                scratch.partNormed, step: step.part(rows), latents: latents, scratch: scratch,
+                into: scratch.partBranch, on: pool)
+            for (place, row) in rows.enumerated() {
+                scratch.branch.copyRow(row, from: scratch.partBranch, row: place)
+            }
+        }
     }
 }

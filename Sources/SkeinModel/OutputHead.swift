@@ -9,9 +9,11 @@ struct OutputHead {
     private let epsilon: Float
 
     /// Finds norm and head in a checkpoint; a tied head is the embedding.
-    init(checkpoint: Checkpoint) throws(Refusal) {
+    init(
+        checkpoint: Checkpoint, normName: String = WeightName.finalNorm
+    ) throws(Refusal) {
         let model = checkpoint.configuration
-        norm = try checkpoint.vector(WeightName.finalNorm, count: model.hiddenSize)
+        norm = try checkpoint.vector(normName, count: model.hiddenSize)
         weight = try checkpoint.matrix(
             model.tiesWordEmbeddings ? WeightName.embedding : WeightName.head,
             rows: model.vocabularySize, columns: model.hiddenSize)

@@ -25,9 +25,6 @@ public final class SliceModel {
     private let latents: LatentPool
     private let compute: ComputePool
 
-    /// Pages that a page table may name.
-    var latentPageCount: Int { latents.pageCount }
-
     private let scratch: StepScratch
     private let residual: Tensor
     private let finalRows: Tensor
@@ -41,8 +38,17 @@ public final class SliceModel {
     ///   - slice: at least one layer.
     ///   - latents: made for the slice's layers.
     ///   - compute: may be shared with other models.
-    public init(
+    public convenience init(
         checkpoint: Checkpoint, slice: Slice, latents: LatentPool, compute: ComputePool
+    ) throws(Refusal) {
+        try self.init(
+            checkpoint: checkpoint, slice: slice, latents: latents, compute: compute, limits: nil)
+    }
+
+    /// Finds the slice's weights; `limits` other than the usual are for tests.
+    init(
+        checkpoint: Checkpoint, slice: Slice, latents: LatentPool, compute: ComputePool,
+        limits: PartLimits?
     ) throws(Refusal) {
         let model = checkpoint.configuration
         precondition(
@@ -66,7 +72,7 @@ public final class SliceModel {
         self.slice = slice
         self.latents = latents
         self.compute = compute
-        scratch = StepScratch(model)
+        scratch = StepScratch(model, limits: limits)
         residual = Tensor(rows: 0, columns: model.hiddenSize)
         finalRows = Tensor(rows: 0, columns: model.hiddenSize)
         headRows = Tensor(rows: 0, columns: model.hiddenSize)
@@ -92,13 +98,21 @@ public final class SliceModel {
     public func run(
         _ spans: [SequenceSpan], hidden: Tensor? = nil, capture: Capture = []
     ) throws(Refusal) -> SliceOutput {
-        try check(spans, hidden: hidden)
+        guard (hidden == nil) == slice.holdsEmbedding else {
+            throw Refusal(
+                "micro-batch",
+                slice.holdsEmbedding
+                    ? "carries a residual, but layer 0 starts from tokens"
+                    : "carries no residual for layer \(slice.layers.lowerBound)")
+        }
+        try StepCheck(configuration: configuration, pageCount: latents.pageCount)
+            .check(spans, residual: hidden)
         let step = Step(spans)
-        if let embedding {
-            embedding.look(up: spans.flatMap(\.tokens), into: residual)
-        } else if let hidden {
+        if let hidden {
             residual.copy(from: hidden)
             residual.roundToBFloat16()
+        } else {
+            embedding?.look(up: spans.flatMap(\.tokens), into: residual)
         }
         var captured: [CapturedValue] = []
         for block in blocks {

@@ -1,6 +1,7 @@
 import Foundation
 import SkeinCore
 import SkeinTensor
+
 @testable import SkeinWeights
 
 /// Finds and reads what lies under `Tests/Golden`.
@@ -73,11 +74,13 @@ struct ExpectedCase: Decodable {
         let rmsRelative: Double
         let maxAbsolute: Float
         let medianPositionRmsRelative: Double
+        let worstPositionRmsRelative: Double
 
         enum CodingKeys: String, CodingKey {
             case rmsRelative = "rms_relative"
             case maxAbsolute = "max_absolute"
             case medianPositionRmsRelative = "median_position_rms_relative"
+            case worstPositionRmsRelative = "worst_position_rms_relative"
         }
     }
 

@@ -49,46 +49,30 @@ import Testing
         #expect(median <= toleranceFactor)
     }
 
+    /// Reduced precision may flip a choice whose margin is small; from that layer on the numbers
+    /// are another answer's, and only the layers before it are compared.
     @Test(arguments: cases)
     func hiddenStatesAndRoutesAgreeWithTransformersInFloat32(name: String) throws {
         let golden = try Case(name)
         let prompt = golden.expected.prompts[golden.expected.detailPrompt]
         let run = try golden.rig.run(prompt.ids, capture: [.logits, .hidden, .router])
-        let forced = golden.expected.forcedYardstick
-        var choicesAgree = true
-        for layer in 0..<golden.model.layerCount where golden.model.layerIsMixture[layer] {
-            let index = LayerIndex(layer)
-            let indexes = try golden.tensors.integers("detail.router.\(layer).indices")
-            let margins = try golden.tensors.floats("detail.router.\(layer).margin")
-            let weights = try golden.tensors.floats("detail.router.\(layer).weights")
-            let actual = run.integers[.routerIndexes(index), default: []]
-            let slotCount = indexes.count / margins.count
-            // A flipped choice moves all that follows; only unclear ones may flip.
-            for row in 0..<margins.count where choicesAgree {
-                let slots = row * slotCount..<(row + 1) * slotCount
-                guard actual[slots] == indexes[slots] else {
-                    choicesAgree = false
-                    #expect(margins[row] < 0.02, "layer \(layer), row \(row)")
-                    continue
-                }
-            }
-            guard choicesAgree else { break }
-            let deviation = Deviation(
-                run.floats[.routerWeights(index), default: []], from: weights,
-                columnCount: slotCount)
-            #expect(deviation.rmsRelative <= toleranceFactor * forced.rmsRelative)
-        }
-        guard choicesAgree else {
-            print("oracle \(name): a route of the detailed prompt differs")
-            return
-        }
-        var ratios: [Double] = []
+        let bound = toleranceFactor * golden.expected.forcedYardstick.rmsRelative
+        var deviations: [Double] = []
         for layer in 0..<golden.model.layerCount {
-            let deviation = Deviation(
-                run.floats[.hidden(LayerIndex(layer)), default: []],
-                from: try golden.tensors.floats("detail.hidden.\(layer)"),
-                columnCount: golden.model.hiddenSize)
-            ratios.append(deviation.rmsRelative / forced.rmsRelative)
+            if golden.model.layerIsMixture[layer] {
+                guard let route = try routeDeviation(run, layer: layer, golden) else {
+                    print("oracle \(name): layers before \(layer) at \(deviations)")
+                    return
+                }
+                #expect(route <= bound, "layer \(layer)")
+            }
+            deviations.append(
+                Deviation(
+                    run.floats[.hidden(LayerIndex(layer)), default: []],
+                    from: try golden.tensors.floats("detail.hidden.\(layer)"),
+                    columnCount: golden.model.hiddenSize
+                ).rmsRelative)
+            #expect(deviations[layer] <= bound, "layer \(layer)")
         }
         let final = Deviation(
             run.floats[.finalHidden, default: []],
@@ -98,12 +82,38 @@ import Testing
             run.logits,
             from: try golden.tensors.floats("prompt.\(golden.expected.detailPrompt).logits"),
             columnCount: golden.model.vocabularySize)
-        ratios += [final.rmsRelative, logits.rmsRelative].map { $0 / forced.rmsRelative }
-        print("oracle \(name): hidden, final and logits at \(ratios) of bfloat16's forced error")
-        for ratio in ratios { #expect(ratio <= toleranceFactor) }
+        deviations += [final.rmsRelative, logits.rmsRelative]
+        print("oracle \(name): layers, final norm and logits at \(deviations), bound \(bound)")
+        #expect(final.rmsRelative <= bound)
+        #expect(logits.rmsRelative <= bound)
+    }
+
+    /// How far a layer's combine weights are from the reference's; `nil` where a choice differs.
+    private func routeDeviation(
+        _ run: Outcome, layer: Int, _ golden: Case
+    ) throws -> Double? {
+        let expected = try golden.tensors.integers("detail.router.\(layer).indices")
+        let margins = try golden.tensors.floats("detail.router.\(layer).margin")
+        let actual = run.integers[.routerIndexes(LayerIndex(layer)), default: []]
+        let slotCount = expected.count / margins.count
+        var agrees = true
+        for row in margins.indices {
+            let slots = row * slotCount..<(row + 1) * slotCount
+            guard actual[slots] != expected[slots] else { continue }
+            agrees = false
+            // Scores of order one, of rows whose residual is about 1 % off.
+            #expect(margins[row] < 0.005, "layer \(layer), row \(row)")
+        }
+        guard agrees else { return nil }
+        return Deviation(
+            run.floats[.routerWeights(LayerIndex(layer)), default: []],
+            from: try golden.tensors.floats("detail.router.\(layer).weights"),
+            columnCount: slotCount
+        ).rmsRelative
     }
 
     /// Up to the first step where the reference's lead is small, its tokens are the only answer.
+    ///
     /// After that step its tokens are fed, and a flipped expert may still move one of them.
     @Test(arguments: cases)
     func greedyTokensFollowTheReference(name: String) throws {

@@ -1,8 +1,9 @@
 import SkeinCache
 import SkeinCore
-import SkeinModel
 import SkeinTensor
 import SkeinWeights
+
+@testable import SkeinModel
 
 /// The slices of a model in one thread, one after the other, as a pipeline would run them.
 final class PipelineRig {
@@ -10,7 +11,8 @@ final class PipelineRig {
     let slices: [SliceModel]
 
     init(
-        _ checkpoint: Checkpoint, sliceCount: Int = 1, threadCount: Int = 1, pageCount: Int = 64
+        _ checkpoint: Checkpoint, sliceCount: Int = 1, threadCount: Int = 1, pageCount: Int = 64,
+        limits: PartLimits? = nil
     ) throws {
         self.checkpoint = checkpoint
         let model = checkpoint.configuration
@@ -19,7 +21,7 @@ final class PipelineRig {
             try SliceModel(
                 checkpoint: checkpoint, slice: slice,
                 latents: LatentPool(configuration: model, slice: slice, pageCount: pageCount),
-                compute: compute)
+                compute: compute, limits: limits)
         }
     }
 
@@ -102,5 +104,20 @@ struct Outcome: Equatable {
     var bits: [CapturedValue.Kind: [UInt32]] {
         floats.mapValues { $0.map(\.bitPattern) }
             .merging(integers.mapValues { $0.map { UInt32(bitPattern: $0) } }) { first, _ in first }
+    }
+}
+
+extension Outcome {
+    /// Some rows of a step of `total` rows.
+    func rows(_ rows: Range<Int>, of total: Int) -> Outcome {
+        Outcome(
+            floats: floats.mapValues { values in
+                let width = values.count / total
+                return Array(values[rows.lowerBound * width..<rows.upperBound * width])
+            },
+            integers: integers.mapValues { values in
+                let width = values.count / total
+                return Array(values[rows.lowerBound * width..<rows.upperBound * width])
+            })
     }
 }

@@ -40,20 +40,60 @@ struct ExpertMixture {
     ) -> ExpertChoice {
         let choice = gate.choose(normed, scores: scratch.scores, on: pool)
         normed.roundToBFloat16()
-        let assignments = ExpertAssignments(
-            chosen: choice.experts, slotCount: choice.slotCount, localExperts: routed.experts)
-        routed.apply(
-            normed, assignments: assignments, into: scratch.expertOutputs, on: pool)
-        shared?.apply(normed, into: result, on: pool)
-        scratch.expertWeights.resize(rows: choice.rowCount)
-        for row in 0..<choice.rowCount {
-            for slot in 0..<choice.slotCount {
-                scratch.expertWeights[row, slot] = choice.weights[row * choice.slotCount + slot]
-            }
+        if let shared {
+            shared.apply(normed, into: result, on: pool)
+        } else {
+            result.resize(rows: choice.rowCount)
+            result.fill(0)
         }
-        Elementwise.combine(
-            shared: shared == nil ? nil : result, expertOutputs: scratch.expertOutputs,
-            weights: scratch.expertWeights, into: result)
+        for part in parts(of: choice, rowsMax: scratch.limits.expertRowsMax) {
+            add(part, of: choice, normed: normed, scratch: scratch, to: result, on: pool)
+        }
         return choice
+    }
+
+    /// Runs of experts, ascending, that serve at most `rowsMax` rows together, or one expert.
+    private func parts(of choice: ExpertChoice, rowsMax: Int) -> [Range<Int>] {
+        guard choice.experts.count > rowsMax else { return [routed.experts] }
+        var counts = [Int](repeating: 0, count: routed.experts.count)
+        for expert in choice.experts { counts[expert] += 1 }
+        var parts: [Range<Int>] = []
+        var (first, rowCount) = (0, 0)
+        for (expert, count) in counts.enumerated() {
+            if rowCount + count > rowsMax && first < expert {
+                parts.append(first..<expert)
+                (first, rowCount) = (expert, 0)
+            }
+            rowCount += count
+        }
+        return parts + [first..<counts.count]
+    }
+
+    /// Adds the weighed outputs of some experts to their rows.
+    ///
+    /// Rows come in order and, within a row, experts ascending: with ascending parts this is one
+    /// order for every row, whatever the parts.
+    private func add(
+        _ part: Range<Int>, of choice: ExpertChoice, normed: Tensor, scratch: StepScratch,
+        to result: Tensor, on pool: ComputePool
+    ) {
+        let slots = choice.experts.indices.filter { part.contains(choice.experts[$0]) }
+        guard !slots.isEmpty else { return }
+        let pairs = slots.enumerated().map { place, slot in
+            (
+                expert: choice.experts[slot] - part.lowerBound, inputRow: slot / choice.slotCount,
+                outputRow: place
+            )
+        }
+        routed.apply(
+            normed, part: part,
+            assignments: ExpertAssignments(
+                expertCount: part.count, pairs: pairs, outputRowCount: slots.count),
+            into: scratch.expertOutputs, on: pool)
+        for (place, slot) in slots.enumerated() {
+            Elementwise.addScaled(
+                scratch.expertOutputs, row: place, weight: choice.weights[slot], to: result,
+                row: slot / choice.slotCount)
+        }
     }
 }

@@ -46,14 +46,19 @@ public struct ExpertShard: Sendable {
     ///
     /// - Parameters:
     ///   - rows: `[row, hidden]`, already rounded to BF16.
-    ///   - assignments: made for `experts`.
+    ///   - part: which of `experts` the assignments count.
     ///   - outputs: resized to `[assignments.outputRowCount, hidden]`; BF16 values.
     public func apply(
-        _ rows: Tensor, assignments: ExpertAssignments, into outputs: Tensor,
+        _ rows: Tensor, part: Range<Int>, assignments: ExpertAssignments, into outputs: Tensor,
         on pool: ComputePool
     ) {
+        precondition(
+            part.lowerBound >= experts.lowerBound && part.upperBound <= experts.upperBound,
+            "experts \(part) of \(experts)")
+        let first = part.lowerBound - experts.lowerBound
+        let units = part == experts ? weights : Array(weights[first..<first + part.count])
         GatedUnit.applyExperts(
-            weights, assignments: assignments, to: rows, into: outputs, on: pool)
+            units, assignments: assignments, to: rows, into: outputs, on: pool)
         outputs.roundToBFloat16()
     }
 }

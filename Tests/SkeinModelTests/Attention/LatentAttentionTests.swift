@@ -1,0 +1,43 @@
+import SkeinCache
+import SkeinCore
+import SkeinTensor
+import SkeinWeights
+import Testing
+
+@testable import SkeinModel
+
+/// The absorbed form beside its definition with keys and values expanded.
+@Suite struct LatentAttentionTests {
+    @Test(arguments: ["v2lite", "v3", "v3fp8", "kimi", "glm4_moe_lite"])
+    func absorbedAgreesWithNaive(name: String) throws {
+        let checkpoint = try Checkpoint.open("\(Golden.oracle)/\(name)")
+        let model = checkpoint.configuration
+        let compute = ComputePool(threadCount: 1)
+        let attention = try LatentAttention(
+            checkpoint: checkpoint, layer: 1, rotary: YarnRotary(configuration: model))
+        let pool = try LatentPool(layers: 1..<2, pageCount: 4, rowWidth: model.latentRowWidth)
+        let latents = pool.view(of: LayerIndex(1))
+        let scratch = StepScratch(model)
+        // Two sequences, one across a page's edge.
+        let step = Step([
+            PipelineRig.span(0, Array(repeating: 1, count: 70)[...], from: 0),
+            PipelineRig.span(1, [1, 1, 1], from: 0, pages: [PageIndex(3)]),
+        ])
+        let normed = Tensor(
+            (0..<step.rowCount).map { row in
+                (0..<model.hiddenSize).map { Float(($0 * 31 + row * 17) % 23 - 11) / 6 }
+            })
+        attention.makeQueries(normed, step: step, scratch: scratch, on: compute)
+        attention.writeLatents(normed, step: step, latents: latents, scratch: scratch, on: compute)
+        attention.attendAbsorbed(step: step, latents: latents, scratch: scratch, on: compute)
+        let absorbed = scratch.mixedValues.values()
+        attention.attendNaive(step: step, latents: latents, scratch: scratch)
+        let deviation = Deviation(
+            absorbed, from: scratch.mixedValues.values(),
+            columnCount: scratch.mixedValues.columnCount)
+        // Both read the same BF16 rows; the absorbed form sums in F32 and the naive one in double.
+        // Three sums of at most 70 terms, each term within 2^-24 of its size: 1e-5 is generous.
+        print("\(name): absorbed is \(deviation.rmsRelative) from naive")
+        #expect(deviation.rmsRelative < 1e-5)
+    }
+}
