@@ -41,7 +41,7 @@ import Testing
 
     @Test(arguments: [
         "let a: UnsafePointer<Int>", "a.withUnsafeBytes { b }", "let a: OpaquePointer",
-        "nonisolated(unsafe) var a = 1", "unsafeBitCast(a, to: B.self)",
+        "unsafeBitCast(a, to: B.self)",
     ])
     func aPointerIsFound(_ text: String) {
         #expect(Self.pointers(SourceFile(text)).count == 1)
@@ -114,6 +114,8 @@ import Testing
             let text = token.text
             return token.kind == .word
                 && (text.contains("Unsafe") || text.hasPrefix("unsafe") || text == "OpaquePointer")
+                // `nonisolated(unsafe)` is no pointer; it needs a reason, as below.
+                && text != "unsafe"
                 // The word in this suite's own name.
                 && !text.hasPrefix("UnsafeTests")
         }.map { token in
