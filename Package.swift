@@ -16,13 +16,15 @@ func room(
 ) -> Target {
     .target(
         name: name, dependencies: lower.map { .byName(name: $0) } + outside,
-        exclude: name == "SkeinCore" ? [] : [], swiftSettings: settings)
+        swiftSettings: settings)
 }
 
 /// The tests of one room, or of several rooms together.
-func tests(_ name: String, _ opens: [String], resources: [Resource] = []) -> Target {
+func tests(
+    _ name: String, _ opens: [String], outside: [Target.Dependency] = []
+) -> Target {
     .testTarget(
-        name: name, dependencies: opens.map { .byName(name: $0) }, resources: resources,
+        name: name, dependencies: opens.map { .byName(name: $0) } + outside,
         swiftSettings: settings)
 }
 
@@ -127,5 +129,6 @@ let package = Package(
         tests("SkeinCoreTests", ["SkeinCore"]),
         tests("SkeinTensorTests", ["SkeinTensor", "SkeinCore"]),
         tests("SkeinWeightsTests", ["SkeinWeights", "SkeinTensor", "SkeinCore"]),
+        tests("SkeinStyleTests", [], outside: [crypto]),
     ]
 )

@@ -18,7 +18,8 @@ struct ClusterFields {
         guard case .mapping(let mapping) = node else {
             throw Refusal(
                 "\(file):\(line): \(name)",
-                "found \(Self.describe(node)), expected the fields \(allowed.joined(separator: ", "))"
+                "found \(Self.describe(node)), "
+                    + "expected the fields \(allowed.joined(separator: ", "))"
             )
         }
         for (key, value) in mapping {

@@ -35,13 +35,12 @@ public enum ClusterFile {
             throw Refusal(path, "cannot be opened, expected a cluster file")
         }
         let most = Limits.clusterFileBytesMax
-        let data: Data?
+        let bytes: [UInt8]
         do {
-            data = try file.read(upToCount: most + 1)
+            bytes = Array(try file.read(upToCount: most + 1) ?? Data())
         } catch {
             throw Refusal(path, "cannot be read, expected a cluster file")
         }
-        let bytes = Array(data ?? Data())
         guard bytes.count <= most else {
             throw Refusal("\(path):1: file", "found more than \(most) bytes, expected at most that")
         }

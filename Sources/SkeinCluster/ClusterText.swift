@@ -19,15 +19,15 @@ enum ClusterText {
     /// The one line that says where YAML itself is broken.
     static func refusal(_ error: YamlError, path: String) -> Refusal {
         switch error {
-        case .scanner(let context, let problem, let mark, _),
-            .parser(let context, let problem, let mark, _),
-            .composer(let context, let problem, let mark, _):
-            let place = context.map { " \($0.text) that begins on line \($0.mark.line)" } ?? ""
+        case .scanner(let around, let problem, let mark, _),
+            .parser(let around, let problem, let mark, _),
+            .composer(let around, let problem, let mark, _):
+            let place = around.map { " \($0.text) that begins on line \($0.mark.line)" } ?? ""
             return refusal(path, mark.line, "\(problem)\(place), expected YAML")
-        case .duplicatedKeysInMapping(let names, let context):
+        case .duplicatedKeysInMapping(let names, let around):
             let field = names.first ?? "field"
             return Refusal(
-                "\(path):\(context.mark.line): \(field)",
+                "\(path):\(around.mark.line): \(field)",
                 "found more than once in one mapping, expected once")
         case .reader(let problem, let offset, _, let text):
             let before = text.prefix(offset ?? 0)
@@ -68,7 +68,7 @@ enum ClusterText {
         }
     }
 
-    /// Drops a comment where no quotation mark stands before it, which could make it part of a text.
+    /// Drops a comment, unless a quotation mark before it could make it part of a text.
     private static func withoutComment(_ line: Substring) -> Substring {
         var previous: Character = " "
         for index in line.indices {

@@ -204,9 +204,9 @@ private struct InternetGroups {
                 continue
             }
             guard (1...4).contains(part.utf8.count), part.first != "+",
-                let group = UInt16(part, radix: 16)
+                let number = UInt16(part, radix: 16)
             else { return nil }
-            groups.append(group)
+            groups.append(number)
         }
         return groups
     }

@@ -132,7 +132,7 @@ extension Topology {
     /// The checkpoint folder that a node reads.
     public func modelPath(of node: Node) -> String { node.modelPath ?? modelPath }
 
-    /// The layers of every stage in ring order, as written; `nil` where the file leaves the cut open.
+    /// The layers of every stage in ring order; `nil` where the file leaves the cut open.
     public var writtenStageLayers: [Range<Int>]? {
         guard nodes.allSatisfy({ !$0.layerRanges.isEmpty }) else { return nil }
         let outward = nodes.map { $0.layerRanges[0] }
@@ -145,8 +145,7 @@ extension Topology {
             guard stageCount <= layerCount else {
                 throw Refusal(
                     "cluster '\(name)'",
-                    "has \(stageCount) stages, expected at most one for each of \(layerCount) layers"
-                )
+                    "has \(stageCount) stages, expected at most \(layerCount), one a layer")
             }
             return Slice.even(layerCount: layerCount, count: stageCount)
         }
