@@ -105,30 +105,33 @@ let package = Package(
         .executableTarget(
             name: "skein",
             dependencies: [
-                "SkeinCore", "SkeinTensor", "SkeinText", "SkeinWeights", "SkeinCluster",
+                "SkeinCore", "SkeinText", "SkeinTransport", "SkeinWeights", "SkeinCluster",
                 "SkeinCoordinator", "SkeinServer", argumentParser, logging, unixSignals,
             ],
             swiftSettings: settings),
 
-        // Tests
-        tests("SkeinSchedulingTests", ["SkeinCore", "SkeinScheduling"]),
-        tests("SkeinDecodingTests", ["SkeinCore", "SkeinDecoding"]),
-        tests("SkeinMembershipTests", ["SkeinCore", "SkeinMembership"]),
-        tests("SkeinSimulationTests", ["SkeinCore", "SkeinScheduling"]),
-        tests("SkeinTensorTests", ["SkeinTensor", "SkeinCore"]),
-        tests("SkeinTextTests", ["SkeinCore", "SkeinText"]),
+        // Tests, a room each, then several rooms together
         tests("SkeinCoreTests", ["SkeinCore"]),
-        tests("SkeinClusterTests", ["SkeinCore", "SkeinCluster"]),
-        tests("SkeinStyleTests", []),
-        tests("SkeinCacheTests", ["SkeinCache", "SkeinCore", "SkeinTensor"]),
+        tests("SkeinTensorTests", ["SkeinCore", "SkeinTensor"]),
+        tests("SkeinWireTests", ["SkeinCore", "SkeinWire"]),
+        tests("SkeinTransportTests", ["SkeinCore", "SkeinTransport"]),
+        tests("SkeinTextTests", ["SkeinCore", "SkeinText"]),
+        tests("SkeinSchedulingTests", ["SkeinCore", "SkeinScheduling"]),
+        tests("SkeinMembershipTests", ["SkeinCore", "SkeinMembership"]),
+        tests("SkeinWeightsTests", ["SkeinCore", "SkeinTensor", "SkeinWeights"]),
+        tests("SkeinCacheTests", ["SkeinCore", "SkeinTensor", "SkeinCache"]),
+        tests("SkeinDecodingTests", ["SkeinCore", "SkeinDecoding"]),
         tests(
             "SkeinModelTests",
-            ["SkeinModel", "SkeinCore", "SkeinTensor", "SkeinWeights", "SkeinCache"]),
-        tests("SkeinTransportTests", ["SkeinTransport", "SkeinCore"]),
-        tests("SkeinWireTests", ["SkeinWire", "SkeinCore"]),
-        tests("SkeinCoreTests", ["SkeinCore"]),
-        tests("SkeinTensorTests", ["SkeinTensor", "SkeinCore"]),
-        tests("SkeinWeightsTests", ["SkeinWeights", "SkeinTensor", "SkeinCore"]),
+            ["SkeinCore", "SkeinTensor", "SkeinWeights", "SkeinCache", "SkeinModel"]),
+        tests("SkeinClusterTests", ["SkeinCore", "SkeinCluster"]),
+        tests("SkeinSimulationTests", ["SkeinCore", "SkeinScheduling"]),
+        tests(
+            "SkeinEndToEndTests",
+            [
+                "SkeinCore", "SkeinText", "SkeinWeights", "SkeinCoordinator", "SkeinCluster",
+                "skein",
+            ]),
         tests("SkeinStyleTests", [], outside: [crypto]),
     ]
 )
