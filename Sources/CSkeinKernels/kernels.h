@@ -15,6 +15,9 @@
 
 enum { SKEIN_LANES = 16, SKEIN_STEP = 32 };
 
+/// Up to this many input rows a product is bound by the reading of its weight.
+enum { SKEIN_DIRECT_MAX = 4 };
+
 /// Rows of `output` and `input` are numbered by the lists, or 0 ..< count where a list is NULL.
 typedef struct skein_product {
     const skein_weight *weight;
