@@ -1,6 +1,6 @@
 // Attention over latent rows with the vectors of this ISA.
 #if defined(__x86_64__)
-#define SKEIN_TARGET __attribute__((target("avx2,fma")))
+#define SKEIN_TARGET SKEIN_TARGET_AVX2
 #define SKEIN_NAME(name) name##_avx2
 #include "twins.h"
 #pragma clang diagnostic ignored "-Wunused-function"

@@ -9,7 +9,14 @@
 // Products and sums fuse only where a kernel says fma: otherwise ISAs would differ in the last bit.
 #pragma STDC FP_CONTRACT OFF
 
+#define SKEIN_TARGET_AVX2 __attribute__((target("avx2,fma")))
+#define SKEIN_TARGET_AVX512                                                                    \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma")))
+
 enum { SKEIN_LANES = 16, SKEIN_STEP = 32 };
+
+/// Up to this many input rows a product is bound by the reading of its weight.
+enum { SKEIN_DIRECT_MAX = 4 };
 
 /// Rows of `output` and `input` are numbered by the lists, or 0 ..< count where a list is NULL.
 typedef struct skein_product {
@@ -56,7 +63,8 @@ typedef struct skein_kernels {
     void (*transposed_f32)(const skein_transposed *);
     void (*attend_latent)(const skein_attend_task *);
     void (*pack_bf16)(uint16_t *out, const float *in, size_t count);
-    void (*normalize)(const float *in, const float *weight, float epsilon, float *out, size_t count);
+    void (*normalize)(const float *in, const float *weight, float epsilon, float *out,
+                      size_t count);
     void (*softmax)(float *row, size_t count);
     void (*sigmoid)(float *values, size_t count);
     void (*exp)(float *values, size_t count);
@@ -73,7 +81,7 @@ extern const skein_kernels skein_kernels_scalar;
 extern const skein_kernels skein_kernels_avx2, skein_kernels_avx512;
 #endif
 
-// ---- subnormals --------------------------------------------------------------------------------
+// ---- subnormals ------------------------------------------------------------------------------
 
 #if defined(__x86_64__)
 typedef uint32_t skein_floating_state;
@@ -96,7 +104,7 @@ static inline void skein_restore(skein_floating_state old) {
 }
 #endif
 
-// ---- formats -----------------------------------------------------------------------------------
+// ---- formats ---------------------------------------------------------------------------------
 
 static inline float skein_float_of_bits(uint32_t bits) {
     float value;
@@ -145,7 +153,7 @@ static inline float skein_reduce(const float lanes[SKEIN_LANES]) {
     return (four[0] + four[2]) + (four[1] + four[3]);
 }
 
-// ---- shapes ------------------------------------------------------------------------------------
+// ---- shapes ----------------------------------------------------------------------------------
 
 /// Packed BF16 rows hold each block of columns padded with zeros to whole steps.
 static inline size_t skein_padded(size_t columns) {
@@ -157,8 +165,8 @@ static inline size_t skein_packed_width(size_t columns, size_t block_columns) {
     return whole * skein_padded(block_columns) + skein_padded(rest);
 }
 
-/// From one packed row to the next: an odd number of 64-byte lines, so that rows side by side do not
-/// fall into the same sets of the first cache.
+/// From one packed row to the next: an odd number of 64-byte lines, so that rows side by side do
+/// not fall into the same sets of the first cache.
 static inline size_t skein_packed_stride(const skein_weight *weight) {
     size_t width = skein_packed_width(weight->columns, weight->block_columns);
     return width % (2 * SKEIN_STEP) == 0 ? width + SKEIN_STEP : width;

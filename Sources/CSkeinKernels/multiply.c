@@ -6,14 +6,22 @@
 
 #include <stdlib.h>
 
-// Rows of one tile: at most this many, fewer where their decoded BF16 form would leave L2.
-enum { TILE_ROWS_MAX = 64, TILE_BYTES = 384 << 10 };
+// Rows of one tile: at most this many, fewer where their decoded BF16 form would leave L2. For few
+// rows of input a tile is a stretch of memory, long enough for the prefetch to pay.
+enum { TILE_ROWS_MAX = 64, TILE_BYTES = 384 << 10, STRETCH_BYTES = 256 << 10 };
+enum { TILES_PER_THREAD = 4 };
 
 enum { SLOT_PACKED = 0, SLOT_INNER = 1, SLOT_PREFIX = 2 };
 
-static size_t tile_rows(size_t columns, size_t bytes_per_element) {
-    size_t rows = TILE_BYTES / (bytes_per_element * (columns + SKEIN_STEP)) / 4 * 4;
-    return rows < 4 ? 4 : skein_min(rows, TILE_ROWS_MAX);
+static size_t tile_rows(const skein_pool *pool, const skein_weight *weight, size_t count,
+                        size_t bytes_per_element) {
+    size_t rows = TILE_BYTES / (bytes_per_element * (weight->columns + SKEIN_STEP));
+    rows = skein_min(rows, TILE_ROWS_MAX);
+    if (count <= SKEIN_DIRECT_MAX) {
+        size_t shared = weight->rows / (TILES_PER_THREAD * skein_pool_thread_count(pool));
+        rows = skein_min(STRETCH_BYTES / skein_row_bytes(weight), shared);
+    }
+    return rows < 8 ? 8 : rows / 4 * 4;
 }
 
 /// Decoded rows of one tile, each padded to whole steps of its blocks.
@@ -23,7 +31,7 @@ static size_t product_scratch(const skein_weight *weight, size_t rows) {
 
 static size_t tiles_of(size_t rows, size_t tile) { return (rows + tile - 1) / tile; }
 
-// ---- packing -----------------------------------------------------------------------------------
+// ---- packing ---------------------------------------------------------------------------------
 
 typedef struct {
     const skein_kernels *kernels;
@@ -73,7 +81,7 @@ static uint16_t *pack(skein_pool *pool, const skein_weight *weight, const float 
     return job.output;
 }
 
-// ---- one matrix ----------------------------------------------------------------------------------
+// ---- one matrix ------------------------------------------------------------------------------
 
 typedef struct {
     skein_pool *pool;
@@ -103,7 +111,7 @@ static void multiply(skein_pool *pool, const skein_weight *weight, const void *i
     }
     job.product = (skein_product){.weight = weight, .input = input, .input_stride = input_stride,
                                   .output = output, .output_stride = output_stride, .count = count};
-    job.tile_rows = tile_rows(weight->columns, in_f32 ? 4 : 2);
+    job.tile_rows = tile_rows(pool, weight, count, in_f32 ? 4 : 2);
     skein_pool_reserve(pool, product_scratch(weight, job.tile_rows));
     skein_pool_run(pool, tiles_of(weight->rows, job.tile_rows), multiply_tile, &job);
 }
@@ -132,7 +140,7 @@ void skein_multiply_f32(skein_pool *pool, const skein_weight *weight, const floa
     skein_pool_unlock(pool);
 }
 
-// ---- heads ---------------------------------------------------------------------------------------
+// ---- heads -----------------------------------------------------------------------------------
 
 typedef struct {
     skein_pool *pool;
@@ -201,7 +209,7 @@ void skein_multiply_heads_transposed(skein_pool *pool, const skein_weight *weigh
     skein_pool_unlock(pool);
 }
 
-// ---- gated units -----------------------------------------------------------------------------------
+// ---- gated units -----------------------------------------------------------------------------
 
 typedef struct {
     skein_pool *pool;
@@ -270,7 +278,8 @@ static void down_tile(void *arguments, size_t tile, size_t thread) {
     size_t begin = (tile - job->tile_starts[number]) * job->tile_rows;
     size_t row = job->row_starts[number] * job->inner_width;
     skein_product product = {
-        .weight = down, .row_begin = begin, .row_end = skein_min(begin + job->tile_rows, down->rows),
+        .weight = down, .row_begin = begin,
+        .row_end = skein_min(begin + job->tile_rows, down->rows),
         .input = job->in_f32 ? (void *)((float *)job->inner + row)
                              : (void *)((uint16_t *)job->inner + row),
         .input_stride = job->inner_width, .output = job->output + begin,
@@ -320,11 +329,11 @@ void skein_apply_gated(skein_pool *pool, const skein_gated_rows *units, size_t u
         job.input = pack(pool, &shape->gate, input, input_stride, input_count);
         job.input_stride = skein_packed_stride(&shape->gate);
     }
-    job.tile_rows = tile_rows(shape->gate.columns, element);
+    job.tile_rows = tile_rows(pool, &shape->gate, most, element);
     job.kernel_scratch = (product_scratch(&shape->gate, job.tile_rows) + 63) / 64 * 64;
     skein_pool_reserve(pool, job.kernel_scratch + 2 * job.tile_rows * most * sizeof(float));
     skein_pool_run(pool, start_tiles(&job, starts, false), gate_up_tile, &job);
-    job.tile_rows = tile_rows(shape->down.columns, element);
+    job.tile_rows = tile_rows(pool, &shape->down, most, element);
     skein_pool_reserve(pool, product_scratch(&shape->down, job.tile_rows));
     skein_pool_run(pool, start_tiles(&job, starts, true), down_tile, &job);
     skein_restore(state);

@@ -1,10 +1,9 @@
 // What the machine can do at most with AVX2.
+#include "tile_avx2.h"
 #include "twins.h"
 
 #if defined(__x86_64__)
-#include <immintrin.h>
-
-__attribute__((target("avx2,fma"))) uint64_t skein_read_avx2(const uint8_t *bytes, size_t count) {
+SKEIN_256 uint64_t skein_read_avx2(const uint8_t *bytes, size_t count) {
     __m256i sums[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(),
                        _mm256_setzero_si256()};
     size_t i = 0;
@@ -25,7 +24,7 @@ __attribute__((target("avx2,fma"))) uint64_t skein_read_avx2(const uint8_t *byte
     return total;
 }
 
-__attribute__((target("avx2,fma"))) float skein_peak_f32_avx2(size_t rounds) {
+SKEIN_256 float skein_peak_f32_avx2(size_t rounds) {
     __m256 sums[12], x = _mm256_set1_ps(0.5f);
     for (int l = 0; l < 12; l++) sums[l] = _mm256_setzero_ps();
     for (size_t i = 0; i < rounds; i++) {

@@ -3,28 +3,71 @@
 // Lane l takes elements 16 s + l by fma, s ascending; then the one reduction. A weight of E4M3 is
 // decoded and scaled with one rounding before it is multiplied.
 
+typedef uint8_t u8v __attribute__((ext_vector_type(16), aligned(1)));
+typedef uint16_t u16v __attribute__((ext_vector_type(16), aligned(2)));
+typedef uint32_t u32v __attribute__((ext_vector_type(16)));
+
+/// A subnormal code is read with the smallest normal exponent and a hidden one, which is then taken
+/// away: exact, and no step is subnormal.
+SKEIN_INLINE v16 decode16(u8v codes) {
+    u32v wide = __builtin_convertvector(codes, u32v);
+    u32v magnitude = wide & 0x7F, sign = (wide & 0x80) << 24;
+    i16v is_normal = magnitude >= 8, is_nan = magnitude == 0x7F;
+    v16 value = (v16)((magnitude << 20) + (120u << 23));
+    v16 shifted = (v16)((magnitude << 20) + (121u << 23)) - splat(0.015625f);  // 2^-6
+    value = is_normal ? value : shifted;
+    value = is_nan ? splat(__builtin_nanf("")) : value;
+    return (v16)((u32v)value | sign);
+}
+
+/// Sixty-four codes; an ISA with byte permutes brings its own.
+#ifndef SKEIN_DECODE64
+#define SKEIN_DECODE64(codes, out)                                                   \
+    do {                                                                             \
+        for (int v = 0; v < 4; v++) (out)[v] = decode16(*(const u8v *)((codes) + 16 * v)); \
+    } while (0)
+#endif
+
+/// `count` codes that share a scale.
+SKEIN_INLINE void decode_codes(const uint8_t *codes, size_t count, float scale, float *out) {
+    size_t i = 0;
+    for (; i + 64 <= count; i += 64) {
+        v16 numbers[4];
+        SKEIN_DECODE64(codes + i, numbers);
+        for (int v = 0; v < 4; v++) *(v16 *)(out + i + 16 * v) = numbers[v] * splat(scale);
+    }
+    for (; i + 16 <= count; i += 16) {
+        *(v16 *)(out + i) = decode16(*(const u8v *)(codes + i)) * splat(scale);
+    }
+    for (; i < count; i++) {
+        out[i] = skein_float_of_bf16(skein_bf16_of_f8e4m3(codes[i])) * scale;
+    }
+}
+
+/// Columns begin ..< begin + count of a row as F32; E4M3 with its scales, or with ones.
 SKEIN_INLINE void decode_f32(const skein_weight *weight, size_t row, size_t begin, size_t count,
-                             float *out, bool scaled) {
+                             float *out, bool is_scaled) {
     const uint8_t *bytes = skein_weight_row(weight, row);
     if (weight->format == SKEIN_F32) {
         memcpy(out, bytes + 4 * begin, 4 * count);
     } else if (weight->format == SKEIN_BF16) {
         const uint8_t *from = bytes + 2 * begin;
-        for (size_t i = 0; i < count; i++) {
-            out[i] = skein_float_of_bits((uint32_t)skein_load_bf16(from + 2 * i) << 16);
+        size_t i = 0;
+        for (; i + 16 <= count; i += 16) {
+            u16v numbers;
+            memcpy(&numbers, from + 2 * i, sizeof numbers);
+            *(v16 *)(out + i) = (v16)(__builtin_convertvector(numbers, u32v) << 16);
         }
+        for (; i < count; i++) out[i] = skein_float_of_bf16(skein_load_bf16(from + 2 * i));
+    } else if (!is_scaled) {
+        decode_codes(bytes + begin, count, 1.0f, out);
     } else {
         const float *scales = skein_weight_scales(weight, row);
-        for (size_t i = 0; i < count; i++) {
-            uint32_t code = bytes[begin + i], magnitude = code & 0x7F;
-            // A subnormal code is read with the smallest normal exponent and a hidden one, which
-            // is then taken away: exact, and no step is subnormal.
-            uint32_t normal = magnitude >= 8 ? magnitude : magnitude + 8;
-            float value = skein_float_of_bits((normal << 20) + (120u << 23));
-            value = magnitude >= 8 ? value : value - 0.015625f;
-            value = magnitude == 0x7F ? __builtin_nanf("") : value;
-            value = skein_float_of_bits(skein_bits_of_float(value) | (code & 0x80) << 24);
-            out[i] = scaled ? value * scales[(begin + i) / weight->block_columns] : value;
+        for (size_t i = 0; i < count;) {
+            size_t block = (begin + i) / weight->block_columns;
+            size_t piece = skein_min(count, (block + 1) * weight->block_columns - begin) - i;
+            decode_codes(bytes + begin + i, piece, scales[block], out + i);
+            i += piece;
         }
     }
 }
@@ -57,7 +100,34 @@ SKEIN_INLINE void tile_f32(const float *const *weights, const float *const *inpu
     }
 }
 
+/// One row of input and blocks of whole groups: codes go straight into the sums.
+SKEIN_INLINE void lone_product_f32(const skein_product *job) {
+    const skein_weight *weight = job->weight;
+    const float *input = (const float *)job->input +
+                         skein_numbered(job->input_rows, 0) * job->input_stride;
+    float *output = job->output + skein_numbered(job->output_rows, 0) * job->output_stride;
+    for (size_t row = job->row_begin; row < job->row_end; row++) {
+        const uint8_t *codes = skein_weight_row(weight, row);
+        const float *scales = skein_weight_scales(weight, row);
+        v16 lanes = splat(0.0f), w[4];
+        for (size_t k = 0; k < weight->columns; k += 64) {
+            v16 scale = splat(scales[k / weight->block_columns]);
+            SKEIN_DECODE64(codes + k, w);
+            for (int v = 0; v < 4; v++) {
+                v16 x = *(const v16 *)(input + k + 16 * (size_t)v);
+                lanes = __builtin_elementwise_fma(x, w[v] * scale, lanes);
+            }
+        }
+        *output++ = reduce16(&lanes);
+    }
+}
+
 SKEIN_TARGET static void SKEIN_NAME(product_f32)(const skein_product *job) {
+    if (job->count == 1 && job->weight->format == SKEIN_F8E4M3 &&
+        job->weight->columns % 64 == 0 && job->weight->block_columns % 64 == 0) {
+        lone_product_f32(job);
+        return;
+    }
     size_t columns = job->weight->columns, width = (columns + 15) / 16 * 16;
     float *decoded = job->scratch;
     for (size_t row = job->row_begin; row < job->row_end; row += 4) {
@@ -95,6 +165,28 @@ SKEIN_TARGET static void SKEIN_NAME(product_f32)(const skein_product *job) {
 /// Columns of one panel: four vectors, so that four rows of input fill sixteen accumulators.
 enum { PANEL = 64 };
 
+/// Four vectors of a row from `column` on, scales left out.
+SKEIN_INLINE void load_columns(const skein_weight *weight, size_t row, size_t column, v16 *out) {
+    if (weight->format == SKEIN_F8E4M3 && column + PANEL <= weight->columns) {
+        SKEIN_DECODE64(skein_weight_row(weight, row) + column, out);
+        return;
+    }
+    float numbers[PANEL] = {0};
+    decode_f32(weight, row, column, skein_min(PANEL, weight->columns - column), numbers, false);
+    memcpy(out, numbers, sizeof numbers);
+}
+
+/// Scales of four vectors of columns, in the rows that share them.
+SKEIN_INLINE void load_scales(const skein_weight *weight, size_t row, size_t column, v16 *out) {
+    for (int v = 0; v < 4; v++) out[v] = splat(1.0f);
+    if (weight->format != SKEIN_F8E4M3) return;
+    const float *scales = skein_weight_scales(weight, row);
+    size_t end = skein_min(PANEL, weight->columns - column);
+    for (size_t c = 0; c < end; c++) {
+        out[c / 16][c % 16] = scales[(column + c) / weight->block_columns];
+    }
+}
+
 SKEIN_INLINE void panel_f32(const skein_transposed *job, const float *panel, size_t column,
                             size_t first, const int count) {
     const skein_weight *weight = job->weight;
@@ -115,16 +207,11 @@ SKEIN_INLINE void panel_f32(const skein_transposed *job, const float *panel, siz
                 }
             }
         }
+        v16 scale[4];
+        load_scales(weight, segment, column, scale);
         for (int v = 0; v < 4; v++) {
-            v16 scale = splat(1.0f);
-            if (weight->format == SKEIN_F8E4M3) {
-                const float *scales = skein_weight_scales(weight, segment);
-                for (size_t c = 0; c < 16 && column + 16 * v + c < weight->columns; c++) {
-                    scale[c] = scales[(column + 16 * v + c) / weight->block_columns];
-                }
-            }
             for (int m = 0; m < count; m++) {
-                total[m][v] = __builtin_elementwise_fma(part[m][v], scale, total[m][v]);
+                total[m][v] = __builtin_elementwise_fma(part[m][v], scale[v], total[m][v]);
             }
         }
     }
@@ -135,7 +222,36 @@ SKEIN_INLINE void panel_f32(const skein_transposed *job, const float *panel, siz
     }
 }
 
+/// One row of input: the weight goes straight from its bytes into the sums.
+SKEIN_INLINE void lone_row_f32(const skein_transposed *job, size_t column) {
+    const skein_weight *weight = job->weight;
+    v16 total[4], part[4], scale[4], w[4];
+    for (int v = 0; v < 4; v++) total[v] = splat(0.0f);
+    for (size_t n = 0; n < job->rows;) {
+        size_t into_block = (weight->first_row + n) % weight->block_rows;
+        size_t end = skein_min(job->rows, n + weight->block_rows - into_block);
+        load_scales(weight, n, column, scale);
+        for (int v = 0; v < 4; v++) part[v] = splat(0.0f);
+        for (; n < end; n++) {
+            load_columns(weight, n, column, w);
+            v16 x = splat(job->input[n]);
+            for (int v = 0; v < 4; v++) part[v] = __builtin_elementwise_fma(x, w[v], part[v]);
+        }
+        for (int v = 0; v < 4; v++) {
+            total[v] = __builtin_elementwise_fma(part[v], scale[v], total[v]);
+        }
+    }
+    size_t width = skein_min(PANEL, weight->columns - column);
+    memcpy(job->output + column, total, width * sizeof(float));
+}
+
 SKEIN_TARGET static void SKEIN_NAME(transposed_f32)(const skein_transposed *job) {
+    if (job->count == 1) {
+        for (size_t column = 0; column < job->weight->columns; column += PANEL) {
+            lone_row_f32(job, column);
+        }
+        return;
+    }
     float *panel = job->scratch;
     for (size_t column = 0; column < job->weight->columns; column += PANEL) {
         size_t width = skein_min(PANEL, job->weight->columns - column);

@@ -4,8 +4,7 @@
 
 #if defined(__x86_64__)
 
-// Up to this many input rows the codes go straight from memory into the dot products.
-enum { DIRECT_MAX = 4, PREFETCH_BYTES = 4096 };
+enum { PREFETCH_BYTES = 4096 };
 
 // Sums and totals of a decoded tile together fill 24 registers.
 enum { DECODED_TOKENS = 3, TOKENS_IN_L2 = 48 };
@@ -23,7 +22,7 @@ SKEIN_512_INLINE void direct_block(const f8e4m3_tables *tables, const uint8_t *c
         size_t left = block_count - k;
         __m512i loaded = is_whole ? _mm512_loadu_si512(codes + k) : load_codes(codes + k, left);
         decode64(tables, loaded, halves);
-        _mm_prefetch(codes + k + PREFETCH_BYTES, _MM_HINT_T0);
+        _mm_prefetch(codes + k + PREFETCH_BYTES, _MM_HINT_T1);
 #pragma clang loop unroll(full)
         for (int m = 0; m < count; m++) {
             const uint16_t *x = inputs[m] + packed + k;
@@ -38,14 +37,14 @@ SKEIN_512_INLINE void direct_block(const f8e4m3_tables *tables, const uint8_t *c
 SKEIN_512_INLINE void direct_row(const skein_weight *weight, const f8e4m3_tables *tables,
                                  const uint16_t *const *rows, size_t row, __m512 *totals,
                                  const int count) {
-    const uint16_t *inputs[DIRECT_MAX];
+    const uint16_t *inputs[SKEIN_DIRECT_MAX];
     for (int m = 0; m < count; m++) inputs[m] = rows[m];
     const uint8_t *codes = skein_weight_row(weight, row);
     const float *scales = skein_weight_scales(weight, row);
     size_t columns = weight->columns, block_columns = weight->block_columns, packed = 0;
     for (size_t begin = 0; begin < columns; begin += block_columns) {
         size_t block_count = skein_min(block_columns, columns - begin);
-        __m512 sums[DIRECT_MAX];
+        __m512 sums[SKEIN_DIRECT_MAX];
         for (int m = 0; m < count; m++) sums[m] = _mm512_setzero_ps();
         if (block_count == 128) {  // the published size, unrolled
             direct_block(tables, codes + begin, 128, inputs, packed, sums, true, count);
@@ -65,7 +64,7 @@ SKEIN_512_INLINE void direct_tile(const skein_weight *weight, const f8e4m3_table
     clear(totals, rows, count);
 #pragma clang loop unroll(disable)
     for (int n = 0; n < rows; n++) {
-        __m512 sums[DIRECT_MAX];
+        __m512 sums[SKEIN_DIRECT_MAX];
         for (int m = 0; m < count; m++) sums[m] = _mm512_setzero_ps();
         direct_row(weight, tables, inputs, row + n, sums, count);
         for (int m = 0; m < count; m++) totals[m][n] = sums[m];
@@ -216,6 +215,6 @@ SKEIN_512 static void product_decoded(const skein_product *job) {
 }
 
 SKEIN_512 void skein_product_f8e4m3_block_avx512(const skein_product *job) {
-    if (job->count <= DIRECT_MAX) product_direct(job); else product_decoded(job);
+    if (job->count <= SKEIN_DIRECT_MAX) product_direct(job); else product_decoded(job);
 }
 #endif

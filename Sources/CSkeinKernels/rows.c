@@ -22,8 +22,8 @@ static void normalize_tile(void *arguments, size_t tile, size_t thread) {
 void skein_normalize(skein_pool *pool, const float *input, size_t input_stride, const float *weight,
                      float epsilon, float *output, size_t output_stride, size_t columns,
                      size_t count) {
-    normalize_job job = {skein_kernels_of(skein_pool_isa(pool)), input, weight, output, input_stride,
-                         output_stride, columns, count, 16, epsilon};
+    normalize_job job = {skein_kernels_of(skein_pool_isa(pool)), input, weight, output,
+                         input_stride, output_stride, columns, count, 16, epsilon};
     skein_pool_lock(pool);
     skein_pool_run(pool, (count + job.tile_rows - 1) / job.tile_rows, normalize_tile, &job);
     skein_pool_unlock(pool);
@@ -100,11 +100,16 @@ void skein_add_scaled(float *target, const float *addend, float weight, size_t c
     });
 }
 
+/// A NaN comes after every number.
+static bool is_before(float value, float other) {
+    return value > other || (other != other && value == value);
+}
+
 void skein_top(const float *row, size_t count, size_t kept, int32_t *places) {
     size_t held = 0;
     for (size_t i = 0; i < count; i++) {
         size_t at = held;
-        while (at > 0 && row[i] > row[places[at - 1]]) at--;
+        while (at > 0 && is_before(row[i], row[places[at - 1]])) at--;
         if (at >= kept) continue;
         if (held < kept) held++;
         for (size_t j = held - 1; j > at; j--) places[j] = places[j - 1];

@@ -1,6 +1,6 @@
 // The F32 kernels of this ISA and its table.
 #if defined(__x86_64__)
-#define SKEIN_TARGET __attribute__((target("avx2,fma")))
+#define SKEIN_TARGET SKEIN_TARGET_AVX2
 #define SKEIN_NAME(name) name##_avx2
 #include "twins.h"
 #include "rows_f32.h"

@@ -1,9 +1,25 @@
 // The F32 kernels of this ISA and its table.
 #if defined(__x86_64__)
-#define SKEIN_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma")))
+#define SKEIN_TARGET SKEIN_TARGET_AVX512
 #define SKEIN_NAME(name) name##_avx512
 #include "twins.h"
+#include "tile_avx512.h"
 #include "rows_f32.h"
+
+/// Sixty-four codes by byte permutes: 0-31 and 32-63 as BF16, then each widened.
+SKEIN_INLINE void decode64_f32(const uint8_t *codes, v16 *out) {
+    const f8e4m3_tables tables = load_tables();
+    __m512i halves[2];
+    decode64(&tables, _mm512_loadu_si512(codes), halves);
+    for (int half = 0; half < 2; half++) {
+        __m512i low = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(halves[half]));
+        __m512i high = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(halves[half], 1));
+        out[2 * half] = (v16)_mm512_slli_epi32(low, 16);
+        out[2 * half + 1] = (v16)_mm512_slli_epi32(high, 16);
+    }
+}
+
+#define SKEIN_DECODE64(codes, out) decode64_f32(codes, out)
 #include "product_f32.h"
 
 const skein_kernels skein_kernels_avx512 = {

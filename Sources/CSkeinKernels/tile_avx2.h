@@ -5,7 +5,7 @@
 
 #include <immintrin.h>
 
-#define SKEIN_256 __attribute__((target("avx2,fma")))
+#define SKEIN_256 SKEIN_TARGET_AVX2
 #define SKEIN_256_INLINE static inline __attribute__((always_inline)) SKEIN_256
 
 enum { TOKENS_MAX = 2, ROWS_MAX = 2 };

@@ -4,8 +4,7 @@
 
 #include <immintrin.h>
 
-#define SKEIN_512                                                                              \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma")))
+#define SKEIN_512 SKEIN_TARGET_AVX512
 #define SKEIN_512_INLINE static inline __attribute__((always_inline)) SKEIN_512
 
 enum { TOKENS_MAX = 6, ROWS_MAX = 4 };

@@ -1,6 +1,6 @@
 internal import CSkeinKernels
 
-/// The three weights of a dense unit or of one expert: gate and up `[inner, in]`, down `[out, inner]`.
+/// The weights of a dense unit or of one expert: gate and up `[inner, in]`, down `[out, inner]`.
 public struct GatedWeights: Sendable {
     /// Its product goes through SiLU.
     public let gate: WeightMatrix

@@ -15,7 +15,7 @@ public enum InstructionSet: Int32, Sendable, CaseIterable, Comparable {
 
 /// Which kernels run.
 public enum Kernels {
-    /// The best for this processor, unless `SKEIN_ISA` (scalar, avx2, avx512) asks for a lesser one.
+    /// The best here, unless `SKEIN_ISA` (scalar, avx2, avx512) asks for a lesser one.
     public static var chosen: InstructionSet {
         InstructionSet(rawValue: skein_isa_chosen()) ?? .scalar
     }

@@ -115,7 +115,7 @@ extension MatrixProduct {
     /// rows already.
     ///
     /// - Parameters:
-    ///   - input: at least `[m, headCount * inputHeadStride]`; `used.count` numbers a head are read.
+    ///   - input: at least `[m, headCount * inputHeadStride]`; `used.count` numbers a head.
     ///   - output: resized to m rows; `weight.columnCount` numbers a head are written.
     public static func multiplyTransposedPerHead(
         _ input: Tensor, inputHeadStride: Int, by weight: WeightMatrix, heads: HeadRows,

@@ -2,7 +2,7 @@ internal import CSkeinKernels
 
 /// The largest numbers; the lower place comes first among equals.
 public enum TopK {
-    /// The places of the `kept` largest numbers, largest first; a NaN is never kept before a number.
+    /// The places of the `kept` largest numbers, largest first; a NaN comes after every number.
     public static func places(in values: [Float], kept: Int) -> [Int] {
         precondition(kept >= 0 && kept <= values.count, "\(kept) of \(values.count)")
         return values.withUnsafeBufferPointer { places($0, kept: kept) }

@@ -39,8 +39,8 @@ public struct WeightMatrix: Sendable {
 
     /// An E4M3 weight with one scale for each block.
     ///
-    /// - Parameter scales: `[ceil(rows / blockRows), ceil(columns / blockColumns)]`, row-major; what
-    ///   the codes are multiplied by.
+    /// - Parameter scales: `[ceil(rows / blockRows), ceil(columns / blockColumns)]`, row-major;
+    ///   what the codes are multiplied by.
     public init(
         float8 bytes: MappedBytes, scales: [Float], rows: Int, columns: Int, blockRows: Int,
         blockColumns: Int

@@ -54,6 +54,7 @@ import Darwin
         #expect(TopK.places(in: [1, 3, 2, 3, 3], kept: 3) == [1, 3, 4])
         #expect(TopK.places(in: [-.infinity, -.infinity, 0], kept: 3) == [2, 0, 1])
         #expect(TopK.places(in: [], kept: 0).isEmpty)
+        #expect(TopK.places(in: [.nan, 1, .nan, 2, -.infinity], kept: 4) == [3, 1, 4, 0])
     }
 
     @Test func aNormalisedRowHasTheMeanSquareOfItsWeights() {

@@ -94,24 +94,33 @@ import Testing
         }
     }
 
-    @Test func everyCodeIsMultipliedAlikeAndNaNStaysNaN() {
-        let codes = (0..<256).map { UInt8($0) }
+    /// Widths of 1 and 64 take the scalar and the permuting decoder, 1 and 5 rows the direct and
+    /// the tiled product.
+    @Test(arguments: [1, 64], [1, 5])
+    func everyCodeIsMultipliedAlikeAndNaNStaysNaN(columns: Int, count: Int) {
+        let codes = (0..<256).flatMap { [UInt8($0)] + [UInt8](repeating: 0, count: columns - 1) }
         let weight = WeightMatrix(
-            float8: MappedBytes(owning: codes), scales: [1, 1], rows: 256, columns: 1,
+            float8: MappedBytes(owning: codes), scales: [1, 1], rows: 256, columns: columns,
             blockRows: 128, blockColumns: 128)
-        let input = Tensor([[1], [-2]])
+        let input = Tensor(rows: count, columns: columns)
+        input.fill(-2)
         for pool in Self.pools + [Self.reference] {
-            let output = Tensor(rows: 0, columns: 256)
-            MatrixProduct.multiply(input, by: weight, into: output, on: pool)
-            for code in 0..<256 {
-                let expected = Float8.decode(UInt8(code))
-                #expect(expected.isNaN == output[0, code].isNaN)
-                if !expected.isNaN { #expect(output[1, code] == -2 * expected) }
+            for arithmetic in [MatrixProduct.Arithmetic.serving, .float32] {
+                let output = Tensor(rows: 0, columns: 256)
+                MatrixProduct.multiply(
+                    input, by: weight, in: arithmetic, into: output, on: pool)
+                for code in 0..<256 {
+                    let expected = -2 * Float8.decode(UInt8(code))
+                    let found = output[count - 1, code]
+                    #expect(expected.isNaN ? found.isNaN : found == expected, "code \(code)")
+                }
             }
         }
     }
 
-    @Test(arguments: [1, 3, 40, 130, 200]) func headProductsAreEqualBitForBit(columns: Int) {
+    @Test(arguments: [1, 3, 40, 64, 128, 130, 200, 256]) func headProductsAreEqualBitForBit(
+        columns: Int
+    ) {
         for weight in Fixture.weights(rows: 5 * 44, columns: columns) {
             let heads = HeadRows(headCount: 5, rowsPerHead: 44, used: 7..<40)
             for count in [1, 4, 9] {

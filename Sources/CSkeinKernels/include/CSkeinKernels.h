@@ -1,9 +1,9 @@
 // Every prototype of the kernels, with shapes in comments. Pointers, counts and strides only.
 //
 // Arithmetic promise: an element's value depends on its own row and on the weight alone, never on
-// the number of rows in the call, on tiles or on threads; and scalar, AVX2 and AVX-512 agree bit for
-// bit. All arithmetic runs with subnormals read as zero and flushed to zero, because vdpbf16ps can
-// do nothing else.
+// the number of rows in the call, on tiles or on threads; and scalar, AVX2 and AVX-512 agree bit
+// for bit. All arithmetic runs with subnormals read as zero and flushed to zero, because vdpbf16ps
+// can do nothing else.
 #ifndef CSKEINKERNELS_H
 #define CSKEINKERNELS_H
 
@@ -54,14 +54,14 @@ typedef struct skein_weight {
     size_t rows, columns;
     size_t block_rows, block_columns;  // of one scale; columns for formats without scales
     size_t scale_columns;
-    size_t first_row;  // of this view within the whole weight: scale row = (first_row + n) / block_rows
+    size_t first_row;  // of this view in the whole: scale row = (first_row + n) / block_rows
     int format;
 } skein_weight;
 
 /// out[c] = weight[row, c] as F32, scale applied (one rounding).
 void skein_decode_row(const skein_weight *weight, size_t row, float *out);
 
-// ---- products ----------------------------------------------------------------------------------
+// ---- products --------------------------------------------------------------------------------
 
 /// output[m, n] = sum over k of bf16(input[m, k]) * weight[n, k]; F32 weights multiply in F32.
 /// input [count, input_stride], output [count, output_stride].
@@ -78,11 +78,13 @@ typedef struct skein_heads {
     size_t output_head_stride;  // columns of `output` from one head to the next
 } skein_heads;
 
-/// output[m, h*output_head_stride + r] = sum over k of input[m, h*input_head_stride + k] * weight[h.., k]
+/// output[m, h * output_head_stride + r] =
+///     sum over k of input[m, h * input_head_stride + k] * weight[head row r of h, k]
 void skein_multiply_heads(skein_pool *pool, const skein_weight *weight, const skein_heads *heads,
                           const float *input, size_t input_stride, float *output,
                           size_t output_stride, size_t count);
-/// output[m, h*output_head_stride + c] = sum over n of input[m, h*input_head_stride + n] * weight[h.. + n, c]
+/// output[m, h * output_head_stride + c] =
+///     sum over n of input[m, h * input_head_stride + n] * weight[head row n of h, c]
 void skein_multiply_heads_transposed(skein_pool *pool, const skein_weight *weight,
                                      const skein_heads *heads, const float *input,
                                      size_t input_stride, float *output, size_t output_stride,
@@ -106,7 +108,7 @@ void skein_apply_gated(skein_pool *pool, const skein_gated_rows *units, size_t u
                        const float *input, size_t input_stride, size_t input_count, float *output,
                        size_t output_stride, bool in_f32);
 
-// ---- attention -----------------------------------------------------------------------------------
+// ---- attention -------------------------------------------------------------------------------
 
 typedef struct skein_latent_rows {
     const uint16_t *values;  // BF16 [page, page_rows, width] of one layer
@@ -119,13 +121,13 @@ void skein_attend_latent(skein_pool *pool, const skein_latent_rows *rows, const 
                          const size_t *page_starts, const size_t *positions, size_t head_count,
                          float scale, const float *queries, float *output, size_t count);
 
-// ---- rows ------------------------------------------------------------------------------------------
+// ---- rows ------------------------------------------------------------------------------------
 
 /// output[m, c] = weight[c] * input[m, c] / sqrt(mean over c of input squared + epsilon)
 void skein_normalize(skein_pool *pool, const float *input, size_t input_stride, const float *weight,
                      float epsilon, float *output, size_t output_stride, size_t columns,
                      size_t count);
-/// Rotates pairs (2i, 2i + 1) of `head_count` heads in place; cosines and sines [pairs] for this row.
+/// Rotates pairs (2i, 2i + 1) of `head_count` heads in place; cosines and sines [pairs].
 void skein_rotate_interleaved(float *row, size_t head_count, size_t head_stride,
                               const float *cosines, const float *sines, size_t pairs);
 void skein_softmax(int isa, float *row, size_t count);
@@ -143,16 +145,17 @@ void skein_add_scaled(float *target, const float *addend, float weight, size_t c
 /// The `kept` largest values' places, largest first, lower place first among equals.
 void skein_top(const float *row, size_t count, size_t kept, int32_t *places);
 
-// ---- E4M3 ------------------------------------------------------------------------------------------
+// ---- E4M3 ------------------------------------------------------------------------------------
 
 float skein_f8e4m3_decode(uint8_t code);
 uint8_t skein_f8e4m3_encode(float value);
 
-// ---- limits.c: what the machine can do, measured ----------------------------------------------------
+// ---- limits.c: what the machine can do, measured ---------------------------------------------
 
 /// Sums `bytes` by 64-byte loads with prefetch; returns a value that depends on all of them.
 uint64_t skein_stream_read(skein_pool *pool, const uint8_t *bytes, size_t count);
-/// Runs `rounds` of independent vdpbf16ps (or FMA) on every thread; returns the operations done (multiply and add count one each).
+/// Runs `rounds` of independent vdpbf16ps (or FMA) on every thread; returns the operations done,
+/// multiply and add counting one each.
 double skein_multiply_add_peak_bf16(skein_pool *pool, size_t rounds);
 double skein_multiply_add_peak_f32(skein_pool *pool, size_t rounds);
 
