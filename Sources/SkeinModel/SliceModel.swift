@@ -137,8 +137,7 @@ public final class SliceModel {
         var captured = captured
         let rows = Self.demandedRows(spans, capture: capture)
         if capture.contains(.hidden) {
-            head.norm(residual, into: finalRows, on: compute)
-            captured.append(.init(.finalHidden, rows: finalRows))
+            captured.append(.init(.finalHidden, rows: finalHidden()))
         }
         headRows.resize(rows: rows.count)
         logits.resize(rows: rows.count)
@@ -153,6 +152,16 @@ public final class SliceModel {
         if capture.contains(.logits) { captured.append(.init(.logits, rows: logits)) }
         return SliceOutput(
             residual: residual, logits: logits, logitRows: rows, captured: captured)
+    }
+
+    /// Norms all rows of the last step: what a multi-token-prediction layer starts from.
+    ///
+    /// - Precondition: the slice has the head.
+    /// - Returns: `[row, hidden]`, valid until the next step.
+    public func finalHidden() -> Tensor {
+        guard let head else { preconditionFailure("a slice without the head has no final norm") }
+        head.norm(residual, into: finalRows, on: compute)
+        return finalRows
     }
 
     /// The rows whose logits are wanted, ascending: all rows where logits are captured, all rows

@@ -12,11 +12,11 @@ final class PipelineRig {
 
     init(
         _ checkpoint: Checkpoint, sliceCount: Int = 1, threadCount: Int = 1, pageCount: Int = 64,
-        limits: PartLimits? = nil
+        limits: PartLimits? = nil, instructionSet: InstructionSet = Kernels.chosen
     ) throws {
         self.checkpoint = checkpoint
         let model = checkpoint.configuration
-        let compute = ComputePool(threadCount: threadCount)
+        let compute = ComputePool(threadCount: threadCount, instructionSet: instructionSet)
         slices = try Slice.even(layerCount: model.layerCount, count: sliceCount).map { slice in
             try SliceModel(
                 checkpoint: checkpoint, slice: slice,

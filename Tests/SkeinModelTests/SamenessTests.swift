@@ -48,6 +48,14 @@ import Testing
         #expect(several.bits == one.bits)
     }
 
+    @Test(arguments: ["v3", "v3fp8"], Kernels.supported)
+    func instructionsDoNotChangeABit(name: String, instructionSet: InstructionSet) throws {
+        let usual = try PipelineRig(folder: folder(name)).run(tokens(), capture: Self.everything)
+        let run = try PipelineRig(Checkpoint.open(folder(name)), instructionSet: instructionSet)
+            .run(tokens(), capture: Self.everything)
+        #expect(run.bits == usual.bits)
+    }
+
     @Test(arguments: cases)
     func fifteenNeighboursDoNotChangeABit(name: String) throws {
         let alone = try PipelineRig(folder: folder(name)).run(tokens(80), capture: Self.everything)

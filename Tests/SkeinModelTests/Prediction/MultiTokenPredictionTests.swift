@@ -17,10 +17,8 @@ import Testing
     }
 
     private func finalHidden(_ rig: PipelineRig, _ tokens: [Int]) throws -> Tensor {
-        let values = try rig.run(tokens, capture: .hidden).floats[.finalHidden, default: []]
-        let width = rig.checkpoint.configuration.hiddenSize
-        return Tensor(
-            stride(from: 0, to: values.count, by: width).map { Array(values[$0..<$0 + width]) })
+        _ = try rig.run(tokens, capture: [])
+        return rig.slices[0].finalHidden()
     }
 
     @Test(arguments: ["v3", "v3fp8", "v3fp8_ue8m0"])
