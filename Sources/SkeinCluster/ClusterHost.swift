@@ -41,8 +41,8 @@ public final class ClusterHost: Sendable {
     ) throws {
         self.topology = topology
         let local = try LocalAddresses()
-        nodeNames = topology.nodes.filter { local.contains($0.address) }.map(\.name)
-        let isHead = local.contains(topology.coordinator.address)
+        nodeNames = try topology.nodes.filter { local.holds($0.address) }.map(\.name)
+        let isHead = try local.holds(topology.coordinator.address)
         guard isHead || !nodeNames.isEmpty else {
             throw Refusal(
                 clusterFile, "names no address of this host; run it on the hosts it names")

@@ -1,6 +1,7 @@
+internal import Foundation
 public import SkeinCore
 internal import SkeinTensor
-internal import SkeinWeights
+public import SkeinWeights
 
 /// How a model is laid out on this machine alone.
 public struct ClusterLayout: Sendable {
@@ -30,11 +31,14 @@ public struct ClusterLayout: Sendable {
         self.usesProcesses = usesProcesses
         // Processes of one machine share its cores; a process of its own takes all of them.
         self.threadCount =
-            threadCount ?? max(1, MachineMemory.coreCount / (usesProcesses ? nodeCount : 1))
+            threadCount ?? max(1, Self.coreCount / (usesProcesses ? nodeCount : 1))
         self.positionCountMax = positionCountMax
         self.fullSequenceCount = fullSequenceCount
         self.prefillRowsMax = prefillRowsMax
     }
+
+    /// Cores that this process may use.
+    static var coreCount: Int { ProcessInfo.processInfo.activeProcessorCount }
 
     /// Pages for all sequences at full length.
     public var pageCount: Int {
@@ -66,15 +70,19 @@ public struct ClusterLayout: Sendable {
     }
 
     /// Refuses a layout that this machine's memory cannot hold, with the sum.
-    public func checkMemory(of configuration: ModelConfiguration) throws(Refusal) {
+    public func checkMemory(of checkpoint: Checkpoint) throws(Refusal) {
+        let configuration = checkpoint.configuration
         let arithmetic = ModelArithmetic(configuration)
         let slices = try slices(of: configuration)
         var sum = 0
         for node in 0..<nodeCount {
             let mine = self.slices(ofNode: node, in: slices)
-            sum += arithmetic.memory(slices: mine, pageCount: pageCount).totalBytes
+            let plan = WeightPlan(configuration: configuration, slices: mine)
+            let weightBytes = try checkpoint.verify(plan).totalBytes
+            sum += arithmetic.memory(of: mine, pageCount: pageCount, weightBytes: weightBytes)
+                .totalBytes
         }
-        let available = MachineMemory.availableBytes
+        guard let available = MachineMemory.now().availableBytes else { return }
         guard sum <= available else {
             throw Refusal(
                 "memory",

@@ -27,7 +27,7 @@ public enum NodeHost {
                 coordinatorKey: topology.coordinator.publicKey,
                 softwareVersion: softwareVersion),
             inbox: inbox, links: roads,
-            pool: ComputePool(threadCount: node.threadCount ?? MachineMemory.coreCount),
+            pool: ComputePool(threadCount: node.threadCount ?? ClusterLayout.coreCount),
             computeThread: ComputeThread(name: "skein-compute"), logger: logger)
         do {
             try await withTaskCancellationHandler {

@@ -40,8 +40,8 @@ extension NodeService {
             nodeName: settings.name, softwareVersion: settings.softwareVersion,
             fingerprint: fingerprint, inboxAddress: inbox.address,
             processID: UInt64(ProcessInfo.processInfo.processIdentifier),
-            memoryAvailableBytes: UInt64(MachineMemory.availableBytes),
-            cpuISA: Kernels.isa.rawValue, threadCount: pool.threadCount)
+            memoryAvailableBytes: UInt64(MachineMemory.now().availableBytes ?? 0),
+            cpuISA: String(describing: pool.instructionSet), threadCount: pool.threadCount)
     }
 
     private func vitalSigns(of stages: PlacedStages) async -> Alive {
@@ -55,7 +55,7 @@ extension NodeService {
         let now = ContinuousClock.now - start
         var alive = Alive(
             sequenceNumber: heartbeatCount, sentAtMicroseconds: now.wholeMicroseconds)
-        alive.residentBytes = UInt64(MachineMemory.residentBytes)
+        alive.residentBytes = UInt64(MachineMemory.now().residentBytes)
         alive.lastError = lastError
         return alive
     }
@@ -107,7 +107,7 @@ extension NodeService {
                 .ready(
                     Ready(
                         loadedWeightBytes: UInt64(stages.weightBytes),
-                        residentBytes: UInt64(MachineMemory.residentBytes))),
+                        residentBytes: UInt64(MachineMemory.now().residentBytes))),
                 epoch: placement.epoch)
         } catch {
             note("\(error)")

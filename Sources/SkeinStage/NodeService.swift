@@ -99,7 +99,7 @@ public actor NodeService {
     ///
     /// - Throws: a `Refusal` where the checkpoint cannot be opened or the coordinator refuses us.
     public func run() async throws {
-        let checkpoint = try Checkpoint.open(folder: settings.modelFolder)
+        let checkpoint = try Checkpoint.open(settings.modelFolder)
         let fingerprint = try checkpoint.fingerprint()
         self.checkpoint = checkpoint
         coordinator = try links.open(

@@ -10,8 +10,10 @@ struct Keys: AsyncParsableCommand {
 
     /// What `--json` prints.
     struct Answer: Encodable {
-        let file: String
+        let file: String?
         let publicKey: String
+        /// Told only where it was not written to a file.
+        let secretKey: String?
     }
 
     /// Makes a key pair: the secret goes to a file, the public key to standard output.
@@ -19,16 +21,20 @@ struct Keys: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Makes a key pair; the secret goes to a new file only you can read.")
 
-        @Option(help: "The new file, by custom keys/NAME.secret beside the cluster file.")
-        var out: String
+        @Option(help: "The new secret file, by custom keys/NAME.secret beside the cluster file.")
+        var out: String?
 
         @Flag(help: "Print one JSON object.")
         var json = false
 
         func run() async throws {
             let keys = CurveKeyPair()
-            try keys.write(to: out)
-            try Keys.show(Answer(file: out, publicKey: keys.publicKey), asJSON: json)
+            if let out { try keys.writeSecret(to: out) }
+            try Keys.show(
+                Answer(
+                    file: out, publicKey: keys.publicKey,
+                    secretKey: out == nil ? keys.secretKey : nil),
+                asJSON: json)
         }
     }
 
@@ -44,13 +50,14 @@ struct Keys: AsyncParsableCommand {
         var json = false
 
         func run() async throws {
-            let keys = try CurveKeyPair(file: file)
-            try Keys.show(Answer(file: file, publicKey: keys.publicKey), asJSON: json)
+            let keys = try CurveKeyPair(readingSecretFrom: file)
+            try Keys.show(Answer(file: file, publicKey: keys.publicKey, secretKey: nil), asJSON: json)
         }
     }
 
     private static func show(_ answer: Answer, asJSON: Bool) throws {
         if asJSON { return try Console.json(answer) }
         Console.standardOutput("public_key: \"\(answer.publicKey)\"\n")
+        if let secret = answer.secretKey { Console.standardOutput("secret_key: \"\(secret)\"\n") }
     }
 }

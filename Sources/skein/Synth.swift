@@ -34,9 +34,9 @@ struct Synth: AsyncParsableCommand {
 
     func run() async throws {
         let checkpoint = try SyntheticCheckpoint(
-            path: config, layerCount: layers, format: format, seed: seed)
+            configurationPath: config, layerCount: layers, format: format, seed: seed)
         let bar = ProgressBar(title: "writing \(out)")
-        try checkpoint.write(to: out) { done, total in
+        try await checkpoint.write(to: out) { done, total in
             bar.show(doneBytes: done, totalBytes: total)
         }
         bar.finish()
