@@ -105,8 +105,8 @@ let package = Package(
         .executableTarget(
             name: "skein",
             dependencies: [
-                "SkeinCore", "SkeinText", "SkeinTransport", "SkeinWeights", "SkeinCluster",
-                "SkeinCoordinator", "SkeinServer", argumentParser, logging, unixSignals,
+                "SkeinCore", "SkeinTensor", "SkeinTransport", "SkeinText", "SkeinMembership",
+                "SkeinWeights", "SkeinCoordinator", "SkeinCluster", "SkeinServer", argumentParser, logging, unixSignals,
             ],
             swiftSettings: settings),
 

@@ -2,7 +2,7 @@ internal import Foundation
 public import Logging
 public import SkeinCoordinator
 public import SkeinCore
-internal import SkeinMembership
+public import SkeinMembership
 internal import SkeinTransport
 internal import SkeinWeights
 
@@ -41,7 +41,7 @@ public final class ClusterHost: Sendable {
     ) throws {
         self.topology = topology
         let local = try LocalAddresses()
-        nodeNames = try topology.nodes.filter { local.holds($0.address) }.map(\.name)
+        nodeNames = try topology.nodes.filter { try local.holds($0.address) }.map(\.name)
         let isHead = try local.holds(topology.coordinator.address)
         guard isHead || !nodeNames.isEmpty else {
             throw Refusal(

@@ -1,5 +1,5 @@
-import ArgumentParser
-import Logging
+public import ArgumentParser
+public import Logging
 
 /// How much is said on standard error.
 struct LogOption: ParsableArguments {

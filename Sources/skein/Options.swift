@@ -1,6 +1,6 @@
-import ArgumentParser
+public import ArgumentParser
 import Foundation
-import SkeinCore
+public import SkeinCore
 
 /// Where the model lies.
 struct ModelOption: ParsableArguments {
@@ -10,7 +10,10 @@ struct ModelOption: ParsableArguments {
     var path: String?
 
     /// The folder to open: the one asked for, else the bundled model's.
-    func folder() throws(Refusal) -> String { try path ?? BundledModel.folder() }
+    func folder() throws(Refusal) -> String {
+        guard let path else { return try BundledModel.folder() }
+        return path
+    }
 }
 
 /// How a model is laid out on this machine.

@@ -3,6 +3,7 @@ import Foundation
 import SkeinCluster
 import SkeinCoordinator
 import SkeinCore
+import SkeinTensor
 import SkeinText
 import SkeinWeights
 

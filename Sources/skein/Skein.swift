@@ -29,9 +29,9 @@ struct Skein: AsyncParsableCommand {
         } catch let refusal as Refusal {
             Console.fail(refusal.description)
         } catch let code as ExitCode {
-            exit(code.rawValue)
+            Foundation.exit(code.rawValue)
         } catch is CancellationError {
-            exit(130)
+            Foundation.exit(130)
         } catch {
             leave(on: error)
         }
@@ -42,11 +42,11 @@ struct Skein: AsyncParsableCommand {
         let code = exitCode(for: error)
         if code == .success {
             print(fullMessage(for: error))
-            exit(0)
+            Foundation.exit(0)
         }
         if code == .validationFailure {
             Console.standardError(fullMessage(for: error))
-            exit(2)
+            Foundation.exit(2)
         }
         Console.fail(String(describing: error))
     }

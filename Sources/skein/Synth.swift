@@ -1,7 +1,7 @@
-import ArgumentParser
+public import ArgumentParser
 import SkeinCluster
 import SkeinCore
-import SkeinWeights
+public import SkeinWeights
 
 /// Writes a checkpoint of random weights in published form.
 struct Synth: AsyncParsableCommand {

@@ -3,6 +3,7 @@ import Foundation
 import SkeinCluster
 import SkeinCoordinator
 import SkeinCore
+import SkeinMembership
 
 /// Starts this host's part of a cluster.
 struct Up: AsyncParsableCommand {
