@@ -131,7 +131,7 @@ let package = Package(
             [
                 "SkeinCore", "SkeinText", "SkeinWeights", "SkeinCoordinator", "SkeinCluster",
                 "skein",
-            ]),
+            ], outside: [logging]),
         tests("SkeinStyleTests", [], outside: [crypto]),
     ]
 )
