@@ -1,8 +1,8 @@
 // A compute pool: the calling thread and its companions claim tiles of one region at a time.
 //
-// Nobody checks in: a companion belongs to a region from the moment it claims one of its tiles until
-// it reports that tile. The caller waits for reported tiles, never for threads, so that a companion
-// to which the system gives no processor costs its help and nothing else.
+// Nobody checks in: a companion belongs to a region from the moment it claims one of its tiles
+// until it reports that tile. The caller waits for reported tiles, never for threads, so that a
+// companion to which the system gives no processor costs its help and nothing else.
 #define _GNU_SOURCE
 #include "kernels.h"
 
