@@ -1,4 +1,8 @@
 // A compute pool: the calling thread and its companions claim tiles of one region at a time.
+//
+// Nobody checks in: a companion belongs to a region from the moment it claims one of its tiles
+// until it reports that tile. The caller waits for reported tiles, never for threads, so that a
+// companion to which the system gives no processor costs its help and nothing else.
 #define _GNU_SOURCE
 #include "kernels.h"
 
@@ -6,10 +10,18 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-// A companion looks this often for new work before it sleeps: some tens of microseconds, the gap
-// between two products of one layer.
-enum { SPINS_BEFORE_PARKING = 4000, SCRATCH_SLOTS = 6 };
+enum {
+    // A thread looks this often for a change before it sleeps: some tens of microseconds, the gap
+    // between two products of one layer.
+    SPINS_BEFORE_PARKING = 4000,
+    // Where the pools have more threads than there are processors, who spins keeps another from
+    // computing: look briefly, let others run a few times, then sleep.
+    SPINS_WHEN_CROWDED = 100,
+    YIELDS_WHEN_CROWDED = 4,
+    SCRATCH_SLOTS = 6,
+};
 
 typedef struct {
     void *bytes;
@@ -24,22 +36,40 @@ typedef struct {
 } companion;
 
 struct skein_pool {
-    pthread_mutex_t region;  // held by whoever runs regions
-    pthread_mutex_t sleep;   // guards parking only
-    pthread_cond_t wake;
-    _Atomic(size_t) generation;  // counts regions; bit patterns never matter, only change
-    _Atomic(size_t) next_tile;
-    _Atomic(size_t) running;  // companions still inside the region
-    _Atomic(size_t) sleeping;
-    _Atomic(bool) closing;
+    pthread_mutex_t region;   // held by whoever runs regions
+    pthread_mutex_t sleep;    // guards parking only
+    pthread_cond_t wake;      // for companions: tiles are there to claim
+    pthread_cond_t finished;  // for the caller: every tile is reported
+    // Written by the caller while no tile is claimed or claimable; read by who holds a tile.
     skein_tile tile;
     void *arguments;
     size_t tile_count;
+    // The gate: a tile is claimed by taking one off. An old look at it can do no harm, because any
+    // number above zero is a tile of the region that is open now.
+    _Atomic(size_t) unclaimed;
+    _Atomic(size_t) unreported;  // the caller writes all other fields only while this is zero
+    _Atomic(size_t) sleeping;    // companions
+    _Atomic(bool) caller_sleeps;
+    _Atomic(bool) closing;
     size_t thread_count;
     int isa;
     companion *companions;  // [0] is the caller and has scratch only
     scratch shared[SCRATCH_SLOTS];
 };
+
+// Threads of all pools of this program, callers included.
+static _Atomic(size_t) pool_threads;
+
+static size_t processor_count(void) {
+#if defined(__linux__)
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return (size_t)CPU_COUNT(&allowed);
+#endif
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? (size_t)count : 1;
+}
+
+static _Atomic(size_t) processors;  // 0 until the first pool
 
 static inline void relax(void) {
 #if defined(__x86_64__)
@@ -49,49 +79,92 @@ static inline void relax(void) {
 #endif
 }
 
-static void claim_tiles(skein_pool *pool, size_t thread) {
-    size_t count = pool->tile_count;
-    for (;;) {
-        size_t tile = atomic_fetch_add_explicit(&pool->next_tile, 1, memory_order_relaxed);
-        if (tile >= count) return;
-        pool->tile(pool->arguments, tile, thread);
+/// One look of a waiting thread has failed; whether another one is worth it before sleeping.
+static bool look_again(size_t looks) {
+    bool crowded = atomic_load_explicit(&pool_threads, memory_order_relaxed)
+                   > atomic_load_explicit(&processors, memory_order_relaxed);
+    if (looks < (crowded ? SPINS_WHEN_CROWDED : SPINS_BEFORE_PARKING)) {
+        relax();
+        return true;
     }
+    if (!crowded || looks >= SPINS_WHEN_CROWDED + YIELDS_WHEN_CROWDED) return false;
+    sched_yield();
+    return true;
 }
 
-static size_t await_region(skein_pool *pool, size_t seen) {
-    for (size_t spin = 0; spin < SPINS_BEFORE_PARKING; spin++) {
-        size_t now = atomic_load_explicit(&pool->generation, memory_order_acquire);
-        if (now != seen) return now;
-        relax();
+/// Takes one tile; false when there is none. `left` is its number counted from the end, 1 the last.
+static bool claim_tile(skein_pool *pool, size_t *left) {
+    size_t seen = atomic_load_explicit(&pool->unclaimed, memory_order_relaxed);
+    while (seen != 0) {
+        if (atomic_compare_exchange_weak_explicit(&pool->unclaimed, &seen, seen - 1,
+                                                  memory_order_acquire, memory_order_relaxed)) {
+            *left = seen;
+            return true;
+        }
+    }
+    return false;
+}
+
+/// Computes tiles until none is left to claim; whether the last report was this thread's.
+static bool compute_tiles(skein_pool *pool, size_t thread) {
+    size_t left, held = 0;
+    while (claim_tile(pool, &left)) {
+        pool->tile(pool->arguments, pool->tile_count - left, thread);
+        held++;
+    }
+    return held != 0 && atomic_fetch_sub(&pool->unreported, held) == held;
+}
+
+static void await_tiles(skein_pool *pool) {
+    for (size_t looks = 0; look_again(looks); looks++) {
+        if (atomic_load_explicit(&pool->unclaimed, memory_order_relaxed) != 0) return;
+        if (atomic_load_explicit(&pool->closing, memory_order_relaxed)) return;
     }
     pthread_mutex_lock(&pool->sleep);
     atomic_fetch_add(&pool->sleeping, 1);
-    while (atomic_load(&pool->generation) == seen) pthread_cond_wait(&pool->wake, &pool->sleep);
+    while (atomic_load(&pool->unclaimed) == 0 && !atomic_load(&pool->closing)) {
+        pthread_cond_wait(&pool->wake, &pool->sleep);
+    }
     atomic_fetch_sub(&pool->sleeping, 1);
     pthread_mutex_unlock(&pool->sleep);
-    return atomic_load_explicit(&pool->generation, memory_order_acquire);
 }
 
 static void *companion_main(void *argument) {
     companion *self = argument;
     skein_pool *pool = self->pool;
     skein_flush_subnormals();
-    size_t seen = 0;
-    for (;;) {
-        seen = await_region(pool, seen);
-        if (atomic_load(&pool->closing)) return NULL;
-        claim_tiles(pool, self->number);
-        atomic_fetch_sub_explicit(&pool->running, 1, memory_order_release);
+    while (!atomic_load(&pool->closing)) {
+        await_tiles(pool);
+        bool was_last = compute_tiles(pool, self->number);
+        // Sequentially consistent on both sides: a caller that is about to sleep either sees that
+        // every tile is reported or is seen here.
+        if (!was_last || !atomic_load(&pool->caller_sleeps)) continue;
+        pthread_mutex_lock(&pool->sleep);
+        pthread_cond_signal(&pool->finished);
+        pthread_mutex_unlock(&pool->sleep);
     }
+    return NULL;
 }
 
-static void open_region(skein_pool *pool) {
-    // Sequentially consistent on both sides: a companion that is about to sleep either sees the new
-    // generation or is seen in `sleeping`.
-    atomic_fetch_add(&pool->generation, 1);
-    if (atomic_load(&pool->sleeping) == 0) return;
+static void open_region(skein_pool *pool, size_t tile_count, skein_tile tile, void *arguments) {
+    pool->tile = tile;
+    pool->arguments = arguments;
+    pool->tile_count = tile_count;
+    atomic_store_explicit(&pool->unreported, tile_count, memory_order_relaxed);
+    atomic_store(&pool->unclaimed, tile_count);
+    // Without the lock, whose holder may be without a processor: a companion that goes to sleep at
+    // this very moment may miss the call, and then the others do its tiles.
+    if (atomic_load(&pool->sleeping) != 0) pthread_cond_broadcast(&pool->wake);
+}
+
+static void await_reports(skein_pool *pool) {
+    for (size_t looks = 0; look_again(looks); looks++) {
+        if (atomic_load_explicit(&pool->unreported, memory_order_acquire) == 0) return;
+    }
     pthread_mutex_lock(&pool->sleep);
-    pthread_cond_broadcast(&pool->wake);
+    atomic_store(&pool->caller_sleeps, true);
+    while (atomic_load(&pool->unreported) != 0) pthread_cond_wait(&pool->finished, &pool->sleep);
+    atomic_store(&pool->caller_sleeps, false);
     pthread_mutex_unlock(&pool->sleep);
 }
 
@@ -102,16 +175,8 @@ void skein_pool_run(skein_pool *pool, size_t tile_count, skein_tile tile, void *
         skein_restore(state);
         return;
     }
-    pool->tile = tile;
-    pool->arguments = arguments;
-    pool->tile_count = tile_count;
-    atomic_store_explicit(&pool->next_tile, 0, memory_order_relaxed);
-    atomic_store_explicit(&pool->running, pool->thread_count - 1, memory_order_relaxed);
-    open_region(pool);
-    claim_tiles(pool, 0);
-    for (size_t spin = 0; atomic_load_explicit(&pool->running, memory_order_acquire) != 0; spin++) {
-        if (spin < SPINS_BEFORE_PARKING) relax(); else sched_yield();
-    }
+    open_region(pool, tile_count, tile, arguments);
+    if (!compute_tiles(pool, 0)) await_reports(pool);
     skein_restore(state);
 }
 
@@ -140,6 +205,9 @@ skein_pool *skein_pool_create(size_t thread_count, int isa, bool pinned) {
     pthread_mutex_init(&pool->region, NULL);
     pthread_mutex_init(&pool->sleep, NULL);
     pthread_cond_init(&pool->wake, NULL);
+    pthread_cond_init(&pool->finished, NULL);
+    atomic_store(&processors, processor_count());
+    atomic_fetch_add(&pool_threads, 1);
     pool->thread_count = 1;
     for (size_t i = 1; i < thread_count; i++) {
         companion *self = &pool->companions[i];
@@ -151,16 +219,21 @@ skein_pool *skein_pool_create(size_t thread_count, int isa, bool pinned) {
         }
         if (pinned) pin(self->thread, i);
         pool->thread_count = i + 1;
+        atomic_fetch_add(&pool_threads, 1);
     }
     return pool;
 }
 
 void skein_pool_destroy(skein_pool *pool) {
+    pthread_mutex_lock(&pool->sleep);
     atomic_store(&pool->closing, true);
-    open_region(pool);
+    pthread_cond_broadcast(&pool->wake);
+    pthread_mutex_unlock(&pool->sleep);
     for (size_t i = 1; i < pool->thread_count; i++) pthread_join(pool->companions[i].thread, NULL);
     for (size_t i = 0; i < pool->thread_count; i++) free(pool->companions[i].scratch.bytes);
     for (size_t i = 0; i < SCRATCH_SLOTS; i++) free(pool->shared[i].bytes);
+    atomic_fetch_sub(&pool_threads, pool->thread_count);
+    pthread_cond_destroy(&pool->finished);
     pthread_cond_destroy(&pool->wake);
     pthread_mutex_destroy(&pool->sleep);
     pthread_mutex_destroy(&pool->region);

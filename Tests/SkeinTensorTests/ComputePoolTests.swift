@@ -16,6 +16,23 @@ import Testing
         }
     }
 
+    /// Far more threads than processors: a region that waited for each of them, also for those that
+    /// came too late for a tile, would take a turn of the system's scheduler every time.
+    @Test(.timeLimit(.minutes(1)))
+    func aCrowdedPoolComputesEveryTileAndWaitsForNoIdleThread() {
+        let pools = [ComputePool(threadCount: 64), ComputePool(threadCount: 64)]
+        let single = ComputePool(threadCount: 1)
+        let weight = Fixture.bfloat16(rows: 300, columns: 40)
+        let expected = Tensor(rows: 0, columns: 300)
+        let output = Tensor(rows: 0, columns: 300)
+        for round in 0..<2_000 {
+            let input = Fixture.tensor(rows: 1 + round % 3, columns: 40, seed: UInt64(round))
+            MatrixProduct.multiply(input, by: weight, into: expected, on: single)
+            MatrixProduct.multiply(input, by: weight, into: output, on: pools[round % 2])
+            #expect(output.packedFloat32() == expected.packedFloat32())
+        }
+    }
+
     @Test func ownersWhoShareAPoolTakeTurns() async {
         let pool = ComputePool(threadCount: 3)
         let weight = Fixture.float8(rows: 130, columns: 200)

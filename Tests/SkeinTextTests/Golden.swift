@@ -4,6 +4,9 @@ import Testing
 
 @testable import SkeinText
 
+/// Both rooms have one; these tests speak of the one for prompts.
+typealias JSONValue = SkeinText.JSONValue
+
 /// Files of the repository that tests compare with.
 enum Golden {
     /// The root of the repository, three folders above this file.
