@@ -36,7 +36,7 @@ struct ScoredTensors {
 }
 
 /// A folder for one test's files, gone when the test ends.
-final class ScratchFolder {
+final class ScratchFolder: Sendable {
     let path: String
 
     init() throws {
