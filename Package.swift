@@ -129,8 +129,8 @@ let package = Package(
         tests(
             "SkeinEndToEndTests",
             [
-                "SkeinCore", "SkeinText", "SkeinWeights", "SkeinCoordinator", "SkeinCluster",
-                "skein",
+                "SkeinCore", "SkeinTensor", "SkeinText", "SkeinWeights", "SkeinCoordinator",
+                "SkeinCluster", "skein",
             ], outside: [logging]),
         tests("SkeinStyleTests", [], outside: [crypto]),
     ]

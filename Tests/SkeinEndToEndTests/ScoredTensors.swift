@@ -1,4 +1,5 @@
 import Foundation
+import SkeinTensor
 @testable import SkeinWeights
 
 /// The tensors of a safetensors file, by name.

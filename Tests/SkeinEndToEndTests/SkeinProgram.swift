@@ -58,9 +58,7 @@ enum SkeinProgram {
 
 /// A program that is running; what it writes is kept in files, so that no pipe can fill.
 final class RunningProgram: Sendable {
-    // The process is started in `init` and afterwards only signalled and asked for its number,
-    // which Foundation allows from any thread.
-    private nonisolated(unsafe) let process = Process()
+    private let process = Process()
     private let folder: ScratchFolder
     private let ending: AsyncStream<Int32>
 
@@ -127,7 +125,9 @@ final class RunningProgram: Sendable {
     }
 
     private static func file(_ path: String) throws -> FileHandle {
-        FileManager.default.createFile(atPath: path, contents: nil)
+        guard FileManager.default.createFile(atPath: path, contents: nil) else {
+            throw CocoaError(.fileWriteUnknown)
+        }
         return try FileHandle(forWritingTo: URL(filePath: path))
     }
 }
