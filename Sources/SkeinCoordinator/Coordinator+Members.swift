@@ -93,7 +93,7 @@ extension Coordinator {
     /// Gives every node a sign of life, which it answers with its vital signs.
     func beat() async {
         heartbeatCount += 1
-        let alive = Alive(sequenceNumber: heartbeatCount, sentAtMicroseconds: now.microseconds)
+        let alive = Alive(sequenceNumber: heartbeatCount, sentAtMicroseconds: now.wholeMicroseconds)
         for name in nodeLinks.keys.sorted() where membership.isHere(name) {
             await tell(name, .alive(alive))
         }
@@ -186,13 +186,5 @@ extension Coordinator {
         } catch {
             logger.debug("node \(name): \(error)")
         }
-    }
-}
-
-extension Duration {
-    /// Whole microseconds, for the wire.
-    var microseconds: UInt64 {
-        let (seconds, attoseconds) = components
-        return UInt64(max(0, seconds * 1_000_000 + attoseconds / 1_000_000_000_000))
     }
 }

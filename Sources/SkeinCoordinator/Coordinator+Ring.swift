@@ -103,12 +103,11 @@ extension Coordinator {
                 let bytes = tensor.frame.bytes[
                     (row * rowBytes)..<((row + span.tokens.count) * rowBytes)]
                 row += span.tokens.count
-                let kind = CapturedTensor.Kind(value.kind)
-                live[span.sequence]?.capturedRows[kind, default: 0] += span.tokens.count
+                live[span.sequence]?.capturedRows[value.kind, default: 0] += span.tokens.count
                 live[span.sequence]?.continuation.yield(
                     .captured(
                         CapturedTensor(
-                            kind: kind, rowCount: span.tokens.count,
+                            kind: value.kind, rowCount: span.tokens.count,
                             columnCount: tensor.columnCount, bytes: Array(bytes))))
             }
         }
@@ -145,19 +144,5 @@ extension Coordinator {
         return TokenReturn(
             microBatch: microBatch.id, epoch: microBatch.epoch, tokens: tokens,
             targetLogprobs: Array(repeating: 0, count: scoreCount))
-    }
-}
-
-extension CapturedTensor.Kind {
-    /// The wire's word for the same value.
-    init(_ kind: Captured.Kind) {
-        self =
-            switch kind {
-            case .logits: .logits
-            case .hidden(let layer): .hidden(layer: layer.rawValue)
-            case .finalHidden: .finalHidden
-            case .routerIndexes(let layer): .routerIndices(layer: layer.rawValue)
-            case .routerWeights(let layer): .routerWeights(layer: layer.rawValue)
-            }
     }
 }

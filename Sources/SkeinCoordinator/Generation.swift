@@ -42,21 +42,7 @@ public struct GenerationRequest: Sendable {
 /// One tensor that a stage sent back, for consecutive rows of one prompt.
 public struct CapturedTensor: Sendable, Equatable {
     /// What the values are.
-    public enum Kind: Sendable, Hashable {
-        /// Logits, F32 `[row, vocabulary]`.
-        case logits
-        /// The residual after a layer, F32 `[row, hidden]`.
-        case hidden(layer: Int)
-        /// The hidden state after the final norm, F32 `[row, hidden]`.
-        case finalHidden
-        /// Chosen experts in ascending order, I32 `[row, expertsPerToken]`.
-        case routerIndices(layer: Int)
-        /// The weights that multiply their outputs, F32 `[row, expertsPerToken]`.
-        case routerWeights(layer: Int)
-    }
-
-    /// What the values are.
-    public let kind: Kind
+    public let kind: CapturedKind
 
     /// Number of rows.
     public let rowCount: Int

@@ -5,7 +5,7 @@ struct LiveRequest {
     let request: GenerationRequest
     let continuation: TokenStream.Continuation
     /// Rows that have come back, by kind of captured value.
-    var capturedRows: [CapturedTensor.Kind: Int] = [:]
+    var capturedRows: [CapturedKind: Int] = [:]
     /// Set when the schedule has ended the sequence while captured values are still on their way.
     var endedFor: FinishReason?
 
@@ -23,16 +23,17 @@ struct LiveRequest {
 
 extension Capture {
     /// Every kind of tensor that the stages will send for this wish.
-    func kinds(of configuration: ModelConfiguration) -> [CapturedTensor.Kind] {
-        var kinds: [CapturedTensor.Kind] = []
+    func kinds(of configuration: ModelConfiguration) -> [CapturedKind] {
+        var kinds: [CapturedKind] = []
         if contains(.logits) { kinds.append(.logits) }
         if contains(.hidden) {
-            kinds += (0..<configuration.layerCount).map { .hidden(layer: $0) }
+            kinds += (0..<configuration.layerCount).map { .hidden(LayerIndex($0)) }
             kinds.append(.finalHidden)
         }
         if contains(.router) {
             for layer in 0..<configuration.layerCount where configuration.layerIsMixture[layer] {
-                kinds += [.routerIndices(layer: layer), .routerWeights(layer: layer)]
+                let layer = LayerIndex(layer)
+                kinds += [.routerIndexes(layer), .routerWeights(layer)]
             }
         }
         return kinds

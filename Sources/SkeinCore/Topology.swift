@@ -138,26 +138,4 @@ extension Topology {
         let outward = nodes.map { $0.layerRanges[0] }
         return placement == .linear ? outward : outward + nodes.reversed().map { $0.layerRanges[1] }
     }
-
-    /// The slice of every stage in ring order, for a model of `layerCount` layers.
-    public func slices(layerCount: Int) throws(Refusal) -> [Slice] {
-        guard let layers = writtenStageLayers else {
-            guard stageCount <= layerCount else {
-                throw Refusal(
-                    "cluster '\(name)'",
-                    "has \(stageCount) stages, expected at most \(layerCount), one a layer")
-            }
-            return Slice.even(layerCount: layerCount, count: stageCount)
-        }
-        let end = layers.last?.upperBound ?? 0
-        guard end == layerCount else {
-            throw Refusal(
-                "cluster '\(name)'",
-                "its layers end with \(end - 1), expected \(layerCount - 1), the model's last")
-        }
-        return layers.enumerated().map { index, range in
-            Slice(
-                layers: range, holdsEmbedding: index == 0, holdsHead: index == layers.count - 1)
-        }
-    }
 }

@@ -28,20 +28,6 @@ public struct SliceOutput {
 
 /// A copy of an inner value, one row for each row of the step.
 public struct CapturedValue: Sendable, Equatable {
-    /// Which value it is.
-    public enum Kind: Hashable, Sendable {
-        /// `[row, vocabulary]`.
-        case logits
-        /// The residual after a layer, as the next layer receives it, `[row, hidden]`.
-        case hidden(LayerIndex)
-        /// The residual after the final norm, `[row, hidden]`.
-        case finalHidden
-        /// The chosen experts of a layer, ascending in each row, `[row, slot]`.
-        case routerIndexes(LayerIndex)
-        /// The weights of their outputs, `[row, slot]`.
-        case routerWeights(LayerIndex)
-    }
-
     /// The numbers, row-major.
     public enum Numbers: Sendable, Equatable {
         /// All kinds but indexes.
@@ -51,7 +37,7 @@ public struct CapturedValue: Sendable, Equatable {
     }
 
     /// Which value it is.
-    public let kind: Kind
+    public let kind: CapturedKind
 
     /// Numbers of a row.
     public let columnCount: Int
@@ -59,13 +45,13 @@ public struct CapturedValue: Sendable, Equatable {
     /// The numbers, row-major.
     public let numbers: Numbers
 
-    init(_ kind: Kind, rows: Tensor) {
+    init(_ kind: CapturedKind, rows: Tensor) {
         self.kind = kind
         columnCount = rows.columnCount
         numbers = .float32(rows.values())
     }
 
-    private init(_ kind: Kind, columnCount: Int, numbers: Numbers) {
+    private init(_ kind: CapturedKind, columnCount: Int, numbers: Numbers) {
         self.kind = kind
         self.columnCount = columnCount
         self.numbers = numbers

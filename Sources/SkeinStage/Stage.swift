@@ -150,14 +150,6 @@ struct StageLoader: Sendable {
 extension Captured.Value {
     /// The wire's form of a value that the model kept.
     init(_ value: CapturedValue) {
-        let kind: Captured.Kind =
-            switch value.kind {
-            case .logits: .logits
-            case .hidden(let layer): .hidden(layer)
-            case .finalHidden: .finalHidden
-            case .routerIndexes(let layer): .routerIndexes(layer)
-            case .routerWeights(let layer): .routerWeights(layer)
-            }
         let bytes: [UInt8]
         switch value.numbers {
         case .float32(let numbers): bytes = LittleEndian.bytes(of: numbers)
@@ -165,9 +157,9 @@ extension Captured.Value {
         }
         let rowCount = value.columnCount == 0 ? 0 : bytes.count / 4 / value.columnCount
         self.init(
-            kind,
+            value.kind,
             TensorFrame(
-                kind.element, rows: rowCount, columns: value.columnCount, bytes: bytes))
+                value.kind.element, rows: rowCount, columns: value.columnCount, bytes: bytes))
     }
 }
 

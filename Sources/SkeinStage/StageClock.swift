@@ -56,10 +56,5 @@ struct StageClock {
 }
 
 extension Duration {
-    var wholeMicroseconds: UInt64 {
-        let (seconds, attoseconds) = components
-        return UInt64(max(0, seconds * 1_000_000 + attoseconds / 1_000_000_000_000))
-    }
-
     var wholeSeconds: Double { Double(components.seconds) }
 }

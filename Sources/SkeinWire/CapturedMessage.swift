@@ -2,35 +2,16 @@ public import SkeinCore
 
 /// Inner values of a micro-batch on one stage.
 public struct Captured: Equatable, Sendable {
-    /// Which inner value a tensor holds; the layer is where the value arose.
-    public enum Kind: Hashable, Sendable {
-        /// F32 `[row, vocabulary]`.
-        case logits
-        /// The residual after a layer, F32 `[row, hidden]`.
-        case hidden(LayerIndex)
-        /// The residual after the final norm, F32 `[row, hidden]`.
-        case finalHidden
-        /// The chosen experts of a layer, I32 `[row, expert]`.
-        case routerIndexes(LayerIndex)
-        /// Their weights, F32 `[row, expert]`.
-        case routerWeights(LayerIndex)
-
-        /// The element type that values of this kind have.
-        public var element: TensorFrame.Element {
-            if case .routerIndexes = self { .i32 } else { .f32 }
-        }
-    }
-
     /// One tensor and what it is.
     public struct Value: Equatable, Sendable {
         /// What the tensor holds.
-        public var kind: Kind
+        public var kind: CapturedKind
 
         /// One row for each row of the micro-batch.
         public var tensor: TensorFrame
 
         /// Names a tensor.
-        public init(_ kind: Kind, _ tensor: TensorFrame) {
+        public init(_ kind: CapturedKind, _ tensor: TensorFrame) {
             self.kind = kind
             self.tensor = tensor
         }
@@ -50,5 +31,12 @@ public struct Captured: Equatable, Sendable {
         self.microBatch = microBatch
         self.stage = stage
         self.values = values
+    }
+}
+
+extension CapturedKind {
+    /// The element type that values of this kind have.
+    public var element: TensorFrame.Element {
+        if case .routerIndexes = self { .i32 } else { .f32 }
     }
 }

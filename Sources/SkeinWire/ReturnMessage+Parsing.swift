@@ -63,10 +63,10 @@ extension Captured {
                 reason: .wrongFrames)
         }
         var values: [Value] = []
-        var kinds: Set<Kind> = []
+        var kinds: Set<CapturedKind> = []
         for (place, tensor) in tensors.enumerated() {
             let inner = reader.at("values", place)
-            let kind = try Kind(parsing: try inner.part(message.values[place], ""), inner)
+            let kind = try CapturedKind(parsing: try inner.part(message.values[place], ""), inner)
             guard kinds.insert(kind).inserted else { throw inner.error("", "comes twice") }
             guard tensor.element == kind.element else {
                 throw reader.error(
@@ -89,15 +89,7 @@ extension Captured {
     }
 }
 
-extension Captured.Kind {
-    /// The layer where the value arose, if one.
-    var layer: LayerIndex? {
-        switch self {
-        case .hidden(let layer), .routerIndexes(let layer), .routerWeights(let layer): layer
-        case .logits, .finalHidden: nil
-        }
-    }
-
+extension CapturedKind {
     fileprivate init(
         parsing message: Skein__V1__CapturedValue, _ reader: FieldReader
     ) throws(WireError) {

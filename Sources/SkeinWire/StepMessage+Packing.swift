@@ -153,7 +153,7 @@ extension Captured {
     }
 }
 
-extension Captured.Kind {
+extension CapturedKind {
     fileprivate var wire: Skein__V1__CaptureKind {
         switch self {
         case .logits: SKEIN__V1__CAPTURE_KIND__CAPTURE_KIND_LOGITS

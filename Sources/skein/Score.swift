@@ -157,7 +157,7 @@ extension Score.Likelihood {
 /// What comes back for one prompt.
 struct PromptScore: Sendable {
     private(set) var logprobs: [Float] = []
-    private var captured: [CapturedTensor.Kind: [CapturedTensor]] = [:]
+    private var captured: [CapturedKind: [CapturedTensor]] = [:]
 
     mutating func take(_ event: GenerationEvent) {
         switch event {
@@ -175,12 +175,12 @@ struct PromptScore: Sendable {
             let name =
                 switch kind {
                 case .logits: "logits.\(prompt)"
-                case .hidden(let layer): "hidden.\(prompt).\(layer)"
+                case .hidden(let layer): "hidden.\(prompt).\(layer.rawValue)"
                 case .finalHidden: "hidden.\(prompt).final"
-                case .routerIndices(let layer): "router.indices.\(prompt).\(layer)"
-                case .routerWeights(let layer): "router.weights.\(prompt).\(layer)"
+                case .routerIndexes(let layer): "router.indices.\(prompt).\(layer.rawValue)"
+                case .routerWeights(let layer): "router.weights.\(prompt).\(layer.rawValue)"
                 }
-            let isIndex = if case .routerIndices = kind { true } else { false }
+            let isIndex = if case .routerIndexes = kind { true } else { false }
             return SafetensorsWriter.Entry(
                 name: name, elementType: isIndex ? .i32 : .f32,
                 shape: [parts.reduce(0) { $0 + $1.rowCount }, parts[0].columnCount],

@@ -22,6 +22,8 @@ import Testing
         let topology = try ClusterFile.read(path: path)
         #expect(topology.nodes.count == 8)
         #expect(topology.nodes.allSatisfy { $0.publicKey != nil })
-        #expect(try topology.slices(layerCount: 61).count == topology.stageCount)
+        let ranges = try #require(topology.writtenStageLayers)
+        #expect(ranges.count == topology.stageCount)
+        #expect(ranges.last?.upperBound == 61)
     }
 }

@@ -81,8 +81,8 @@ final class PipelineRig {
 
 /// Captured values of some steps, row after row.
 struct Outcome: Equatable {
-    var floats: [CapturedValue.Kind: [Float]] = [:]
-    var integers: [CapturedValue.Kind: [Int32]] = [:]
+    var floats: [CapturedKind: [Float]] = [:]
+    var integers: [CapturedKind: [Int32]] = [:]
 
     var logits: [Float] { floats[.logits, default: []] }
 
@@ -101,7 +101,7 @@ struct Outcome: Equatable {
     }
 
     /// The bits of all numbers, so that comparison knows no tolerance and no signed zeros.
-    var bits: [CapturedValue.Kind: [UInt32]] {
+    var bits: [CapturedKind: [UInt32]] {
         floats.mapValues { $0.map(\.bitPattern) }
             .merging(integers.mapValues { $0.map { UInt32(bitPattern: $0) } }) { first, _ in first }
     }
