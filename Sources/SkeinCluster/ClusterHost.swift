@@ -86,21 +86,21 @@ public final class ClusterHost: Sendable {
         self.processes = processes
     }
 
-    /// Waits until one of this host's nodes ends by itself.
+    /// Waits until one of this host's nodes ends by itself, or this task is cancelled.
     ///
     /// - Returns: what happened, in one line.
     public func waitForLostNode() async -> Refusal {
-        await withTaskGroup(of: Refusal.self) { group in
-            for process in processes {
-                group.addTask {
-                    let status = await process.waitForEnd()
-                    return Refusal("node \(process.name)", "ended with status \(status)")
-                }
+        let (losses, loss) = AsyncStream.makeStream(
+            of: Refusal.self, bufferingPolicy: .bufferingOldest(1))
+        for process in processes {
+            // Not children of this task: they wait on while one loss or a cancellation ends it.
+            Task {
+                let status = await process.waitForEnd()
+                loss.yield(Refusal("node \(process.name)", "ended with status \(status)"))
             }
-            let first = await group.next()
-            group.cancelAll()
-            return first ?? Refusal("this host", "runs no node")
         }
+        for await refusal in losses { return refusal }
+        return Refusal("this host", "was asked to end")
     }
 
     /// Ends the nodes of this host; on the head, of the whole cluster.

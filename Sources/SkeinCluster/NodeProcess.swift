@@ -1,5 +1,6 @@
 internal import Foundation
 public import SkeinCore
+internal import Synchronization
 
 /// A node that runs as a child process of this one.
 ///
@@ -11,26 +12,27 @@ public final class NodeProcess: Sendable {
 
     private let process = Process()
     private let lifeline = Pipe()
-    private let ending: AsyncStream<Int32>
+    private let ending: Mutex<Ending>
+
+    /// Whether the child has ended, and who waits for it.
+    private struct Ending {
+        var status: Int32?
+        var waiting: [CheckedContinuation<Int32, Never>] = []
+    }
 
     /// Starts `skein node` for one node of a cluster file.
     ///
     /// - Parameter program: the path of this program.
     public init(program: String, clusterFile: String, name: String) throws(Refusal) {
         self.name = name
-        let (ending, ended) = AsyncStream.makeStream(
-            of: Int32.self, bufferingPolicy: .bufferingOldest(1))
-        self.ending = ending
+        ending = Mutex(Ending())
         process.executableURL = URL(filePath: program)
         process.arguments = [
             "node", "--cluster", clusterFile, "--name", name, "--exit-with-input",
         ]
         process.standardInput = lifeline
         process.standardOutput = FileHandle.nullDevice
-        process.terminationHandler = { process in
-            ended.yield(process.terminationStatus)
-            ended.finish()
-        }
+        process.terminationHandler = { [weak self] process in self?.end(process) }
         do {
             try process.run()
         } catch {
@@ -45,8 +47,24 @@ public final class NodeProcess: Sendable {
     ///
     /// - Returns: its exit status.
     public func waitForEnd() async -> Int32 {
-        for await status in ending { return status }
-        return process.terminationStatus
+        await withCheckedContinuation { continuation in
+            let status = ending.withLock { ending in
+                if ending.status == nil { ending.waiting.append(continuation) }
+                return ending.status
+            }
+            if let status { continuation.resume(returning: status) }
+        }
+    }
+
+    /// Several may wait: whoever watches for a loss, and whoever stops the cluster.
+    private func end(_ process: Process) {
+        let status = process.terminationStatus
+        let waiting = ending.withLock { ending in
+            defer { ending.waiting = [] }
+            ending.status = status
+            return ending.waiting
+        }
+        for continuation in waiting { continuation.resume(returning: status) }
     }
 
     /// Waits for the child's end; one that does not leave in time is ended, so that nothing stays.

@@ -166,7 +166,7 @@ public actor NodeService {
             return
         }
         do throws(Refusal) {
-            try await stages.accept(step, target: envelope.target)
+            try stages.accept(step, target: envelope.target)
         } catch {
             note("\(error)")
             await tell(
