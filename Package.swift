@@ -106,7 +106,8 @@ let package = Package(
             name: "skein",
             dependencies: [
                 "SkeinCore", "SkeinTensor", "SkeinTransport", "SkeinText", "SkeinMembership",
-                "SkeinWeights", "SkeinCoordinator", "SkeinCluster", "SkeinServer", argumentParser, logging, unixSignals,
+                "SkeinWeights", "SkeinCoordinator", "SkeinCluster", "SkeinServer", argumentParser,
+                logging, unixSignals,
             ],
             swiftSettings: settings),
 

@@ -11,8 +11,8 @@ public final class NodeProcess: Sendable {
 
     // Process is started in `init`, and afterwards only signalled and waited for, which Foundation
     // allows from any thread; the pipe is only closed, under Process's own end.
-    private nonisolated(unsafe) let process = Process()
-    private nonisolated(unsafe) let lifeline = Pipe()
+    private let process = Process()
+    private let lifeline = Pipe()
     private let ending: AsyncStream<Int32>
 
     /// Starts `skein node` for one node of a cluster file.

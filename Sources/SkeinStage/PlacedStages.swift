@@ -28,7 +28,7 @@ struct PlacedStages: Sendable {
             throw Refusal("placement \(placement.epoch.rawValue)", "gives \(name) no stage")
         }
         let stages: [StageIndex: Stage]
-        (stages, weightBytes) = try await loader.load(mine, pageCount: placement.pageCount)
+        (stages, weightBytes) = try loader.load(mine, pageCount: placement.pageCount)
         var services: [StageIndex: StageService] = [:]
         var roads: [any Link] = []
         for place in mine {
@@ -39,7 +39,7 @@ struct PlacedStages: Sendable {
                 let next = placement.ring[place.index.rawValue + 1]
                 // A stage whose successor is on the same node (the turn of the V) still speaks to
                 // it by link: one road for a micro-batch, whoever holds the next slice.
-                onward = try await node.links.open(to: next.address, publicKey: next.publicKey)
+                onward = try node.links.open(to: next.address, publicKey: next.publicKey)
                 roads.append(onward)
             }
             guard let stage = stages[place.index] else { continue }
