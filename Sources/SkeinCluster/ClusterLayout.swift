@@ -79,7 +79,8 @@ public struct ClusterLayout: Sendable {
             let mine = self.slices(ofNode: node, in: slices)
             let plan = WeightPlan(configuration: configuration, slices: mine)
             let weightBytes = try checkpoint.verify(plan).totalBytes
-            sum += arithmetic.memory(of: mine, pageCount: pageCount, weightBytes: weightBytes)
+            sum +=
+                arithmetic.memory(of: mine, pageCount: pageCount, weightBytes: weightBytes)
                 .totalBytes
         }
         guard let available = MachineMemory.now().availableBytes else { return }

@@ -65,7 +65,8 @@ extension Coordinator {
 
     private func send(_ microBatch: MicroBatch) async {
         guard microBatch.epoch == schedule.epoch,
-            let link = nodeLinks[membership.placement.first.node] else { return }
+            let link = nodeLinks[membership.placement.first.node]
+        else { return }
         do {
             let envelope = Envelope(
                 epoch: microBatch.epoch, sender: CoordinatorSettings.ownName,

@@ -74,7 +74,8 @@ extension Coordinator {
         let nodes = placement.nodes.map { name in
             let times = vitalSigns[name]?.stageTimes ?? []
             let stages = placement.stages(of: name).map { stage in
-                let times = times.first { $0.stage == stage.stage } ?? StageTimes(stage: stage.stage)
+                let times =
+                    times.first { $0.stage == stage.stage } ?? StageTimes(stage: stage.stage)
                 return ClusterStatus.Stage(
                     index: stage.stage, slice: stage.slice,
                     busySeconds: Double(times.busyMicroseconds) / 1e6,

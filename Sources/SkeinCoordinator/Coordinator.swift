@@ -158,7 +158,7 @@ public actor Coordinator {
         await inbox.close()
     }
 
-    /// Ends the cluster for a reason that the wire cannot tell, such as a node's process that ended.
+    /// Ends the cluster for a reason that the wire cannot tell, such as the end of a process.
     public func fail(_ refusal: Refusal) { end(refusal) }
 
     /// Refuses what no stage should ever see.
@@ -169,8 +169,8 @@ public actor Coordinator {
             throw Refusal(
                 "prompt", "token \(stray) is outside the vocabulary of \(vocabularySize)")
         }
-        if let stray = request.sampling.logitBias.keys.first(where: { !known.contains($0.rawValue) })
-        {
+        let biased = request.sampling.logitBias.keys
+        if let stray = biased.first(where: { !known.contains($0.rawValue) }) {
             throw Refusal(
                 "logit_bias", "token \(stray) is outside the vocabulary of \(vocabularySize)")
         }

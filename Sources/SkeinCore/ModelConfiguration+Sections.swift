@@ -30,7 +30,8 @@ extension ModelConfiguration {
             scoring: try reader.choice("scoring_func", default: isV2 ? Scoring.softmax : .sigmoid),
             normalizesWeights: try reader.flag("norm_topk_prob", default: !isV2),
             scalingFactor: Float(
-                try reader.number("routed_scaling_factor", in: 1e-6...1e6, default: isV2 ? 1 : 2.5)),
+                try reader.number(
+                    "routed_scaling_factor", in: 1e-6...1e6, default: isV2 ? 1 : 2.5)),
             expertIntermediateSize: try reader.integer(
                 "moe_intermediate_size", in: 1...Limits.intermediateSizeMax))
         try check(routing, in: reader)

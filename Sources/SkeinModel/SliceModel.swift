@@ -6,8 +6,8 @@ public import SkeinWeights
 /// The arithmetic of one slice: tokens or a residual in, a residual or logits out.
 ///
 ///     tokens ─► embedding ─┐
-///     residual ────────────┴─► block ─► BF16 ─► block ─► BF16 ─► … ─┬─► residual, to the next slice
-///                                ▲                                  └─► final norm ─► head ─► logits
+///     residual ────────────┴─► block ─► BF16 ─► block ─► BF16 ─► … ─┬─► residual, to the next
+///                                ▲                                  └─► norm ─► head ─► logits
 ///                         latents of its layers
 ///
 /// A row's numbers depend on its own sequence alone: not on other rows, on chunks, on where slices

@@ -1,5 +1,5 @@
-internal import Logging
 internal import Foundation
+internal import Logging
 internal import SkeinCore
 internal import SkeinTensor
 internal import SkeinTransport

@@ -1,5 +1,5 @@
 public import Logging
-public import SkeinCore
+internal import SkeinCore
 internal import SkeinModel
 public import SkeinTensor
 public import SkeinTransport
@@ -116,7 +116,8 @@ public actor NodeService {
     private func leave() async {
         loadTask?.cancel()
         if case .running(let stages) = life { await stages.close() }
-        if case .left = life {} else {
+        if case .left = life {
+        } else {
             await tell(.leave(reason: "the node was asked to end"), epoch: .none)
         }
         life = .left

@@ -29,16 +29,16 @@ public enum Float8 {
     }
 
     /// Quantises one group (1 x 128 in the published models) with a scale of its own.
-    public static func quantize(_ group: [Float], scale kind: ScaleKind) -> (
+    public static func quantize(_ scaleGroup: [Float], scale kind: ScaleKind) -> (
         codes: [UInt8], scale: Float
     ) {
-        let amax = group.reduce(Float(1e-4)) { max($0, abs($1)) }
+        let amax = scaleGroup.reduce(Float(1e-4)) { max($0, abs($1)) }
         var scale = amax / largest
         if kind == .powerOfTwo {
             let bits = scale.bitPattern
             let roundsUp: UInt32 = bits & 0x7F_FFFF == 0 ? 0 : 1
             scale = Float(bitPattern: ((bits >> 23) + roundsUp) << 23)
         }
-        return (group.map { encode($0 / scale) }, scale)
+        return (scaleGroup.map { encode($0 / scale) }, scale)
     }
 }

@@ -4,8 +4,8 @@ import Synchronization
 
 /// Decides which keys may connect to this node's inboxes: libzmq asks it over ZAP (RFC 27).
 ///
-/// The socket belongs to the hub's loop; the allow-list may be replaced from anywhere. With an empty
-/// list nobody may connect.
+/// The socket belongs to the hub's loop; the allow-list may be replaced from anywhere. With an
+/// empty list nobody may connect.
 final class KeyGate: Sendable {
     let socket: ZeroMQSocket
     private let allowed: Mutex<Set<String>>

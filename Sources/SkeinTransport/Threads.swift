@@ -1,3 +1,5 @@
+// Threads of our own beside Swift's: starting one, waking one, waiting for one.
+
 import Synchronization
 
 #if canImport(Glibc)

@@ -4,8 +4,8 @@ import Synchronization
 
 /// All ZeroMQ sockets of one process: opens inboxes and links, and decides who may connect.
 ///
-/// With keys, every inbox asks for a key on the allow-list and every link proves ours; without, only
-/// loopback addresses are accepted. Close the hub at the end: it closes what it has opened.
+/// With keys, every inbox asks for a key on the allow-list and every link proves ours; without,
+/// only loopback addresses are accepted. Close the hub at the end: it closes what it has opened.
 public final class ZeroMQHub: Sendable {
     /// Bounds that tests and slow networks change.
     public struct Settings: Sendable {
@@ -188,8 +188,8 @@ public final class ZeroMQHub: Sendable {
             lingerMilliseconds: Int32(clamping: Int64(lingering / .milliseconds(1))))
         socket.set(ZMQ_MAXMSGSIZE, Int64(settings.frameBytesMax))
         socket.set(ZMQ_IPV6, LocalAddresses.needsIPv6(address) ? Int32(1) : Int32(0))
-        // Probes find a host that lost its power; ZeroMQ's own heartbeats would not do: a full inbox
-        // leaves them unread, and a slow peer would be cut as a dead one.
+        // Probes find a host that lost its power; ZeroMQ's own heartbeats would not do: a full
+        // inbox leaves them unread, and a slow peer would be cut as a dead one.
         socket.set(ZMQ_TCP_KEEPALIVE, Int32(1))
         socket.set(ZMQ_TCP_KEEPALIVE_IDLE, Int32(10))
         socket.set(ZMQ_TCP_KEEPALIVE_INTVL, Int32(5))

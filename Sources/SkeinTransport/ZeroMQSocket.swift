@@ -57,7 +57,7 @@ struct ZeroMQSocket: @unchecked Sendable {
         case ended
     }
 
-    /// Gives one frame to libzmq without copying it; the frame is released when its bytes have left.
+    /// Gives one frame to libzmq without copying it; it is released when its bytes have left.
     func send(_ frame: Frame, hasMore: Bool, charging allowance: LinkAllowance) -> SendOutcome {
         var message = zmq_msg_t()
         if frame.bytes.isEmpty {

@@ -167,7 +167,8 @@ extension Checkpoint {
         guard [.f32, .bf16, .f8e8m0, .u8].contains(scales.elementType) else {
             throw Refusal(
                 scales.subject,
-                "is stored as \(scales.elementType.safetensorsName), expected F32, BF16, F8_E8M0 or U8"
+                "is stored as \(scales.elementType.safetensorsName), expected F32, BF16, F8_E8M0 "
+                    + "or U8"
             )
         }
         return FoundWeight(tensor: tensor, scales: scales)

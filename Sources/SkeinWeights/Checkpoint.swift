@@ -42,7 +42,7 @@ public final class Checkpoint: Sendable {
 
     /// Opens a folder: its configuration, and which file holds which tensor.
     ///
-    /// - Parameter folder: a folder as published; links, as in the Hugging Face store, are followed.
+    /// - Parameter folder: a folder as published; links, as in the Hugging Face store, count.
     public static func open(_ folder: String) throws(Refusal) -> Checkpoint {
         try checkFolder(folder)
         let configurationPath = path(of: configurationName, in: folder)

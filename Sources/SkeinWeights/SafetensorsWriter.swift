@@ -50,8 +50,8 @@ public enum SafetensorsWriter {
                 throw CocoaError(.fileWriteUnknown)
             }
             let file = try FileHandle(forWritingTo: URL(filePath: temporary))
-            let length = UInt64(header.count).littleEndian
-            try file.write(contentsOf: withUnsafeBytes(of: length) { Data($0) })
+            let length = (0..<8).map { UInt8(truncatingIfNeeded: header.count >> (8 * $0)) }
+            try file.write(contentsOf: length)
             try file.write(contentsOf: header)
             for entry in entries { try file.write(contentsOf: entry.bytes) }
             try file.close()

@@ -56,7 +56,7 @@ struct FieldReader {
         return value
     }
 
-    /// A natural log-probability: at most 0 but for rounding, and `-inf` where the probability is 0.
+    /// A natural log-probability: at most 0 but for rounding, and `-inf` for probability 0.
     func logprob(
         _ value: Float, _ field: @autoclosure () -> String
     ) throws(WireError) -> Float {

@@ -1,3 +1,5 @@
+// Packs the messages of MemberMessage.swift.
+
 import CProtobufC
 import CSkeinProto
 import SkeinCore

@@ -1,3 +1,5 @@
+// Parses the messages of MemberMessage.swift.
+
 import CProtobufC
 import CSkeinProto
 import SkeinCore

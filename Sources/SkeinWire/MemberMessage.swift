@@ -1,3 +1,6 @@
+// What nodes and the coordinator say about themselves and each other: joining, places, signs of
+// life.
+
 public import SkeinCore
 
 /// A node's first message to the coordinator.

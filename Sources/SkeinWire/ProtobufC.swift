@@ -1,3 +1,5 @@
+// Memory of protobuf-c messages: an arena for those we pack, an owner for those we parse.
+
 import CProtobufC
 import CSkeinProto
 import SkeinCore

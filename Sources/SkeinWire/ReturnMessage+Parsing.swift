@@ -1,3 +1,5 @@
+// Parses what a step returns: tokens and captured values.
+
 import CProtobufC
 import CSkeinProto
 import SkeinCore

@@ -1,3 +1,5 @@
+// Packs what travels around the ring: steps, returned tokens and captured values.
+
 import CProtobufC
 import CSkeinProto
 import SkeinCore

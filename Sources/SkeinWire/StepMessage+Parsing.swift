@@ -1,3 +1,5 @@
+// Parses a step and its micro-batch.
+
 import CProtobufC
 import CSkeinProto
 import SkeinCore

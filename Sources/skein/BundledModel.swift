@@ -11,7 +11,8 @@ enum BundledModel {
         var folder = URL(filePath: ThisProgram.path).deletingLastPathComponent()
         for _ in 0..<8 {
             let candidate = folder.appending(path: "cluster/models/gosling")
-            if FileManager.default.fileExists(atPath: candidate.appending(path: "config.json").path())
+            if FileManager.default.fileExists(
+                atPath: candidate.appending(path: "config.json").path())
             {
                 return candidate.path(percentEncoded: false)
             }

@@ -70,10 +70,11 @@ final class LoadingDisplay: Sendable {
 enum PositionBudget {
     /// Positions for a prompt and what follows it, within context and model.
     static func check(
-        promptCount: Int, newTokensMax: Int = 0, context: Int?,
+        promptCount: Int, newTokensMax: Int = 0, contextPositions: Int?,
         configuration: ModelConfiguration
     ) throws(Refusal) -> Int {
-        let bound = min(context ?? configuration.positionCountMax, configuration.positionCountMax)
+        let bound = min(
+            contextPositions ?? configuration.positionCountMax, configuration.positionCountMax)
         guard promptCount + min(newTokensMax, 1) <= bound else {
             throw Refusal(
                 "prompt", "has \(promptCount) tokens, the context has \(bound) positions")

@@ -54,7 +54,8 @@ struct Generate: AsyncParsableCommand {
         let question = try Question(self, folder: folder, configuration: configuration)
         let wanted = sampling.maxTokens ?? Self.newTokensDefault
         let positions = try PositionBudget.check(
-            promptCount: question.tokens.count, newTokensMax: wanted, context: layout.context,
+            promptCount: question.tokens.count, newTokensMax: wanted,
+            contextPositions: layout.contextPositions,
             configuration: configuration)
         let request = question.request(newTokensMax: wanted, sampling: sampling)
         let printsText = !json

@@ -7,7 +7,7 @@ import SkeinWeights
 /// Says what a model is and what it needs, before anything is loaded.
 struct Inspect: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Says what a model is and what it needs: parameters, FLOPs, cache, bytes a slice.")
+        abstract: "Says what a model is and needs: parameters, FLOPs, cache, bytes a slice.")
 
     @OptionGroup var model: ModelOption
 
@@ -20,8 +20,10 @@ struct Inspect: AsyncParsableCommand {
     @Option(help: "How slices lie on nodes: linear or vfold.")
     var placement: PlacementKind = .linear
 
-    @Option(help: "Positions in the latent cache (default: what the model allows).")
-    var context: Int?
+    @Option(
+        name: .customLong("context"),
+        help: "Positions in the latent cache (default: what the model allows).")
+    var contextPositions: Int?
 
     @Flag(help: "Print one JSON object.")
     var json = false
@@ -33,7 +35,7 @@ struct Inspect: AsyncParsableCommand {
         guard (1...Limits.nodesMax).contains(stages) else {
             throw ValidationError("--stages: expected 1 to \(Limits.nodesMax), found \(stages)")
         }
-        if let context, !(1...Limits.positionsMax).contains(context) {
+        if let contextPositions, !(1...Limits.positionsMax).contains(contextPositions) {
             throw ValidationError("--context: expected 1 to \(Limits.positionsMax)")
         }
     }
@@ -100,7 +102,8 @@ struct InspectReport: Encodable {
         weightBytes = arithmetic.main.totalBytes
         diskBytes = arithmetic.published.totalBytes
         fingerprint = try checkpoint?.fingerprint()
-        contextPositions = min(command.context ?? shape.positionCountMax, shape.positionCountMax)
+        contextPositions = min(
+            command.contextPositions ?? shape.positionCountMax, shape.positionCountMax)
         placement = command.placement.rawValue
         let layout = ClusterLayout(
             nodeCount: command.stages, kind: command.placement,

@@ -51,7 +51,8 @@ struct Keys: AsyncParsableCommand {
 
         func run() async throws {
             let keys = try CurveKeyPair(readingSecretFrom: file)
-            try Keys.show(Answer(file: file, publicKey: keys.publicKey, secretKey: nil), asJSON: json)
+            try Keys.show(
+                Answer(file: file, publicKey: keys.publicKey, secretKey: nil), asJSON: json)
         }
     }
 

@@ -33,8 +33,10 @@ struct LayoutOptions: ParsableArguments {
     @Option(help: "Compute threads of each process (default: all cores).")
     var threads: Int?
 
-    @Option(help: "Positions that one sequence may have (default: what the model allows).")
-    var context: Int?
+    @Option(
+        name: .customLong("context"),
+        help: "Positions that one sequence may have (default: what the model allows).")
+    var contextPositions: Int?
 
     func validate() throws {
         guard (1...Limits.nodesMax).contains(stages) else {
@@ -47,9 +49,9 @@ struct LayoutOptions: ParsableArguments {
         if let threads, !(1...1024).contains(threads) {
             throw ValidationError("--threads: expected 1 to 1024, found \(threads)")
         }
-        if let context, !(1...Limits.positionsMax).contains(context) {
+        if let contextPositions, !(1...Limits.positionsMax).contains(contextPositions) {
             throw ValidationError(
-                "--context: expected 1 to \(Limits.positionsMax), found \(context)")
+                "--context: expected 1 to \(Limits.positionsMax), found \(contextPositions)")
         }
     }
 }

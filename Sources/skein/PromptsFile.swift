@@ -6,7 +6,8 @@ enum PromptsFile {
     /// Reads the prompts; each has at least one token.
     static func read(_ path: String) throws(Refusal) -> [[TokenID]] {
         let document = try JSONValue(parsing: try TextFile.bytes(path), subject: path)
-        guard case .object(let fields) = document, case .array(let lists)? = fields["prompts"] else {
+        guard case .object(let fields) = document, case .array(let lists)? = fields["prompts"]
+        else {
             throw Refusal(path, "expected {\"prompts\": [[ids...], ...]}")
         }
         guard !lists.isEmpty else { throw Refusal("\(path): prompts", "is empty") }
@@ -35,7 +36,7 @@ enum PromptsFile {
 enum TextFile {
     /// The file's bytes, within the limit.
     static func bytes(_ path: String) throws(Refusal) -> [UInt8] {
-        let data: Data
+        let content: Data
         do {
             let attributes = try FileManager.default.attributesOfItem(atPath: path)
             let size = (attributes[.size] as? NSNumber)?.intValue ?? 0
@@ -43,13 +44,13 @@ enum TextFile {
                 throw Refusal(
                     path, "has \(size) bytes, expected at most \(Limits.tokenizerFileBytesMax)")
             }
-            data = try Data(contentsOf: URL(filePath: path))
+            content = try Data(contentsOf: URL(filePath: path))
         } catch let refusal as Refusal {
             throw refusal
         } catch {
             throw Refusal(path, "cannot be read: \(error.localizedDescription)")
         }
-        return Array(data)
+        return Array(content)
     }
 
     /// The file as UTF-8 text.

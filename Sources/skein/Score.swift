@@ -90,7 +90,8 @@ struct Score: AsyncParsableCommand {
         let configuration = try Checkpoint.open(folder).configuration
         let longest = prompts.map(\.count).max() ?? 1
         let positions = try PositionBudget.check(
-            promptCount: longest, context: layout.context, configuration: configuration)
+            promptCount: longest, contextPositions: layout.contextPositions,
+            configuration: configuration)
         let capture = try capture
         let answer = try await EmbeddedRun(
             folder: folder, layout: layout, positionCountMax: positions,

@@ -51,7 +51,8 @@ struct CheckpointRefusalTests {
             text: #"{"odd": {"dtype": "U8", "data_offsets": [0, 1]}}"#, payload: [0]),
         header(
             "shape is negative", naming: "odd", "shape",
-            text: #"{"odd": {"dtype": "U8", "shape": [-1], "data_offsets": [0, 1]}}"#, payload: [0]),
+            text: #"{"odd": {"dtype": "U8", "shape": [-1], "data_offsets": [0, 1]}}"#,
+            payload: [0]),
         header(
             "shape is a fraction", naming: "odd", "shape",
             text: #"{"odd": {"dtype": "U8", "shape": [1.0], "data_offsets": [0, 1]}}"#, payload: [0]
@@ -100,14 +101,16 @@ struct CheckpointRefusalTests {
             payload: [0, 0, 0]),
         header(
             "bytes lie after the last tensor", naming: "belong to no tensor",
-            text: #"{"a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}}"#, payload: [0, 0]),
+            text: #"{"a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}}"#,
+            payload: [0, 0]),
         header(
             "a name stands there twice", naming: "header", "twice",
             text: #"{"a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}, "#
                 + #""a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}}"#, payload: [0]),
         header("metadata is a list", naming: "__metadata__", text: #"{"__metadata__": []}"#),
         header(
-            "metadata holds a number", naming: "__metadata__", text: #"{"__metadata__": {"a": 1}}"#),
+            "metadata holds a number", naming: "__metadata__",
+            text: #"{"__metadata__": {"a": 1}}"#),
         Damage("file is empty", naming: Draft.first) { $0.files[Draft.first] = .some([]) },
         Damage("file ends in the length", naming: Draft.first) {
             $0.files[Draft.first] = .some([1, 0, 0])

@@ -1,3 +1,5 @@
+// Folders and checkpoints that the tests of this room share.
+
 import Foundation
 import SkeinCore
 import SkeinTensor

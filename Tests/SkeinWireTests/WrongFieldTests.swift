@@ -76,7 +76,8 @@ struct WrongMessage: CustomTestStringConvertible, Sendable {
         .init("step.spans[0].pages", "missing", step([Raw.span(pages: nil)])),
         .init("step.spans[0].pages", "too few", step([Raw.span(first: 63)])),
         .init(
-            "step.spans[0].pages.first_page_indexes", "none", step([Raw.span(pages: RawMessage())])),
+            "step.spans[0].pages.first_page_indexes", "none",
+            step([Raw.span(pages: RawMessage())])),
         .init(
             "step.spans[0].pages.page_counts", "columns of two lengths",
             step([Raw.span(pages: Raw.pages([0, 1], [1]))])),
@@ -198,7 +199,8 @@ struct WrongMessage: CustomTestStringConvertible, Sendable {
         .init(
             "token_return.tokens[0].token_id", "too large", token(RawMessage().varint(3, 1 << 20))),
         .init(
-            "token_return.tokens[0].position_index", "huge", token(RawMessage().varint(2, 1 << 30))),
+            "token_return.tokens[0].position_index", "huge",
+            token(RawMessage().varint(2, 1 << 30))),
         .init("token_return.tokens[0].logprob", "NaN", token(RawMessage().float(4, .nan))),
         .init("token_return.tokens[0].logprob", "positive", token(RawMessage().float(4, 1))),
         .init(

@@ -5,8 +5,8 @@ import SkeinWeights
 
 /// Multi-head latent attention of one layer (specification section 3.4).
 ///
-///     normed ─┬─► query latent ─► norm ─► queries ─► rotate ──────► absorb ─► attend ─► values ─► out
-///             └─► latent | rope key ─► norm | rotate ─► latent row ─► cache ──────▲
+///     normed ─┬─► query latent ─► norm ─► queries ─► rotate ───► absorb ─► attend ─► values ─► out
+///             └─► latent | rope key ─► norm | rotate ─► latent row ─► cache ───▲
 ///
 /// The cache holds the latent after its norm and the rope key after its rotation, in BF16.
 struct LatentAttention {
@@ -63,12 +63,12 @@ struct LatentAttention {
         let names = WeightName.layer(layer)
         let shape = Shape(model)
         let queryRows = shape.headCount * shape.query
-        if let rank = model.queryLoraRank {
+        if let queryRank = model.queryLoraRank {
             queryPath = .throughLatent(
                 down: try checkpoint.matrix(
-                    names.queryDown, rows: rank, columns: model.hiddenSize),
-                norm: try checkpoint.vector(names.queryNorm, count: rank),
-                up: try checkpoint.matrix(names.queryUp, rows: queryRows, columns: rank))
+                    names.queryDown, rows: queryRank, columns: model.hiddenSize),
+                norm: try checkpoint.vector(names.queryNorm, count: queryRank),
+                up: try checkpoint.matrix(names.queryUp, rows: queryRows, columns: queryRank))
         } else {
             queryPath = .direct(
                 try checkpoint.matrix(names.query, rows: queryRows, columns: model.hiddenSize))

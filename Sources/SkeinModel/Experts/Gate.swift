@@ -103,8 +103,9 @@ struct Gate: Sendable {
             return routing.method == .noAuxiliaryLoss ? best + second : best
         }
         let kept = TopK.places(in: groupScores, kept: routing.keptGroupCount)
-        for group in 0..<routing.groupCount where !kept.contains(group) {
-            for expert in group * size..<(group + 1) * size { choosing[expert] = -.infinity }
+        for expertGroup in 0..<routing.groupCount where !kept.contains(expertGroup) {
+            let first = expertGroup * size
+            for expert in first..<first + size { choosing[expert] = -.infinity }
         }
     }
 

@@ -9,7 +9,7 @@ public import SkeinWeights
 ///     final hidden ────────────► norm ─┴─► project ─► block ─► own norm ─► head ─► logits
 ///
 /// Entry i takes the main model's hidden state of position i after its final norm, and the token of
-/// position i + 1. Embedding and head are the main model's; the block has a latent cache of its own,
+/// position i + 1. Embedding and head are the main model's; the block has its own latent cache,
 /// addressed by the same page tables. Entries stand at position i: only differences matter to RoPE.
 public final class MultiTokenPrediction {
     /// The layer as the checkpoint numbers it, after the main ones.
@@ -80,7 +80,7 @@ public final class MultiTokenPrediction {
     /// Runs entries of some sequences.
     ///
     /// - Parameters:
-    ///   - spans: entry i of a sequence stands at position i and carries the token of position i + 1.
+    ///   - spans: entry i of a sequence stands at position i and carries the next position's token.
     ///   - finalHidden: `[row, hidden]`: the main model's after its final norm; for a further draft
     ///     this layer's own `hidden`.
     /// - Returns: logits of all rows and the hidden states they are made of, valid until the next

@@ -59,7 +59,7 @@ import Testing
         let length = (0..<8).reduce(0) { $0 | Int(file[$1]) << (8 * $1) }
         var header = try #require(
             try JSONSerialization.jsonObject(with: file[8..<8 + length]) as? [String: Any])
-        var data = Data()
+        var payload = Data()
         var tensors: [String: Any] = [:]
         if let metadata = header.removeValue(forKey: "__metadata__") {
             tensors["__metadata__"] = metadata
@@ -67,18 +67,18 @@ import Testing
         for (tensor, value) in header where tensor != name + "_scale_inv" {
             var fields = try #require(value as? [String: Any])
             let offsets = try #require(fields["data_offsets"] as? [Int])
-            let first = data.count
+            let first = payload.count
             if tensor == name {
                 fields["dtype"] = "BF16"
-                data += Data(count: 2 * (offsets[1] - offsets[0]))
+                payload += Data(count: 2 * (offsets[1] - offsets[0]))
             } else {
-                data += file[8 + length + offsets[0]..<8 + length + offsets[1]]
+                payload += file[8 + length + offsets[0]..<8 + length + offsets[1]]
             }
-            fields["data_offsets"] = [first, data.count]
+            fields["data_offsets"] = [first, payload.count]
             tensors[tensor] = fields
         }
         let json = try JSONSerialization.data(withJSONObject: tensors)
         let prefix = Data((0..<8).map { UInt8(json.count >> (8 * $0) & 0xFF) })
-        try (prefix + json + data).write(to: url)
+        try (prefix + json + payload).write(to: url)
     }
 }
