@@ -27,7 +27,7 @@ struct Serve: AsyncParsableCommand {
         let folder = try model.folder()
         let configuration = try Checkpoint.open(folder).configuration
         let positions = min(
-            layout.context ?? Self.contextDefault, configuration.positionCountMax)
+            layout.contextPositions ?? Self.contextDefault, configuration.positionCountMax)
         let text = try ServedModel.text(folder: folder)
         let (front, log) = (front, log)
         do {
