@@ -31,8 +31,12 @@ func tests(
 let argumentParser = Target.Dependency.product(
     name: "ArgumentParser", package: "swift-argument-parser")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let serviceLifecycle = Target.Dependency.product(
+    name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(
     name: "UnixSignals", package: "swift-service-lifecycle")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
@@ -44,7 +48,9 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.0.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.70.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.20.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.6.0"),
@@ -99,7 +105,7 @@ let package = Package(
             ], outside: [logging, yams]),
         room(
             "SkeinServer", ["SkeinCore", "SkeinText", "SkeinCoordinator"],
-            outside: [hummingbird, logging]),
+            outside: [httpTypes, hummingbird, logging, nioCore, serviceLifecycle]),
 
         // Floor 7: roof
         .executableTarget(
@@ -126,13 +132,17 @@ let package = Package(
             "SkeinModelTests",
             ["SkeinCore", "SkeinTensor", "SkeinWeights", "SkeinCache", "SkeinModel"]),
         tests("SkeinClusterTests", ["SkeinCore", "SkeinCluster"]),
+        tests(
+            "SkeinServerTests",
+            ["SkeinCore", "SkeinText", "SkeinCoordinator", "SkeinCluster", "SkeinServer"],
+            outside: [logging]),
         tests("SkeinSimulationTests", ["SkeinCore", "SkeinScheduling"]),
         tests(
             "SkeinEndToEndTests",
             [
-                "SkeinCore", "SkeinText", "SkeinWeights", "SkeinCoordinator", "SkeinCluster",
-                "skein",
-            ]),
+                "SkeinCore", "SkeinTensor", "SkeinText", "SkeinWeights", "SkeinCoordinator",
+                "SkeinCluster", "skein",
+            ], outside: [logging]),
         tests("SkeinStyleTests", [], outside: [crypto]),
     ]
 )

@@ -123,15 +123,23 @@ struct ClusterFields {
 
     /// Where a peer listens and others call it.
     func address(_ field: String) throws(Refusal) -> TCPAddress {
+        let address = try nodeAddress(field)
+        guard address.port != nil else {
+            throw refusal(
+                field, "found '\(address)', expected a port number, since others call it")
+        }
+        return address
+    }
+
+    /// Where a node listens: its port may be any free one, since the node tells the coordinator
+    /// which it got, and the coordinator the others.
+    func nodeAddress(_ field: String) throws(Refusal) -> TCPAddress {
         let text = try text(field)
         let address: TCPAddress
         do throws(Refusal) {
             address = try TCPAddress(parsing: text)
         } catch {
             throw refusal(field, "found '\(text)', \(error.reason)")
-        }
-        guard address.port != nil else {
-            throw refusal(field, "found '\(text)', expected a port number, since others call it")
         }
         guard !address.isEveryAddress else {
             throw refusal(

@@ -18,7 +18,7 @@ struct ClusterNodes {
             nodes.append(
                 Topology.Node(
                     name: try field.name("name"),
-                    address: try field.address("address"),
+                    address: try field.nodeAddress("address"),
                     publicKey: try field.optionalKey("public_key"),
                     layerRanges: try Self.layerRanges(field, placement: placement),
                     threadCount: try field.optionalNumber("threads", 1...Limits.threadsMax),
@@ -36,7 +36,9 @@ struct ClusterNodes {
         let home = try coordinator.address("address")
         var taken = [home: "the coordinator"]
         for (node, field) in zip(values, fields) {
-            if let other = taken.updateValue("node \(node.name)", forKey: node.address) {
+            if node.address.port != nil,
+                let other = taken.updateValue("node \(node.name)", forKey: node.address)
+            {
                 throw field.refusal(
                     "address", "found \(node.address), which is \(other)'s, expected one of its own"
                 )

@@ -9,8 +9,6 @@ public final class NodeProcess: Sendable {
     /// The node's name.
     public let name: String
 
-    // Process is started in `init`, and afterwards only signalled and waited for, which Foundation
-    // allows from any thread; the pipe is only closed, under Process's own end.
     private let process = Process()
     private let lifeline = Pipe()
     private let ending: AsyncStream<Int32>

@@ -63,6 +63,11 @@ public struct ClusterStatus: Sendable {
 }
 
 extension Coordinator {
+    /// Why the cluster has ended; `nil` while it lives.
+    public var endReason: Refusal? {
+        if case .ended(let refusal) = readiness { refusal } else { nil }
+    }
+
     /// What is known now.
     public func status() -> ClusterStatus {
         let placement = membership.placement

@@ -81,12 +81,18 @@ public actor Coordinator {
         case .ready: return
         case .ended(let refusal): throw refusal
         case .forming:
-            try await withCheckedThrowingContinuation { continuation in
-                switch readiness {
-                case .forming(let waiting): readiness = .forming(waiting + [continuation])
-                case .ready: continuation.resume()
-                case .ended(let refusal): continuation.resume(throwing: refusal)
+            // Who waits for a cluster of its own gives up the cluster with the wait.
+            try await withTaskCancellationHandler {
+                try await withCheckedThrowingContinuation { continuation in
+                    switch readiness {
+                    case .forming(let waiting): readiness = .forming(waiting + [continuation])
+                    case .ready: continuation.resume()
+                    case .ended(let refusal): continuation.resume(throwing: refusal)
+                    }
                 }
+            } onCancel: {
+                guard settings.endsWithItsNodes else { return }
+                Task { await self.fail(Refusal("cluster", "was interrupted while it formed")) }
             }
         }
     }

@@ -143,4 +143,28 @@ public enum Limits {
 
     /// Threads of one node; the largest hosts on sale have 768.
     public static let threadsMax = 1_024
+
+    /// Bytes of an HTTP request's body: a full context as token ids takes seven bytes a token.
+    public static let httpBodyBytesMax = 8 << 20
+
+    /// HTTP connections at once: as many as sequences may run and wait.
+    public static let httpConnectionsMax = 2_048
+
+    /// Seconds for which an HTTP connection may rest between two requests.
+    public static let httpIdleSecondsMax = 300
+
+    /// Answers to one prompt (`n`).
+    public static let choicesMax = 8
+
+    /// Prompts of one completion request.
+    public static let promptsMax = 64
+
+    /// Bytes of one stop string; each costs a table of as many numbers.
+    public static let stopStringBytesMax = 1_024
+
+    /// Tools of one request.
+    public static let toolsMax = 128
+
+    /// Bytes of a file of API keys: 4,096 keys of 256 characters.
+    public static let apiKeysFileBytesMax = 1 << 20
 }

@@ -166,12 +166,13 @@ public struct MembershipView: Sendable {
         return directives
     }
 
-    /// Notes how far a node has loaded.
+    /// Notes how far a node has loaded; a report that was overtaken by the node's own readiness
+    /// changes nothing.
     public mutating func onLoading(
         _ name: String, epoch: Epoch, share: Double, now: Duration
     ) -> [MembershipDirective] {
         var directives = onAlive(name, now: now)
-        guard epoch == self.epoch, isHere(name) else { return directives }
+        guard epoch == self.epoch, isHere(name), !canRun(name) else { return directives }
         nodes[name]?.loadedShare = share.isFinite ? min(max(share, 0), 1) : 0
         move(name, to: .loading, into: &directives)
         return directives

@@ -1,9 +1,140 @@
 import ArgumentParser
+import Foundation
+import SkeinCluster
+import SkeinCoordinator
+import SkeinCore
+import SkeinServer
+import SkeinText
+import SkeinWeights
 
 /// Serves a model from this machine over HTTP.
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Serves a model from this machine over HTTP.")
 
-    func run() async throws {}
+    /// Positions of one sequence where nothing else is said; a larger pool would lie idle.
+    private static let contextDefault = 4_096
+
+    /// Sequences of full length that the latent cache holds.
+    private static let fullSequenceCount = 16
+
+    @OptionGroup var model: ModelOption
+    @OptionGroup var layout: LayoutOptions
+    @OptionGroup var front: FrontOptions
+    @OptionGroup var log: LogOption
+
+    func run() async throws {
+        let folder = try model.folder()
+        let configuration = try Checkpoint.open(folder).configuration
+        let positions = min(
+            layout.contextPositions ?? Self.contextDefault, configuration.positionCountMax)
+        let text = try ServedModel.text(folder: folder)
+        let (front, log) = (front, log)
+        do {
+            try await EmbeddedRun(
+                folder: folder, layout: layout, positionCountMax: positions,
+                fullSequenceCount: Self.fullSequenceCount, log: log
+            ).run { cluster in
+                let service = ModelService(
+                    modelName: ServedModel.name(folder: folder), coordinator: cluster.coordinator,
+                    text: text, configuration: cluster.configuration, positionCountMax: positions)
+                let server = HTTPFront(
+                    service: service, host: front.host, port: front.port,
+                    apiKeys: try front.keys(), logger: log.logger("skein.http"))
+                let port = try await server.start()
+                let status = await cluster.coordinator.status()
+                Console.standardError(Self.banner(service, status))
+                Console.standardError("ready http://\(front.host):\(port)")
+                try await ServedModel.serve(server, until: cluster.coordinator)
+            }
+        } catch is CancellationError {
+            // The end that a server is asked for is a good one.
+        }
+    }
+
+    /// What is served, and which layers lie where.
+    private static func banner(_ service: ModelService, _ status: ClusterStatus) -> String {
+        var lines = [
+            "serving \(service.modelName): \(status.nodes.count) node(s), \(status.kind.rawValue), "
+                + "\(service.positionCountMax) positions, \(status.pageCount) pages"
+        ]
+        for node in status.nodes {
+            for stage in node.stages {
+                lines.append(
+                    "  stage \(stage.index.rawValue)  node \(node.name)  \(stage.slice.text)")
+            }
+        }
+        return lines.joined(separator: "\n")
+    }
+}
+
+/// Where and for whom a server listens.
+struct FrontOptions: ParsableArguments {
+    @Option(help: "The address to listen on.")
+    var host = "127.0.0.1"
+
+    @Option(help: "The port to listen on; 0 takes any free one.")
+    var port = 8080
+
+    @OptionGroup var keysOption: KeysOption
+
+    func validate() throws {
+        guard (0...65_535).contains(port) else {
+            throw ValidationError("--port: expected 0 to 65535, found \(port)")
+        }
+    }
+
+    /// The keys of the file, if one is named.
+    func keys() throws(Refusal) -> APIKeys? { try keysOption.keys(host: host) }
+}
+
+/// Who may call.
+struct KeysOption: ParsableArguments {
+    @Option(name: .customLong("api-keys"), help: "A file with one API key a line.")
+    var path: String?
+
+    /// The keys of the file, if one is named; an open address without keys is worth a warning.
+    func keys(host: String) throws(Refusal) -> APIKeys? {
+        if let path { return try APIKeys(file: path) }
+        if !["localhost", "::1"].contains(host), !host.hasPrefix("127.") {
+            Console.standardError(
+                "warning: \(host) is reachable from other machines, and without --api-keys anyone "
+                    + "there may use the model")
+        }
+        return nil
+    }
+}
+
+/// What `serve` and `up` have in common.
+enum ServedModel {
+    /// How long running requests may take to finish when the server is asked to end.
+    private static let drainSecondsMax = 30
+
+    /// The name by which clients ask for the model in a folder.
+    static func name(folder: String) -> String {
+        URL(filePath: folder).resolvingSymlinksInPath().lastPathComponent
+    }
+
+    /// The model's text; `nil` for a folder without a tokenizer, which serves token ids.
+    static func text(folder: String) throws(Refusal) -> TextSetup? {
+        let file = URL(filePath: folder).appending(path: "tokenizer.json")
+        guard FileManager.default.fileExists(atPath: file.path(percentEncoded: false)) else {
+            return nil
+        }
+        return try Tokenizer.fromFolder(folder)
+    }
+
+    /// Serves until the task is cancelled or the cluster ends; then drains.
+    ///
+    /// - Throws: the reason for which the cluster ended.
+    static func serve(_ server: HTTPFront, until coordinator: Coordinator) async throws {
+        var ending: Refusal?
+        while !Task.isCancelled, ending == nil {
+            ending = await coordinator.endReason
+            do { try await Task.sleep(for: .milliseconds(250)) } catch { break }
+        }
+        // Draining must go on where this task is cancelled already.
+        await Task { await server.drain(atMost: .seconds(drainSecondsMax)) }.value
+        if let ending { throw ending }
+    }
 }

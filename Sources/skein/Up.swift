@@ -4,6 +4,7 @@ import SkeinCluster
 import SkeinCoordinator
 import SkeinCore
 import SkeinMembership
+import SkeinServer
 
 /// Starts this host's part of a cluster.
 struct Up: AsyncParsableCommand {
@@ -13,25 +14,92 @@ struct Up: AsyncParsableCommand {
     @Argument(help: "The cluster file.")
     var clusterFile: String
 
+    @OptionGroup var keys: KeysOption
     @OptionGroup var log: LogOption
 
     func run() async throws {
         let topology = try ClusterFile.read(path: clusterFile)
-        let logger = log.logger("skein.up")
+        let (keys, log) = (keys, log)
         let host = try ClusterHost(
             clusterFile: clusterFile, topology: topology, softwareVersion: SoftwareVersion.text,
-            logger: logger, onProgress: { ClusterBanner.show($0) })
+            logger: log.logger("skein.up"), onProgress: { ClusterBanner.show($0) })
         Console.standardError(ClusterBanner.placement(of: host))
-        let lost = try await Interruptible.run {
+        try await Interruptible.run {
+            try await withThrowingTaskGroup(of: Void.self) { parts in
+                parts.addTask { try await Self.watchNodes(of: host) }
+                if let coordinator = host.coordinator {
+                    parts.addTask {
+                        try await Self.serve(host, coordinator, keys: keys, log: log)
+                    }
+                } else {
+                    parts.addTask { try await Self.waitForCancellation() }
+                }
+                // The first part to end, ends the others; the nodes leave before they are waited
+                // for, in a task of its own, since this one may be cancelled.
+                let first = await parts.nextResult()
+                parts.cancelAll()
+                await Task { await host.stop() }.value
+                if case .failure(let error) = first, !(error is CancellationError) { throw error }
+            }
+        }
+    }
+
+    /// Waits until a node of this host ends.
+    ///
+    /// The wait is a task of its own: a cancelled one would no longer see the nodes leave.
+    private static func watchNodes(of host: ClusterHost) async throws {
+        guard !host.nodeNames.isEmpty else { return try await waitForCancellation() }
+        let refusal = await Task { await host.waitForLostNode() }.value
+        if !Task.isCancelled { throw refusal }
+    }
+
+    private static func waitForCancellation() async throws {
+        while true { try await Task.sleep(for: .seconds(3_600)) }
+    }
+
+    /// The head's part: waits for all stages, then serves HTTP where the file names an address.
+    private static func serve(
+        _ host: ClusterHost, _ coordinator: Coordinator, keys: KeysOption, log: LogOption
+    ) async throws {
+        do {
             try await withTaskCancellationHandler {
-                let refusal = await host.waitForLostNode()
-                if !Task.isCancelled { throw refusal }
+                try await coordinator.waitUntilReady()
             } onCancel: {
                 Task { await host.stop() }
             }
+        } catch {
+            if Task.isCancelled { return }
+            throw error
         }
-        await host.stop()
-        _ = lost
+        var server: HTTPFront?
+        var address = ""
+        if let http = host.topology.coordinator.httpAddress {
+            let service = ModelService(
+                modelName: ServedModel.name(folder: host.topology.modelPath),
+                coordinator: coordinator,
+                text: try ServedModel.text(folder: host.topology.modelPath),
+                configuration: host.configuration, positionCountMax: host.topology.positionCount)
+            let name = http.bindName
+            let front = HTTPFront(
+                service: service, host: name, port: Int(http.port ?? 0),
+                apiKeys: try keys.keys(host: name), logger: log.logger("skein.http"))
+            _ = try await front.start()
+            server = front
+            address = " http://\(http.hostAndPort)"
+        }
+        Console.standardError("ready\(address)")
+        guard let server else { return try await waitForCancellation() }
+        try await ServedModel.serve(server, until: coordinator)
+    }
+}
+
+extension TCPAddress {
+    /// The host as a socket is bound to it.
+    var bindName: String {
+        switch host {
+        case .ipv4(let text), .ipv6(let text), .name(let text): text
+        case .all: "0.0.0.0"
+        }
     }
 }
 
@@ -61,7 +129,7 @@ enum ClusterBanner {
             Console.standardError(
                 "node \(node) is loaded: weights \(ByteText(weights)), "
                     + "resident \(ByteText(resident))")
-        case .ready: Console.standardError("ready")
+        case .ready: Console.standardError("every stage is loaded")
         case .lost(_, let refusal): Console.standardError("lost: \(refusal)")
         }
     }

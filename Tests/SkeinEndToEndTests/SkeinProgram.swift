@@ -1,19 +1,19 @@
 import Foundation
-import Synchronization
 import Testing
 
 /// Runs the built `skein` program as a user would.
-struct SkeinProgram {
+enum SkeinProgram {
     /// What a finished run left behind.
-    struct Outcome {
+    struct Outcome: Sendable {
+        /// The exit code, or 128 and the signal's number.
         let status: Int32
         let output: String
         let errors: String
 
         /// The one JSON object on standard output.
-        func json(_ location: SourceLocation = #_sourceLocation) throws -> [String: Any] {
+        func json() throws -> [String: Any] {
             let value = try JSONSerialization.jsonObject(with: Data(output.utf8))
-            return try #require(value as? [String: Any], sourceLocation: location)
+            return try #require(value as? [String: Any])
         }
     }
 
@@ -22,117 +22,112 @@ struct SkeinProgram {
         .deletingLastPathComponent().deletingLastPathComponent()
 
     /// The program beside the test bundle that is running.
-    static let executable: URL = {
+    static let executable: String = {
         let bundle = URL(filePath: CommandLine.arguments[0]).resolvingSymlinksInPath()
         return bundle.deletingLastPathComponent().appending(path: "skein")
+            .path(percentEncoded: false)
     }()
+
+    /// The bundled model's folder.
+    static let gosling = root.appending(path: "cluster/models/gosling").path()
 
     /// A path inside the golden values.
     static func golden(_ path: String) -> String {
         root.appending(path: "Tests/Golden/\(path)").path()
     }
 
-    /// The bundled model's folder.
-    static let gosling = root.appending(path: "cluster/models/gosling").path()
-
-    /// Runs the program to its end, at most `secondsMax`.
+    /// Runs the program to its end; one that takes longer than `secondsMax` is killed.
+    ///
+    /// - Parameter environment: `NAME=value` for this run.
     static func run(
-        _ arguments: [String], input: String? = nil, secondsMax: Double = 120
+        _ arguments: [String], environment: [String] = [], secondsMax: Double = 120
     ) async throws -> Outcome {
-        let program = try start(arguments, input: input)
-        return try await program.finish(secondsMax: secondsMax)
+        try await RunningProgram(command: environment + [executable] + arguments)
+            .finish(secondsMax: secondsMax)
     }
 
     /// Starts the program and leaves it running.
+    ///
+    /// - Parameter launcher: a command that the program is an argument of, such as `ip netns exec`.
     static func start(
-        _ arguments: [String], input: String? = nil, through launcher: [String] = []
+        _ arguments: [String], through launcher: [String] = []
     ) throws -> RunningProgram {
-        let command = launcher + [executable.path()] + arguments
-        return try RunningProgram(command: command, input: input)
+        try RunningProgram(command: launcher + [executable] + arguments)
     }
 }
 
-/// A program that is running; its output is collected as it comes.
+/// A program that is running; what it writes is kept in files, so that no pipe can fill.
 final class RunningProgram: Sendable {
-    private struct Collected {
-        var output = Data()
-        var errors = Data()
-    }
+    private let process = Process()
+    private let folder: ScratchFolder
+    private let ending: AsyncStream<Int32>
 
-    // Foundation's Process is documented as safe to signal and wait for from any thread once it
-    // runs; it is started in `init` and never reconfigured afterwards.
-    nonisolated(unsafe) private let process = Process()
-    private let collected = Mutex(Collected())
-    private let exited: AsyncStream<Int32>
-    private let errorLines: AsyncStream<String>
-
-    init(command: [String], input: String?) throws {
+    /// Starts a command, found as a shell would, with an empty standard input.
+    init(command: [String]) throws {
+        folder = try ScratchFolder()
+        let (ending, ended) = AsyncStream.makeStream(
+            of: Int32.self, bufferingPolicy: .bufferingOldest(1))
+        self.ending = ending
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = command
-        let output = Pipe()
-        let errors = Pipe()
-        process.standardOutput = output
-        process.standardError = errors
-        if let input {
-            let inputPipe = Pipe()
-            process.standardInput = inputPipe
-            inputPipe.fileHandleForWriting.write(Data(input.utf8))
-            inputPipe.fileHandleForWriting.closeFile()
-        } else {
-            process.standardInput = FileHandle.nullDevice
-        }
-        let (exited, exit) = AsyncStream.makeStream(of: Int32.self, bufferingPolicy: .unbounded)
-        let (lines, line) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .unbounded)
-        self.exited = exited
-        errorLines = lines
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = try Self.file(folder.path + "/output")
+        process.standardError = try Self.file(folder.path + "/errors")
         process.terminationHandler = { process in
-            exit.yield(
-                process.terminationReason == .exit
-                    ? process.terminationStatus : 128 + process.terminationStatus)
-            exit.finish()
+            let isExit = process.terminationReason == .exit
+            ended.yield(isExit ? process.terminationStatus : 128 + process.terminationStatus)
+            ended.finish()
         }
         try process.run()
-        Self.drain(output.fileHandleForReading) { [self] bytes in
-            collected.withLock { $0.output.append(bytes) }
-        }
-        let pending = Mutex(Data())
-        Self.drain(errors.fileHandleForReading) { [self] bytes in
-            collected.withLock { $0.errors.append(bytes) }
-            pending.withLock { rest in
-                rest.append(bytes)
-                if bytes.isEmpty { line.finish() }
-                while let end = rest.firstIndex(of: 0x0A) {
-                    line.yield(String(decoding: rest[rest.startIndex..<end], as: UTF8.self))
-                    rest = Data(rest[rest.index(after: end)...])
-                }
-            }
-        }
     }
-
-    /// Waits for a line on standard error that contains `text`.
-    func waitForError(containing text: String) async -> String? {
-        for await line in errorLines where line.contains(text) { return line }
-        return nil
-    }
-
-    /// Sends a signal.
-    func signal(_ number: Int32) { kill(process.processIdentifier, number) }
 
     /// The number of the running process.
     var processID: Int32 { process.processIdentifier }
 
+    /// What it has written to standard error so far.
+    var errors: String { text("errors") }
+
+    /// Sends a signal.
+    func signal(_ number: Int32) { kill(process.processIdentifier, number) }
+
+    /// Waits until standard error holds `text`.
+    ///
+    /// - Returns: whether it came before the program ended or `secondsMax` had passed.
+    func waitForError(containing text: String, secondsMax: Double = 30) async -> Bool {
+        let path = folder.path + "/errors"
+        // `tail` follows the file and ends with the program; `grep` ends at the first match.
+        let command = "tail -n +1 --pid=\(processID) -s 0.05 -f \(path) | grep -q -m1 -F -- \"$0\""
+        do {
+            let follower = try RunningProgram(
+                command: ["timeout", "\(secondsMax)", "bash", "-c", command, text])
+            _ = try await follower.finish(secondsMax: secondsMax + 5)
+        } catch {
+            return false
+        }
+        return errors.contains(text)
+    }
+
     /// Waits for the end; a program that takes longer than `secondsMax` is killed.
     func finish(secondsMax: Double) async throws -> SkeinProgram.Outcome {
-        let watchdog = DispatchWorkItem { [process] in kill(process.processIdentifier, SIGKILL) }
+        let number = process.processIdentifier
+        let watchdog = DispatchWorkItem { kill(number, SIGKILL) }
         DispatchQueue.global().asyncAfter(deadline: .now() + secondsMax, execute: watchdog)
         var status: Int32 = -1
-        for await ended in exited { status = ended }
+        for await ended in ending { status = ended }
         watchdog.cancel()
-        drained.wait()
-        return collected.withLock {
-            SkeinProgram.Outcome(
-                status: status, output: String(decoding: $0.output, as: UTF8.self),
-                errors: String(decoding: $0.errors, as: UTF8.self))
+        return SkeinProgram.Outcome(status: status, output: text("output"), errors: text("errors"))
+    }
+
+    private func text(_ name: String) -> String {
+        String(
+            decoding: FileManager.default.contents(atPath: folder.path + "/" + name) ?? Data(),
+            as: UTF8.self)
+    }
+
+    private static func file(_ path: String) throws -> FileHandle {
+        guard FileManager.default.createFile(atPath: path, contents: nil) else {
+            throw CocoaError(.fileWriteUnknown)
         }
+        return try FileHandle(forWritingTo: URL(filePath: path))
     }
 }

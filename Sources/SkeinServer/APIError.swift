@@ -1,0 +1,90 @@
+internal import SkeinCore
+internal import SkeinText
+
+/// What a client is told instead of an answer, in OpenAI's shape.
+struct APIError: Error, Equatable {
+    /// The HTTP status.
+    let status: Int
+    /// The sort of error, one of OpenAI's words.
+    let type: String
+    /// One line for a person.
+    let message: String
+    /// The field that is wrong.
+    var param: String?
+    /// A word for programs.
+    var code: String?
+    /// When to try again.
+    var retryAfterSeconds: Int?
+    /// The one method that the path has, where another was used.
+    var allowedMethod: String?
+
+    /// A request that cannot be read or can never run.
+    static func invalid(_ param: String?, _ message: String, code: String? = nil) -> APIError {
+        APIError(
+            status: 400, type: "invalid_request_error", message: message, param: param, code: code)
+    }
+
+    /// A refusal of a part of the request; its subject is the field.
+    static func invalid(_ refusal: Refusal) -> APIError {
+        let param = refusal.subject.replacing(": ", with: ".")
+        return .invalid(param, refusal.description)
+    }
+
+    /// Something that is not here.
+    static func notFound(_ param: String?, _ message: String, code: String? = nil) -> APIError {
+        APIError(
+            status: 404, type: "invalid_request_error", message: message, param: param, code: code)
+    }
+
+    /// A path that is used with another method.
+    static func wrongMethod(allowed: String) -> APIError {
+        APIError(
+            status: 405, type: "invalid_request_error",
+            message: "this path takes \(allowed) requests only", allowedMethod: allowed)
+    }
+
+    /// Too large a body.
+    static let tooLarge = APIError(
+        status: 413, type: "invalid_request_error",
+        message: "the body is larger than \(Limits.httpBodyBytesMax) bytes",
+        code: "request_too_large")
+
+    /// No key, or an unknown one.
+    static let unauthorized = APIError(
+        status: 401, type: "authentication_error",
+        message: "expected 'Authorization: Bearer KEY' with a key that this server knows",
+        code: "invalid_api_key")
+
+    /// Nothing can run at the moment.
+    static func unavailable(_ message: String) -> APIError {
+        APIError(
+            status: 503, type: "service_unavailable", message: message,
+            code: "service_unavailable", retryAfterSeconds: 1)
+    }
+
+    /// What the coordinator says of a request that it does not take.
+    static func notAdmitted(_ refusal: Refusal, promptField: String) -> APIError {
+        switch refusal.subject {
+        case "prompt":
+            .invalid(promptField, refusal.description, code: "context_length_exceeded")
+        case "logit_bias": .invalid(refusal)
+        default: .unavailable(refusal.description)
+        }
+    }
+
+    /// A request that broke off.
+    static func broken(_ error: any Error) -> APIError {
+        APIError(status: 500, type: "server_error", message: "\(error)", code: "server_error")
+    }
+
+    /// The body of the response.
+    var json: JSONValue {
+        .fields([
+            "error": .fields([
+                "message": .string(message), "type": .string(type),
+                "param": param.map { .string($0) } ?? .null,
+                "code": code.map { .string($0) } ?? .null,
+            ])
+        ])
+    }
+}

@@ -1,0 +1,65 @@
+internal import Foundation
+public import SkeinCore
+
+/// The keys by which clients may call.
+public struct APIKeys: Sendable {
+    private let keys: [[UInt8]]
+
+    /// Reads a file with one key a line; empty lines and lines that begin with `#` are skipped.
+    public init(file path: String) throws(Refusal) {
+        guard let file = FileHandle(forReadingAtPath: path) else {
+            throw Refusal(path, "cannot be opened, expected a file with one API key a line")
+        }
+        let bytes: Data
+        do {
+            bytes = try file.read(upToCount: Limits.apiKeysFileBytesMax + 1) ?? Data()
+        } catch {
+            throw Refusal(path, "cannot be read, expected a file with one API key a line")
+        }
+        guard bytes.count <= Limits.apiKeysFileBytesMax else {
+            throw Refusal(
+                path, "has more than \(Limits.apiKeysFileBytesMax) bytes, expected at most that")
+        }
+        try self.init(text: String(decoding: bytes, as: UTF8.self), file: path)
+    }
+
+    /// Reads a file's text.
+    init(text: String, file: String) throws(Refusal) {
+        var keys: [[UInt8]] = []
+        for (number, line) in text.split(
+            omittingEmptySubsequences: false, whereSeparator: \.isNewline
+        ).enumerated() {
+            let key = line.trimmingCharacters(in: .whitespaces)
+            guard !key.isEmpty, !key.hasPrefix("#") else { continue }
+            guard key.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+                throw Refusal(
+                    "\(file):\(number + 1)",
+                    "the key has characters that no HTTP header carries, expected letters, digits "
+                        + "and marks without spaces")
+            }
+            keys.append(Array(key.utf8))
+        }
+        guard !keys.isEmpty else {
+            throw Refusal(file, "has no key, expected one a line")
+        }
+        self.keys = keys
+    }
+
+    /// Whether a header `Authorization: Bearer KEY` carries a known key.
+    func admit(authorization: String?) -> Bool {
+        guard let words = authorization?.split(separator: " ", maxSplits: 1), words.count == 2,
+            words[0].lowercased() == "bearer"
+        else { return false }
+        let offered = Array(words[1].utf8)
+        // Every key is compared to its end, so that the time tells nothing about any of them.
+        var isKnown = false
+        for key in keys where Self.areEqual(offered, key) { isKnown = true }
+        return isKnown
+    }
+
+    private static func areEqual(_ offered: [UInt8], _ key: [UInt8]) -> Bool {
+        var difference = UInt8(offered.count == key.count ? 0 : 1)
+        for (index, byte) in offered.enumerated() { difference |= byte ^ key[index % key.count] }
+        return difference == 0
+    }
+}

@@ -1,0 +1,220 @@
+internal import Foundation
+internal import SkeinCore
+internal import SkeinText
+
+/// Writes answers in OpenAI's form, whole or as chunks.
+struct AnswerForm: Sendable {
+    /// The completion's own name, the same in all of its chunks.
+    let id: String
+    private let isChat: Bool
+    private let service: ModelService
+    private let created = Int(Date().timeIntervalSince1970)
+
+    init(_ call: CompletionCall, service: ModelService) {
+        isChat = call.conversation != nil
+        id = RandomName.text(isChat ? "chatcmpl-" : "cmpl-")
+        self.service = service
+    }
+
+    /// The whole answer.
+    func answer(_ choices: [JSONValue], usage: Usage) -> JSONValue {
+        .fields([
+            "id": .string(id), "object": .string(isChat ? "chat.completion" : "text_completion"),
+            "created": .count(created), "model": .string(service.modelName),
+            "choices": .array(choices), "usage": usage.json,
+        ])
+    }
+
+    /// One chunk of a stream; the usage is `null` in all but the last, where it is asked for.
+    func chunk(_ choices: [JSONValue], usage: JSONValue?) -> JSONValue {
+        .fields([
+            "id": .string(id),
+            "object": .string(isChat ? "chat.completion.chunk" : "text_completion"),
+            "created": .count(created), "model": .string(service.modelName),
+            "choices": .array(choices), "usage": usage,
+        ])
+    }
+
+    /// A choice of a chunk.
+    func choice(
+        _ index: Int, delta: JSONValue, logprobs: JSONValue, finishReason: String?
+    ) -> JSONValue {
+        let reason: JSONValue = finishReason.map { .string($0) } ?? .null
+        return isChat
+            ? .fields([
+                "index": .count(index), "delta": delta, "logprobs": logprobs,
+                "finish_reason": reason,
+            ])
+            : .fields([
+                "index": .count(index), "text": delta["content"] ?? .string(""),
+                "logprobs": logprobs, "finish_reason": reason,
+            ])
+    }
+
+    /// A choice of a whole answer.
+    func choice(
+        _ index: Int, message: GatheredAnswer, logprobs: JSONValue, finishReason: String
+    ) -> JSONValue {
+        isChat
+            ? .fields([
+                "index": .count(index), "message": message.json, "logprobs": logprobs,
+                "finish_reason": .string(finishReason),
+            ])
+            : .fields([
+                "index": .count(index), "text": .string(message.content), "logprobs": logprobs,
+                "finish_reason": .string(finishReason),
+            ])
+    }
+
+    /// The log-probabilities of tokens; `null` where they carry none.
+    ///
+    /// - Parameter textOffset: where the first token's text begins in the answer.
+    func logprobs(_ tokens: [SampledToken], textOffset: Int) -> JSONValue {
+        guard tokens.contains(where: { $0.logprob != nil }) else { return .null }
+        guard isChat else { return plainLogprobs(tokens, textOffset: textOffset) }
+        let content = tokens.map { token in
+            var members = entry(token.token, token.logprob ?? 0)
+            members.append(
+                .init(
+                    "top_logprobs",
+                    .array(token.topLogprobs.map { .object(entry($0.token, $0.logprob)) })))
+            return JSONValue.object(members)
+        }
+        return .fields(["content": .array(content), "refusal": .null])
+    }
+
+    private func entry(_ token: TokenID, _ logprob: Float) -> [JSONValue.Member] {
+        [
+            .init("token", .string(name(of: token))), .init("logprob", .logprob(logprob)),
+            .init("bytes", .array(service.bytes(of: token).map { .count($0) })),
+        ]
+    }
+
+    private func plainLogprobs(_ tokens: [SampledToken], textOffset: Int) -> JSONValue {
+        var offset = textOffset
+        var offsets: [JSONValue] = []
+        for token in tokens {
+            offsets.append(.count(offset))
+            offset += service.text(of: token.token).unicodeScalars.count
+        }
+        return .fields([
+            "tokens": .array(tokens.map { .string(name(of: $0.token)) }),
+            "token_logprobs": .array(tokens.map { .logprob($0.logprob ?? 0) }),
+            "top_logprobs": .array(
+                tokens.map { token in
+                    .object(
+                        token.topLogprobs.map { .init(name(of: $0.token), .logprob($0.logprob)) })
+                }),
+            "text_offset": .array(offsets),
+        ])
+    }
+
+    private func name(of token: TokenID) -> String {
+        service.text == nil ? "token_id:\(token)" : service.text(of: token)
+    }
+}
+
+/// What a request has cost.
+struct Usage: Sendable {
+    var promptTokenCount: Int
+    var completionTokenCount = 0
+    var reasoningTokenCount = 0
+
+    init(_ call: CompletionCall, readers: [ChoiceReader]) {
+        promptTokenCount = call.promptTokenCount
+        for reader in readers {
+            completionTokenCount += reader.tokenCount
+            reasoningTokenCount += reader.reasoningTokenCount
+        }
+    }
+
+    /// OpenAI's form.
+    var json: JSONValue {
+        .fields([
+            "prompt_tokens": .count(promptTokenCount),
+            "completion_tokens": .count(completionTokenCount),
+            "total_tokens": .count(promptTokenCount + completionTokenCount),
+            "completion_tokens_details": .fields([
+                "reasoning_tokens": .count(reasoningTokenCount)
+            ]),
+        ])
+    }
+}
+
+/// The pieces of one answer, put together.
+struct GatheredAnswer: Sendable {
+    private(set) var content = ""
+    private var reasoning = ""
+    private var calls: [(id: String, name: String, arguments: String)] = []
+
+    /// Takes the next pieces.
+    mutating func take(_ pieces: [AnswerPiece]) {
+        for piece in pieces {
+            switch piece {
+            case .content(let text): content += text
+            case .reasoning(let text): reasoning += text
+            case .callBegin(_, let name): calls.append((RandomName.text("call_"), name, ""))
+            case .callArguments(let index, let text): calls[index].arguments += text
+            case .callEnd: break
+            }
+        }
+    }
+
+    /// OpenAI's message.
+    var json: JSONValue {
+        let calls = calls.map { call in
+            JSONValue.fields([
+                "id": .string(call.id), "type": .string("function"),
+                "function": .fields([
+                    "name": .string(call.name), "arguments": .string(call.arguments),
+                ]),
+            ])
+        }
+        let isSilent = content.isEmpty && !calls.isEmpty
+        return .fields([
+            "role": .string("assistant"), "content": isSilent ? .null : .string(content),
+            "reasoning_content": reasoning.isEmpty ? nil : .string(reasoning),
+            "tool_calls": calls.isEmpty ? nil : .array(calls),
+        ])
+    }
+}
+
+extension AnswerPiece {
+    /// OpenAI's delta; the end of a call has none.
+    var delta: JSONValue? {
+        switch self {
+        case .content(let text): .fields(["content": .string(text)])
+        case .reasoning(let text): .fields(["reasoning_content": .string(text)])
+        case .callBegin(let index, let name):
+            .fields([
+                "tool_calls": .array([
+                    .fields([
+                        "index": .count(index), "id": .string(RandomName.text("call_")),
+                        "type": .string("function"),
+                        "function": .fields(["name": .string(name), "arguments": .string("")]),
+                    ])
+                ])
+            ])
+        case .callArguments(let index, let text):
+            .fields([
+                "tool_calls": .array([
+                    .fields([
+                        "index": .count(index), "function": .fields(["arguments": .string(text)]),
+                    ])
+                ])
+            ])
+        case .callEnd: nil
+        }
+    }
+}
+
+/// Names that nobody can guess.
+enum RandomName {
+    /// A prefix and 96 random bits.
+    static func text(_ prefix: String) -> String {
+        let high = String(UInt64.random(in: 0...(.max)), radix: 16)
+        let low = String(UInt32.random(in: 0...(.max)), radix: 16)
+        return prefix + String(repeating: "0", count: 16 - high.count) + high
+            + String(repeating: "0", count: 8 - low.count) + low
+    }
+}

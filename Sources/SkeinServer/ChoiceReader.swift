@@ -1,0 +1,85 @@
+internal import SkeinCore
+internal import SkeinText
+
+/// One answer as it grows: tokens to text, thinking and calls apart, and an end before a stop
+/// string (a pure value).
+struct ChoiceReader: Sendable {
+    /// Tokens drawn, the one that ended the answer included.
+    private(set) var tokenCount = 0
+    /// Tokens of the thinking.
+    private(set) var reasoningTokenCount = 0
+    /// Whether a stop string was met: nothing follows.
+    private(set) var isStopped = false
+    /// Why the answer ended, once it has.
+    private(set) var finishReason: FinishReason?
+
+    private var detokenizer: StreamingDetokenizer?
+    private var scanner: StopStringScanner
+    private var parser: AnswerParser?
+    private let silentTokens: Set<TokenID>
+    private var pendingTokens: [SampledToken] = []
+
+    /// Opens a reader for an answer to a call.
+    init(_ call: CompletionCall, tokenizer: Tokenizer?) throws(APIError) {
+        // The marks of tool calls are special tokens in many vocabularies.
+        let hasTools = call.conversation?.tools.isEmpty == false
+        detokenizer = tokenizer.map {
+            StreamingDetokenizer($0, skippingSpecialTokens: !hasTools)
+        }
+        do throws(Refusal) {
+            scanner = try StopStringScanner(call.stopStrings)
+        } catch {
+            throw .invalid(error)
+        }
+        parser = call.conversation.map {
+            AnswerParser($0.format, answering: $0.prompt, tools: $0.tools)
+        }
+        silentTokens = call.stopTokens
+    }
+
+    /// OpenAI's word for the end.
+    var finishWord: String {
+        if finishReason == .length, !isStopped { return "length" }
+        return (parser?.callCount ?? 0) > 0 ? "tool_calls" : "stop"
+    }
+
+    /// Takes the next token.
+    mutating func push(_ token: SampledToken) -> [AnswerPiece] {
+        guard !isStopped else { return [] }
+        let wasInside = parser?.isInsideReasoning == true
+        tokenCount += 1
+        guard !silentTokens.contains(token.token) else { return [] }
+        pendingTokens.append(token)
+        let pieces = scan(detokenizer?.push(token.token) ?? "")
+        if wasInside || parser?.isInsideReasoning == true { reasoningTokenCount += 1 }
+        return pieces
+    }
+
+    /// Gives out what was held back; the answer ends here.
+    mutating func finish(_ reason: FinishReason) -> [AnswerPiece] {
+        finishReason = reason
+        var pieces: [AnswerPiece] = []
+        if !isStopped {
+            pieces += scan(detokenizer?.finish() ?? "")
+            if !isStopped { pieces += parse(scanner.finish()) }
+        }
+        return pieces + (parser?.finish() ?? [])
+    }
+
+    /// The tokens since the last call of this, for their log-probabilities.
+    mutating func takeTokens() -> [SampledToken] {
+        defer { pendingTokens = [] }
+        return pendingTokens
+    }
+
+    private mutating func scan(_ text: String) -> [AnswerPiece] {
+        let finding = scanner.push(text)
+        isStopped = finding.stopString != nil
+        return parse(finding.text)
+    }
+
+    private mutating func parse(_ text: String) -> [AnswerPiece] {
+        guard !text.isEmpty else { return [] }
+        return parser?.push(text) ?? [.content(text)]
+    }
+}

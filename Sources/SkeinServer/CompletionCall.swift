@@ -1,0 +1,234 @@
+internal import SkeinCore
+internal import SkeinText
+
+/// What a client asks for, read and checked: prompts in tokens, and how to answer them.
+struct CompletionCall: Sendable {
+    /// A conversation, and what its answer may hold.
+    struct Conversation: Sendable {
+        let format: ChatFormat
+        let prompt: ChatPrompt
+        let tools: [ChatTool]
+    }
+
+    /// The prompts, at least one.
+    let prompts: [[TokenID]]
+    /// The conversation behind the prompt; `nil` for a plain text to go on with.
+    let conversation: Conversation?
+    /// Answers to each prompt.
+    let choiceCount: Int
+    /// Tokens of one answer at most; `nil` where only the context is the bound.
+    let newTokensMax: Int?
+    /// How to draw the first answer.
+    let sampling: SamplingParameters
+    /// Tokens that end an answer and are no part of its text.
+    let stopTokens: Set<TokenID>
+    /// Texts that end an answer and are no part of it.
+    let stopStrings: [String]
+    /// Whether the answer goes out as it grows.
+    let isStreaming: Bool
+    /// Whether a stream ends with the usage.
+    let includesUsage: Bool
+
+    /// The field that holds the prompt.
+    var promptField: String { conversation == nil ? "prompt" : "messages" }
+
+    /// Tokens of all prompts.
+    var promptTokenCount: Int { prompts.reduce(0) { $0 + $1.count } }
+
+    /// The request for one answer; answers to the same prompt draw with different seeds.
+    func request(prompt: Int, choice: Int, positionCountMax: Int) -> GenerationSpecification {
+        var sampling = sampling
+        // The first answer is the one that a request without `n` would get.
+        sampling.seed ^= UInt64(choice) &* 0x9E37_79B9_7F4A_7C15
+        let rest = positionCountMax - prompts[prompt].count
+        return GenerationSpecification(
+            promptTokens: prompts[prompt], newTokensMax: min(newTokensMax ?? rest, rest),
+            sampling: sampling)
+    }
+}
+
+/// What one answer is drawn from.
+struct GenerationSpecification: Sendable {
+    let promptTokens: [TokenID]
+    let newTokensMax: Int
+    let sampling: SamplingParameters
+}
+
+extension CompletionCall {
+    /// Reads a body of `/v1/chat/completions`.
+    init(chat fields: RequestFields, service: ModelService) throws(APIError) {
+        let conversation = try Self.conversation(fields, service: service)
+        let setup = try service.setup(for: "messages")
+        var wanted = try fields.whole("max_tokens", in: 1...Limits.positionsMax)
+        wanted = try fields.whole("max_completion_tokens", in: 1...Limits.positionsMax) ?? wanted
+        let alternatives = try Self.alternatives(chat: fields)
+        try self.init(
+            fields, service: service,
+            prompts: [setup.tokenizer.encode(conversation.prompt.segments)],
+            conversation: conversation,
+            newTokensMax: wanted,
+            alternatives: alternatives)
+    }
+
+    /// Reads a body of `/v1/completions`.
+    init(text fields: RequestFields, service: ModelService) throws(APIError) {
+        if try fields.flag("echo") == true {
+            throw .invalid("echo", "echo: this server does not repeat prompts")
+        }
+        if fields.value("suffix") != nil {
+            throw .invalid("suffix", "suffix: this server does not fill in the middle of a text")
+        }
+        let answerCount = try fields.whole("n", in: 1...Limits.choicesMax) ?? 1
+        if let drawnCount = try fields.whole("best_of", in: 1...Limits.choicesMax),
+            drawnCount != answerCount
+        {
+            throw .invalid("best_of", "best_of: this server gives all answers it draws; use n")
+        }
+        try self.init(
+            fields, service: service, prompts: try Self.prompts(fields, service: service),
+            conversation: nil,
+            newTokensMax: try fields.whole("max_tokens", in: 1...Limits.positionsMax) ?? 16,
+            alternatives: try fields.whole("logprobs", in: 0...Limits.topLogprobsMax))
+    }
+
+    private init(
+        _ fields: RequestFields, service: ModelService, prompts: [[TokenID]],
+        conversation: Conversation?, newTokensMax: Int?, alternatives: Int?
+    ) throws(APIError) {
+        try Self.check(fields, model: service.modelName)
+        let sampling = SamplingFields(fields, service: service)
+        var parameters = try sampling.parameters()
+        parameters.topLogprobsCount = alternatives
+        let options = try fields.fields("stream_options")
+        self.init(
+            prompts: prompts, conversation: conversation,
+            choiceCount: try fields.whole("n", in: 1...Limits.choicesMax) ?? 1,
+            newTokensMax: newTokensMax, sampling: parameters,
+            stopTokens: try sampling.stopTokens(), stopStrings: try sampling.stopStrings(),
+            isStreaming: try fields.flag("stream") ?? false,
+            includesUsage: try options?.flag("include_usage") ?? false)
+        for prompt in prompts where prompt.count >= service.positionCountMax {
+            throw .invalid(
+                promptField,
+                "\(promptField): found \(prompt.count) tokens; with a token to follow, the "
+                    + "context of \(service.positionCountMax) positions is too small",
+                code: "context_length_exceeded")
+        }
+    }
+
+    /// Refuses another model, and what would change the answer but is not built yet.
+    private static func check(_ fields: RequestFields, model: String) throws(APIError) {
+        if let wanted = try fields.text("model"), wanted != model {
+            throw .notFound(
+                "model", "model: found '\(wanted.prefix(200))', expected '\(model)'",
+                code: "model_not_found")
+        }
+        if let form = try fields.fields("response_format"), try form.text("type") != "text" {
+            throw form.wrong("type", expected: "\"text\", the only form that this version offers")
+        }
+    }
+
+    private static func prompts(
+        _ fields: RequestFields, service: ModelService
+    ) throws(APIError) -> [[TokenID]] {
+        guard let value = fields.value("prompt") else {
+            throw .invalid("prompt", "prompt: is missing, expected a text or a list of token ids")
+        }
+        let prompts: [[TokenID]]
+        if value.string != nil {
+            prompts = [try prompt(value, param: "prompt", service: service)]
+        } else if let first = value.array?.first {
+            if first.integer != nil {
+                prompts = [try prompt(value, param: "prompt", service: service)]
+            } else {
+                let elements = try fields.elements("prompt", countMax: Limits.promptsMax) ?? []
+                var several: [[TokenID]] = []
+                for (index, element) in elements.enumerated() {
+                    several.append(
+                        try prompt(element, param: "prompt[\(index)]", service: service))
+                }
+                prompts = several
+            }
+        } else {
+            throw fields.wrong("prompt", expected: "a text or a list of token ids, not empty")
+        }
+        return prompts
+    }
+
+    private static func prompt(
+        _ value: JSONValue, param: String, service: ModelService
+    ) throws(APIError) -> [TokenID] {
+        let tokens: [TokenID]
+        if let text = value.string {
+            tokens = try service.setup(for: param).completionPrompt(text)
+        } else if let elements = value.array {
+            tokens = try RequestFields.tokens(
+                elements, param: param, vocabularySize: service.vocabularySize)
+        } else {
+            throw .invalid(
+                param, "\(param): found \(value.found), expected a text or a list of token ids")
+        }
+        guard !tokens.isEmpty else { throw .invalid(param, "\(param): has no tokens") }
+        return tokens
+    }
+}
+
+extension CompletionCall {
+    /// Reads messages and tools, and writes them in the model's chat format.
+    static func conversation(
+        _ fields: RequestFields, service: ModelService
+    ) throws(APIError) -> Conversation {
+        let format = try service.chatFormat().format
+        guard let elements = try fields.elements("messages", countMax: Limits.positionsMax) else {
+            throw .invalid("messages", "messages: is missing, expected a list of messages")
+        }
+        guard !elements.isEmpty else {
+            throw .invalid("messages", "messages: found none, expected one")
+        }
+        let options = try fields.fields("chat_template_kwargs")
+        let isThinking = try options?.flag("thinking") ?? false
+        let tools = try tools(fields)
+        do throws(Refusal) {
+            var messages: [ChatMessage] = []
+            for (index, element) in elements.enumerated() {
+                messages.append(try ChatMessage(parsing: element, subject: "messages[\(index)]"))
+            }
+            let prompt = try format.prompt(
+                messages, tools: tools, options: ChatOptions(isThinking: isThinking))
+            return Conversation(format: format, prompt: prompt, tools: tools)
+        } catch {
+            throw .invalid(error)
+        }
+    }
+
+    /// The tools that are offered: none with `"tool_choice": "none"`.
+    private static func tools(_ fields: RequestFields) throws(APIError) -> [ChatTool] {
+        var tools: [ChatTool] = []
+        let elements = try fields.elements("tools", countMax: Limits.toolsMax) ?? []
+        for (index, element) in elements.enumerated() {
+            do throws(Refusal) {
+                tools.append(try ChatTool(parsing: element, subject: "tools[\(index)]"))
+            } catch {
+                throw .invalid(error)
+            }
+        }
+        guard let choice = fields.value("tool_choice") else { return tools }
+        switch choice.string {
+        case "auto": return tools
+        case "none": return []
+        default: throw fields.wrong("tool_choice", expected: "\"auto\" or \"none\"")
+        }
+    }
+
+    /// How many alternatives a chat wants with each token; `nil` for no log-probabilities.
+    private static func alternatives(chat fields: RequestFields) throws(APIError) -> Int? {
+        let count = try fields.whole("top_logprobs", in: 0...Limits.topLogprobsMax)
+        guard try fields.flag("logprobs") == true else {
+            guard count == nil else {
+                throw .invalid("top_logprobs", "top_logprobs: needs \"logprobs\": true")
+            }
+            return nil
+        }
+        return count ?? 0
+    }
+}

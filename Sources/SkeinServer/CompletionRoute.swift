@@ -1,0 +1,116 @@
+internal import Hummingbird
+internal import SkeinCoordinator
+internal import SkeinCore
+internal import SkeinText
+
+/// Answers one call, whole or as a stream of events.
+///
+/// The two ways read the same events with the same readers, so that a stream's pieces put together
+/// are the whole answer.
+struct CompletionRoute: Sendable {
+    private let call: CompletionCall
+    private let form: AnswerForm
+    private let running: RunningCompletion
+    private var readers: [ChoiceReader] = []
+
+    init(_ call: CompletionCall, running: RunningCompletion, service: ModelService) throws(APIError) {
+        self.call = call
+        self.running = running
+        form = AnswerForm(call, service: service)
+        for _ in 0..<(call.prompts.count * call.choiceCount) {
+            readers.append(try ChoiceReader(call, tokenizer: service.text?.tokenizer))
+        }
+    }
+
+    /// What was used so far.
+    var usage: Usage { Usage(call, readers: readers) }
+
+    /// Waits for the end of all answers.
+    mutating func gather() async throws -> JSONValue {
+        var answers = readers.map { _ in GatheredAnswer() }
+        var tokens: [[SampledToken]] = readers.map { _ in [] }
+        for try await event in running.events {
+            let pieces = try await take(event)
+            answers[event.choice].take(pieces)
+            tokens[event.choice] += readers[event.choice].takeTokens()
+        }
+        let choices = readers.indices.map { index in
+            form.choice(
+                index, message: answers[index],
+                logprobs: form.logprobs(tokens[index], textOffset: 0),
+                finishReason: readers[index].finishWord)
+        }
+        return form.answer(choices, usage: usage)
+    }
+
+    /// Writes the answers as they grow.
+    mutating func stream(to writer: inout EventStreamWriter) async throws {
+        var offsets = readers.map { _ in 0 }
+        if call.conversation != nil {
+            let opening = JSONValue.fields(["role": .string("assistant"), "content": .string("")])
+            for index in readers.indices {
+                try await writer.write(
+                    chunk(
+                        form.choice(index, delta: opening, logprobs: .null, finishReason: nil)))
+            }
+        }
+        for try await event in running.events {
+            let deltas = try await take(event).compactMap(\.delta)
+            let index = event.choice
+            for delta in deltas {
+                let logprobs = form.logprobs(
+                    readers[index].takeTokens(), textOffset: offsets[index])
+                offsets[index] += delta["content"]?.string?.unicodeScalars.count ?? 0
+                try await writer.write(
+                    chunk(
+                        form.choice(index, delta: delta, logprobs: logprobs, finishReason: nil)))
+            }
+            guard case .finished = event.event else { continue }
+            let logprobs = form.logprobs(readers[index].takeTokens(), textOffset: offsets[index])
+            try await writer.write(
+                chunk(
+                    form.choice(
+                        index, delta: .object([]), logprobs: logprobs,
+                        finishReason: readers[index].finishWord)))
+        }
+        if call.includesUsage { try await writer.write(form.chunk([], usage: usage.json)) }
+    }
+
+    /// Reads an event, and ends the answer whose stop string it completed.
+    private mutating func take(_ event: ChoiceEvent) async throws(APIError) -> [AnswerPiece] {
+        switch event.event {
+        case .token(let token):
+            let wasStopped = readers[event.choice].isStopped
+            let pieces = readers[event.choice].push(token)
+            if !wasStopped, readers[event.choice].isStopped { await running.stop(event.choice) }
+            return pieces
+        case .finished(.cancelled): throw .unavailable("the answer was broken off")
+        case .finished(let reason): return readers[event.choice].finish(reason)
+        case .scored, .captured: return []
+        }
+    }
+
+    private func chunk(_ choice: JSONValue) -> JSONValue {
+        form.chunk([choice], usage: call.includesUsage ? .null : nil)
+    }
+}
+
+/// Writes server-sent events.
+struct EventStreamWriter {
+    private var body: any ResponseBodyWriter
+
+    init(_ body: any ResponseBodyWriter) { self.body = body }
+
+    /// Writes one event.
+    mutating func write(_ value: JSONValue) async throws {
+        try await body.write(ByteBuffer(string: "data: \(value.pythonText)\n\n"))
+    }
+
+    /// Writes the event by which clients know that the stream was not cut off.
+    mutating func writeEnd() async throws {
+        try await body.write(ByteBuffer(string: "data: [DONE]\n\n"))
+    }
+
+    /// Ends the response.
+    consuming func finish() async throws { try await body.finish(nil) }
+}

@@ -1,0 +1,39 @@
+internal import SkeinCore
+internal import SkeinText
+
+/// Of the two, the one that keeps a client's order and spelling.
+typealias JSONValue = SkeinText.JSONValue
+
+extension JSONValue {
+    /// An object; names without a value are left out.
+    static func fields(_ members: KeyValuePairs<String, JSONValue?>) -> JSONValue {
+        .object(members.compactMap { name, value in value.map { Member(name, $0) } })
+    }
+
+    /// A whole number.
+    static func count(_ number: some BinaryInteger) -> JSONValue { .number(String(number)) }
+
+    /// A number of seconds, to the microsecond.
+    static func seconds(_ seconds: Double) -> JSONValue {
+        .number(String((seconds * 1e6).rounded() / 1e6))
+    }
+
+    /// A log-probability; JSON has no infinity, and OpenAI writes -9999 for it.
+    static func logprob(_ value: Float) -> JSONValue {
+        .number(value.isFinite ? String(value) : "-9999.0")
+    }
+
+    /// Token numbers.
+    static func tokens(_ tokens: [TokenID]) -> JSONValue { .array(tokens.map { .count($0.rawValue) }) }
+
+    /// The value or its kind, short enough for an error line.
+    var found: String {
+        switch self {
+        case .null, .bool, .number: String(pythonText.prefix(60))
+        case .string(let text) where text.unicodeScalars.count <= 60: pythonText
+        case .string: "a string"
+        case .array: "a list"
+        case .object: "an object"
+        }
+    }
+}
