@@ -37,7 +37,8 @@ struct ClusterNodes {
         var taken = [home: "the coordinator"]
         for (node, field) in zip(values, fields) {
             if node.address.port != nil,
-                let other = taken.updateValue("node \(node.name)", forKey: node.address) {
+                let other = taken.updateValue("node \(node.name)", forKey: node.address)
+            {
                 throw field.refusal(
                     "address", "found \(node.address), which is \(other)'s, expected one of its own"
                 )

@@ -211,8 +211,7 @@ let brokenFiles: [BrokenFile] = [
         reason: "port"),
     .init("port 0", "7101", "0", line: 13, field: "nodes[0].address", reason: "1 to 65535"),
     .init("port 70000", "7101", "70000", line: 13, field: "nodes[0].address", reason: "1 to 65535"),
-    .init(
-        "any port", "7100", "*", line: 9, field: "coordinator.address", reason: "others call it"),
+    .init("any port", "7100", "*", line: 9, field: "coordinator.address", reason: "others call it"),
     .init(
         "broken IPv4", "tcp://127.0.0.1:7101", "tcp://127.0.0.256:7101", line: 13,
         field: "nodes[0].address", reason: "no IPv4"),

@@ -69,6 +69,12 @@ import Testing
         #expect(topology.writtenStageLayers == [0..<10, 10..<30, 30..<50, 50..<61])
     }
 
+    @Test func nodesMayTakeAnyFreePort() throws {
+        let anyPort = loopback.replacing("7101", with: "*").replacing("7102", with: "*")
+        let topology = try ClusterFile.parse(Array(anyPort.utf8), path: "/lab/local.yaml")
+        #expect(topology.nodes.allSatisfy { $0.address.port == nil })
+    }
+
     @Test func withoutLayersTheCutIsLeftOpen() throws {
         let open = loopback.replacing("    layers: 0-1\n", with: "")
             .replacing("    layers: 2-3\n", with: "")
