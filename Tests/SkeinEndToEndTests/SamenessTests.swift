@@ -27,13 +27,15 @@ import Testing
         + [
             Way(isInCrowd: true),
             Way(arguments: ["--stages", "3", "--chunk", "7", "--processes"], isInCrowd: true),
-            Way(instructionSet: "scalar"), Way(arguments: ["--stages", "2"], instructionSet: "avx2"),
+            Way(instructionSet: "scalar"),
+            Way(arguments: ["--stages", "2"], instructionSet: "avx2"),
         ]
 
     /// The bytes of the plainest way: one process, one stage, one thread, the whole prompt at once.
     private static func logits(_ way: Way) async throws -> [UInt8] {
         let scratch = try ScratchFolder()
-        let text = try Data(contentsOf: URL(filePath: SkeinProgram.golden("gosling/eval_text.json")))
+        let text = try Data(
+            contentsOf: URL(filePath: SkeinProgram.golden("gosling/eval_text.json")))
         let whole = try #require(
             try JSONSerialization.jsonObject(with: text) as? [String: Any])
         let documents = try #require(whole["documents"] as? [[Int]])

@@ -1,5 +1,6 @@
 import Foundation
 import SkeinTensor
+
 @testable import SkeinWeights
 
 /// The tensors of a safetensors file, by name.
