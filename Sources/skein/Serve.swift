@@ -15,7 +15,7 @@ struct Serve: AsyncParsableCommand {
     /// Positions of one sequence where nothing else is said; a larger pool would lie idle.
     private static let contextDefault = 4_096
 
-    /// Sequences of full length that the latent cache holds.
+    /// Sequences of full length that the latent cache holds, where the memory is there.
     private static let fullSequenceCount = 16
 
     @OptionGroup var model: ModelOption
@@ -29,11 +29,12 @@ struct Serve: AsyncParsableCommand {
         let positions = min(
             layout.contextPositions ?? Self.contextDefault, configuration.positionCountMax)
         let text = try ServedModel.text(folder: folder)
+        let sequenceCount = try self.sequenceCount(folder: folder, positions: positions)
         let (front, log) = (front, log)
         do {
             try await EmbeddedRun(
                 folder: folder, layout: layout, positionCountMax: positions,
-                fullSequenceCount: Self.fullSequenceCount, log: log
+                fullSequenceCount: sequenceCount, log: log
             ).run { cluster in
                 let service = ModelService(
                     modelName: ServedModel.name(folder: folder), coordinator: cluster.coordinator,
@@ -50,6 +51,24 @@ struct Serve: AsyncParsableCommand {
         } catch is CancellationError {
             // The end that a server is asked for is a good one.
         }
+    }
+
+    /// Sequences of full length for which this machine has the memory, one at least.
+    private func sequenceCount(folder: String, positions: Int) throws(Refusal) -> Int {
+        let checkpoint = try Checkpoint.open(folder)
+        for count in stride(from: Self.fullSequenceCount, to: 1, by: -1) {
+            let wanted = ClusterLayout(
+                nodeCount: layout.stages, kind: layout.placement, usesProcesses: layout.processes,
+                threadCount: layout.threads, positionCountMax: positions, fullSequenceCount: count)
+            do throws(Refusal) {
+                try wanted.checkMemory(of: checkpoint)
+                return count
+            } catch {
+                // A smaller pool may fit; what does not fit at all is refused when it starts.
+                continue
+            }
+        }
+        return 1
     }
 
     /// What is served, and which layers lie where.

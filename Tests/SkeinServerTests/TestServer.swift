@@ -1,0 +1,116 @@
+import Foundation
+import FoundationNetworking
+import Logging
+import SkeinCluster
+import SkeinCoordinator
+import SkeinCore
+import SkeinServer
+import SkeinText
+import Testing
+
+/// A front over the bundled model, on a free port of this machine.
+struct TestServer: Sendable {
+    /// What came back.
+    struct Reply {
+        let status: Int
+        let headers: [String: String]
+        let body: Data
+
+        /// The body as JSON.
+        func json(_ location: SourceLocation = #_sourceLocation) throws -> [String: Any] {
+            let value = try JSONSerialization.jsonObject(with: body)
+            return try #require(value as? [String: Any], sourceLocation: location)
+        }
+
+        /// The events of a stream, without the mark at its end.
+        func events(_ location: SourceLocation = #_sourceLocation) throws -> [[String: Any]] {
+            let texts = String(decoding: body, as: UTF8.self).components(separatedBy: "\n\n")
+            #expect(texts.suffix(2) == ["data: [DONE]", ""], sourceLocation: location)
+            return try texts.dropLast(2).map { text in
+                let value = try JSONSerialization.jsonObject(with: Data(text.dropFirst(6).utf8))
+                return try #require(value as? [String: Any], sourceLocation: location)
+            }
+        }
+    }
+
+    /// One server for all tests that leave nothing behind; it ends with the test program.
+    static let shared = Task { try await TestServer() }
+
+    /// The bundled model's folder.
+    static let gosling = URL(filePath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "cluster/models/gosling").path()
+
+    let cluster: EmbeddedCluster
+    let service: ModelService
+    private let front: HTTPFront
+    private let port: Int
+    private let session: URLSession
+
+    init(apiKeys: APIKeys? = nil) async throws {
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        cluster = try await EmbeddedCluster.start(
+            model: Self.gosling,
+            layout: ClusterLayout(
+                nodeCount: 2, threadCount: 1, positionCountMax: 1_024, fullSequenceCount: 4),
+            softwareVersion: "test", logger: logger)
+        service = ModelService(
+            modelName: "gosling", coordinator: cluster.coordinator,
+            text: try Tokenizer.fromFolder(Self.gosling), configuration: cluster.configuration,
+            positionCountMax: 1_024)
+        front = HTTPFront(
+            service: service, host: "127.0.0.1", port: 0, apiKeys: apiKeys, logger: logger)
+        port = try await front.start()
+        session = URLSession(configuration: .ephemeral)
+    }
+
+    /// Ends the server in good order.
+    func stop() async {
+        await front.drain(atMost: .seconds(5))
+        await cluster.stop()
+    }
+
+    /// Sends a request; one with a body is a POST.
+    func ask(
+        _ path: String, _ body: String? = nil, method: String? = nil, key: String? = nil
+    ) async throws -> Reply {
+        let url = try #require(URL(string: "http://127.0.0.1:\(port)\(path)"))
+        var request = URLRequest(url: url, timeoutInterval: 60)
+        request.httpMethod = method ?? (body == nil ? "GET" : "POST")
+        request.httpBody = body.map { Data($0.utf8) }
+        if let key { request.setValue("Bearer \(key)", forHTTPHeaderField: "Authorization") }
+        let (bytes, response) = try await session.data(for: request)
+        let answer = try #require(response as? HTTPURLResponse)
+        var headers: [String: String] = [:]
+        for (name, value) in answer.allHeaderFields { headers["\(name)".lowercased()] = "\(value)" }
+        return Reply(status: answer.statusCode, headers: headers, body: bytes)
+    }
+
+    /// A chat's body.
+    static func chat(_ question: String, _ fields: String = "\"temperature\": 0") -> String {
+        "{\"messages\": [{\"role\": \"user\", \"content\": \"\(question)\"}], \(fields)}"
+    }
+}
+
+extension TestServer.Reply {
+    /// The choices of an answer.
+    func choices(_ location: SourceLocation = #_sourceLocation) throws -> [[String: Any]] {
+        #expect(status == 200, sourceLocation: location)
+        let list = try json(location)["choices"] as? [[String: Any]]
+        return try #require(list, sourceLocation: location)
+    }
+
+    /// The message of the first choice.
+    func message(_ location: SourceLocation = #_sourceLocation) throws -> [String: Any] {
+        let message = try choices(location).first?["message"] as? [String: Any]
+        return try #require(message, sourceLocation: location)
+    }
+
+    /// A field of the first choice's deltas, put together.
+    func deltas(_ field: String) throws -> String {
+        try events().map { event in
+            let choice = (event["choices"] as? [[String: Any]])?.first
+            return (choice?["delta"] as? [String: Any])?[field] as? String ?? ""
+        }.joined()
+    }
+}
