@@ -48,6 +48,19 @@ public final class LatentPool {
         (positionCount + Limits.pageRowCount - 1) / Limits.pageRowCount
     }
 
+    /// Takes the memory of every page now, so that none can be missing when it is needed.
+    ///
+    /// - Throws: a `Refusal` with the sum where this machine does not have it.
+    public func populate() throws(Refusal) {
+        if let available = MachineMemory.now().availableBytes, byteCount > available {
+            throw Refusal(
+                "latent cache",
+                "\(pageCount) pages of layers \(layers.lowerBound) to \(layers.upperBound - 1) need "
+                    + "\(byteCount) bytes, this machine has \(available) available")
+        }
+        store.populate()
+    }
+
     /// Pages of every layer.
     public var pageCount: Int { store.pageCount }
 

@@ -157,7 +157,8 @@ public final class EmbeddedCluster: Sendable {
                 Task {
                     let status = await process.waitForEnd()
                     await coordinator.fail(
-                        Refusal("node \(process.name)", "ended with status \(status)"))
+                        Refusal("node \(process.name)", "ended with status \(status)"),
+                        withoutNode: process.name)
                 })
         }
         return EmbeddedCluster(

@@ -73,6 +73,8 @@ extension Coordinator {
                 target: StageIndex(0), body: .step(Step(microBatch: microBatch)))
             try await link.send(envelope.packed())
         } catch {
+            // A cluster that has ended has said why.
+            if case .ended = readiness { return }
             // The credit is lost until the membership view decides that the node is dead and a new
             // epoch gives all credits back.
             logger.warning("stage 0: \(error)")

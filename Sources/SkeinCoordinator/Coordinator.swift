@@ -161,6 +161,12 @@ public actor Coordinator {
     /// Ends the cluster for a reason that the wire cannot tell, such as the end of a process.
     public func fail(_ refusal: Refusal) { end(refusal) }
 
+    /// Ends the cluster since a node's process has ended; nobody waits for its road any more.
+    public func fail(_ refusal: Refusal, withoutNode name: String) async {
+        end(refusal)
+        await nodeLinks.removeValue(forKey: name)?.close()
+    }
+
     /// Refuses what no stage should ever see.
     private func check(_ request: GenerationRequest) throws(Refusal) {
         let vocabularySize = settings.configuration.vocabularySize

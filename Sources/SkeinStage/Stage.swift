@@ -41,6 +41,7 @@ actor Stage {
         let configuration = checkpoint.configuration
         let latents = try LatentPool(
             configuration: configuration, slice: slice, pageCount: pageCount)
+        try latents.populate()
         model = try SliceModel(
             checkpoint: checkpoint, slice: slice, latents: latents, compute: pool)
         incoming = Tensor(rows: 0, columns: configuration.hiddenSize)

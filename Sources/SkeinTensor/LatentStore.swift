@@ -57,6 +57,15 @@ public final class LatentStore {
 
     deinit { munmap(base, byteCount) }
 
+    /// Takes the memory of every page now, so that none can be missing when it is needed.
+    public func populate() {
+        // A write to each page of the system makes it ours; the rows are zero either way.
+        let stride = max(1, Int(sysconf(Int32(_SC_PAGESIZE)))) / MemoryLayout<UInt16>.stride
+        for place in Swift.stride(from: 0, to: byteCount / 2, by: stride) {
+            (base + place).update(repeating: 0, count: 1)
+        }
+    }
+
     /// Bytes of one page over all layers.
     public var bytesPerPage: Int { byteCount / pageCount }
 

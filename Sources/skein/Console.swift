@@ -1,18 +1,25 @@
 import Foundation
+import SkeinCore
 
 /// What the program says to people: answers on standard output, everything else on standard error.
 enum Console {
     /// Whether standard error is a terminal that can redraw a line.
     static var errorIsTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
-    /// Writes a line to standard error.
+    /// Writes a line to standard error; where nobody reads it, there is nobody to tell.
     static func standardError(_ line: String) {
-        FileHandle.standardError.write(Data((line + "\n").utf8))
+        do { try FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8)) } catch {}
     }
 
     /// Writes text to standard output at once, without a line break of its own.
-    static func standardOutput(_ text: String) {
-        FileHandle.standardOutput.write(Data(text.utf8))
+    ///
+    /// - Throws: a `Refusal` where the reader has gone away or the disk is full.
+    static func standardOutput(_ text: String) throws(Refusal) {
+        do {
+            try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+        } catch {
+            throw Refusal("standard output", "cannot be written, its reader may have gone away")
+        }
     }
 
     /// Ends the program with one clear line and exit code 1.
@@ -27,6 +34,6 @@ enum Console {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.keyEncodingStrategy = .convertToSnakeCase
-        standardOutput(String(decoding: try encoder.encode(value), as: UTF8.self) + "\n")
+        try standardOutput(String(decoding: try encoder.encode(value), as: UTF8.self) + "\n")
     }
 }

@@ -68,11 +68,11 @@ struct Generate: AsyncParsableCommand {
             let (id, events) = try await cluster.coordinator.submit(request)
             for try await event in events {
                 let pieces = answer.take(event, reader: &reader)
-                printer.print(pieces)
+                try printer.print(pieces)
                 if reader?.isStopped == true { await cluster.coordinator.stop(id) }
             }
-            printer.print(answer.finish(reader: &reader))
-            printer.finish(answer, hasText: reader != nil)
+            try printer.print(answer.finish(reader: &reader))
+            try printer.finish(answer, hasText: reader != nil)
             answer.stages = await cluster.coordinator.freshStatus().stages
             return answer
         }

@@ -141,32 +141,32 @@ struct AnswerPrinter {
 
     init(isSilent: Bool) { self.isSilent = isSilent }
 
-    mutating func print(_ pieces: [AnswerReader.Piece]) {
+    mutating func print(_ pieces: [AnswerReader.Piece]) throws(Refusal) {
         guard !isSilent else { return }
         for piece in pieces {
             switch piece {
             case .reasoning(let text):
-                if !isInReasoning { Console.standardOutput(dims ? "\u{1B}[2m" : "<think>") }
+                if !isInReasoning { try Console.standardOutput(dims ? "\u{1B}[2m" : "<think>") }
                 isInReasoning = true
-                Console.standardOutput(text)
+                try Console.standardOutput(text)
             case .content(let text):
-                endReasoning()
-                Console.standardOutput(text)
+                try endReasoning()
+                try Console.standardOutput(text)
             }
         }
     }
 
     /// Ends the line; an answer without a tokenizer is shown as token ids.
-    mutating func finish(_ answer: GeneratedAnswer, hasText: Bool) {
+    mutating func finish(_ answer: GeneratedAnswer, hasText: Bool) throws(Refusal) {
         guard !isSilent else { return }
-        endReasoning()
+        try endReasoning()
         let ids = answer.tokens.map { String($0.token.rawValue) }.joined(separator: ",")
-        Console.standardOutput(hasText ? "\n" : ids + "\n")
+        try Console.standardOutput(hasText ? "\n" : ids + "\n")
     }
 
-    private mutating func endReasoning() {
+    private mutating func endReasoning() throws(Refusal) {
         guard isInReasoning else { return }
         isInReasoning = false
-        Console.standardOutput(dims ? "\u{1B}[0m\n" : "</think>\n")
+        try Console.standardOutput(dims ? "\u{1B}[0m\n" : "</think>\n")
     }
 }

@@ -43,7 +43,7 @@ struct Inspect: AsyncParsableCommand {
     func run() async throws {
         let report = try InspectReport(self)
         if json { return try Console.json(report) }
-        Console.standardOutput(report.text)
+        try Console.standardOutput(report.text)
     }
 }
 

@@ -58,7 +58,7 @@ struct Keys: AsyncParsableCommand {
 
     private static func show(_ answer: Answer, asJSON: Bool) throws {
         if asJSON { return try Console.json(answer) }
-        Console.standardOutput("public_key: \"\(answer.publicKey)\"\n")
-        if let secret = answer.secretKey { Console.standardOutput("secret_key: \"\(secret)\"\n") }
+        try Console.standardOutput("public_key: \"\(answer.publicKey)\"\n")
+        if let secret = answer.secretKey { try Console.standardOutput("secret_key: \"\(secret)\"\n") }
     }
 }

@@ -101,9 +101,9 @@ struct Score: AsyncParsableCommand {
         }
         if json { return try Console.json(answer) }
         for (index, prompt) in answer.prompts.enumerated() where answer.prompts.count > 1 {
-            Console.standardOutput("prompt \(index): \(prompt.line)\n")
+            try Console.standardOutput("prompt \(index): \(prompt.line)\n")
         }
-        Console.standardOutput("total: \(answer.total.line)\n")
+        try Console.standardOutput("total: \(answer.total.line)\n")
     }
 
     /// Runs all prompts side by side; the schedule decides how many at a time.

@@ -42,7 +42,7 @@ struct Synth: AsyncParsableCommand {
         bar.finish()
         let answer = Answer(folder: out, tensorBytes: checkpoint.tensorBytes)
         if json { return try Console.json(answer) }
-        Console.standardOutput("wrote \(ByteText(answer.tensorBytes)) of tensors to \(out)\n")
+        try Console.standardOutput("wrote \(ByteText(answer.tensorBytes)) of tensors to \(out)\n")
     }
 }
 
