@@ -1,3 +1,4 @@
+internal import Logging
 internal import SkeinCore
 internal import SkeinTransport
 internal import Synchronization
@@ -34,6 +35,19 @@ final class InProcessRoads: ClusterRoads {
 /// Roads over ZeroMQ.
 struct ZeroMQRoads: ClusterRoads {
     let hub: ZeroMQHub
+
+    /// Logs what becomes of connections: a wrong key shall be a line, not a silence.
+    func logEvents(to logger: Logger) {
+        Task { [events = hub.events] in
+            for await event in events {
+                switch event.kind {
+                case .connected: logger.debug("\(event)")
+                case .disconnected: logger.info("\(event)")
+                case .handshakeFailed, .peerRefused, .messageDropped: logger.warning("\(event)")
+                }
+            }
+        }
+    }
 
     func open(to address: String, publicKey: String?) throws(Refusal) -> any Link {
         try hub.connect(to: TCPAddress(parsing: address), serverKey: publicKey)

@@ -19,6 +19,7 @@ public enum NodeHost {
         let inbox = try roads.hub.bind(node.address)
         var logger = logger
         logger[metadataKey: "node"] = "\(name)"
+        roads.logEvents(to: logger)
         logger.info("listening on \(inbox.address)")
         let service = NodeService(
             settings: NodeService.Settings(
