@@ -1,4 +1,6 @@
 import Foundation
+import SkeinCluster
+import SkeinCoordinator
 import SkeinCore
 import Testing
 

@@ -1,4 +1,5 @@
 import Foundation
+import SkeinCluster
 import SkeinCoordinator
 import SkeinCore
 import SkeinText
