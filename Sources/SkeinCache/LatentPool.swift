@@ -55,7 +55,8 @@ public final class LatentPool {
         if let available = MachineMemory.now().availableBytes, byteCount > available {
             throw Refusal(
                 "latent cache",
-                "\(pageCount) pages of layers \(layers.lowerBound) to \(layers.upperBound - 1) need "
+                "\(pageCount) pages of layers \(layers.lowerBound) to "
+                    + "\(layers.upperBound - 1) need "
                     + "\(byteCount) bytes, this machine has \(available) available")
         }
         store.populate()

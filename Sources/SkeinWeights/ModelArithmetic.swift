@@ -160,8 +160,10 @@ extension ModelArithmetic {
 
 /// The memory that a node will hold once everything has been touched.
 public struct MemoryPrediction: Equatable, Sendable {
-    /// A process before any weight and page: 39.9 to 40.9 MB were measured on x86-64 Linux, nearly
-    /// all of it code of this program and its libraries. Callers that measured pass their own.
+    /// A process before any weight and page.
+    ///
+    /// 39.9 to 40.9 MB were measured on x86-64 Linux, nearly all of it code of this program and its
+    /// libraries. Callers that measured pass their own.
     public static let fixedBytesDefault = 39 << 20
 
     /// Mapped weights of the node's slices.

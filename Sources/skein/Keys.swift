@@ -59,6 +59,8 @@ struct Keys: AsyncParsableCommand {
     private static func show(_ answer: Answer, asJSON: Bool) throws {
         if asJSON { return try Console.json(answer) }
         try Console.standardOutput("public_key: \"\(answer.publicKey)\"\n")
-        if let secret = answer.secretKey { try Console.standardOutput("secret_key: \"\(secret)\"\n") }
+        if let secret = answer.secretKey {
+            try Console.standardOutput("secret_key: \"\(secret)\"\n")
+        }
     }
 }

@@ -1,8 +1,10 @@
 import Foundation
 import Testing
 
-/// Hosts of our own on this machine: network namespaces with addresses in 10.77.0.0/24, joined by a
-/// bridge in one namespace more. Nothing leaves them, and nothing of them stays.
+/// Hosts of our own on this machine.
+///
+/// They are network namespaces with addresses in 10.77.0.0/24, joined by a bridge in one namespace
+/// more. Nothing leaves them, and nothing of them stays.
 final class LabHosts: Sendable {
     /// Whether this machine lets us make namespaces.
     static let arePermitted: Bool = {
@@ -60,8 +62,7 @@ final class LabHosts: Sendable {
     }
 
     /// Asks a question over HTTP from a host, and returns the parsed answer.
-    func ask(_ question: String, at address: String, from host: Int) async throws -> [String: Any]
-    {
+    func ask(_ question: String, at address: String, from host: Int) async throws -> [String: Any] {
         let body: [String: Any] = [
             "messages": [["role": "user", "content": question]], "temperature": 0,
             "chat_template_kwargs": ["thinking": true],

@@ -27,8 +27,8 @@ import Testing
         init(_ folder: String) throws {
             let decoder = JSONDecoder()
             decoder.keyDecodingStrategy = .convertFromSnakeCase
-            let data = try Data(contentsOf: URL(filePath: folder + "/expected.json"))
-            self = try decoder.decode(Expected.self, from: data)
+            let bytes = try Data(contentsOf: URL(filePath: folder + "/expected.json"))
+            self = try decoder.decode(Expected.self, from: bytes)
         }
     }
 

@@ -26,7 +26,8 @@ import Testing
 
     /// Modules of the toolchain.
     private static let toolchain: Set = [
-        "Foundation", "FoundationEssentials", "Glibc", "Musl", "Darwin", "Dispatch",
+        "Foundation", "FoundationEssentials", "FoundationNetworking", "Glibc", "Musl", "Darwin",
+        "Dispatch",
         "Synchronization", "Testing", "Swift", "_Concurrency",
     ]
 
