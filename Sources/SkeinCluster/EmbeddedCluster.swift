@@ -86,6 +86,11 @@ public final class EmbeddedCluster: Sendable {
         folder?.remove()
     }
 
+    /// What troubles a node comes back as the command's one error; it is not said twice.
+    private static func nodeLevel(_ level: Logger.Level) -> Logger.Level {
+        level == .warning ? .error : level
+    }
+
     private static func startActors(
         model: String, layout: ClusterLayout, names: [String], settings: CoordinatorSettings,
         logger: Logger
@@ -97,13 +102,15 @@ public final class EmbeddedCluster: Sendable {
         let pool = ComputePool(threadCount: layout.threadCount)
         let thread = ComputeThread(name: "skein-compute")
         var tasks = [Task { await coordinator.run() }]
+        var nodeLogger = logger
+        nodeLogger.logLevel = nodeLevel(logger.logLevel)
         for name in names {
             let node = NodeService(
                 settings: NodeService.Settings(
                     name: name, modelFolder: model, coordinatorAddress: inbox.address,
                     softwareVersion: settings.softwareVersion),
                 inbox: roads.inbox(named: name), links: roads, pool: pool, computeThread: thread,
-                logger: logger)
+                logger: nodeLogger)
             tasks.append(
                 Task {
                     do {
@@ -143,7 +150,8 @@ public final class EmbeddedCluster: Sendable {
             for name in names {
                 processes.append(
                     try NodeProcess(
-                        program: ThisProgram.path, clusterFile: clusterFile, name: name))
+                        program: ThisProgram.path, clusterFile: clusterFile, name: name,
+                        logLevel: nodeLevel(logger.logLevel).rawValue))
             }
         } catch {
             for process in processes { process.kill() }

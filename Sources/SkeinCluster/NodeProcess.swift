@@ -22,14 +22,19 @@ public final class NodeProcess: Sendable {
 
     /// Starts `skein node` for one node of a cluster file.
     ///
-    /// - Parameter program: the path of this program.
-    public init(program: String, clusterFile: String, name: String) throws(Refusal) {
+    /// - Parameters:
+    ///   - program: the path of this program.
+    ///   - logLevel: how much the node says on standard error; its own default where nil.
+    public init(
+        program: String, clusterFile: String, name: String, logLevel: String? = nil
+    ) throws(Refusal) {
         self.name = name
         ending = Mutex(Ending())
         process.executableURL = URL(filePath: program)
         process.arguments = [
             "node", "--cluster", clusterFile, "--name", name, "--exit-with-input",
         ]
+        if let logLevel { process.arguments? += ["--log-level", logLevel] }
         process.standardInput = lifeline
         process.standardOutput = FileHandle.nullDevice
         process.terminationHandler = { [weak self] process in self?.end(process) }

@@ -120,12 +120,12 @@ extension Coordinator {
     /// A stage could not finish a micro-batch: its sequences end with the reason.
     func receive(_ fault: Fault, from node: String) async {
         let refusal = Refusal("stage \(fault.stage.rawValue) on \(node)", fault.reason)
-        logger.error("\(refusal)")
         guard let id = fault.microBatch else {
             // The node could not take up its slices.
-            if settings.endsWithItsNodes { end(Refusal("node \(node)", fault.reason)) }
-            return
+            if settings.endsWithItsNodes { return end(Refusal("node \(node)", fault.reason)) }
+            return logger.error("\(refusal)")
         }
+        logger.error("\(refusal)")
         guard let microBatch = schedule.microBatch(inFlight: id) else { return }
         for span in microBatch.spans {
             live.removeValue(forKey: span.sequence)?.continuation.finish(throwing: refusal)

@@ -94,9 +94,19 @@ final class RunningProgram: Sendable {
     ///
     /// - Returns: whether it came before the program ended or `secondsMax` had passed.
     func waitForError(containing text: String, secondsMax: Double = 30) async -> Bool {
-        let path = folder.path + "/errors"
+        await wait(for: text, in: "errors", secondsMax: secondsMax)
+    }
+
+    /// Waits until something stands on standard output.
+    func waitForOutput(secondsMax: Double = 30) async -> Bool {
+        await wait(for: "", in: "output", secondsMax: secondsMax)
+    }
+
+    private func wait(for text: String, in name: String, secondsMax: Double) async -> Bool {
+        let path = folder.path + "/" + name
         // `tail` follows the file and ends with the program; `grep` ends at the first match.
-        let command = "tail -n +1 --pid=\(processID) -s 0.05 -f \(path) | grep -q -m1 -F -- \"$0\""
+        let command = "tail -n +1 --pid=\(processID) -s 0.05 -f \(path) "
+            + (text.isEmpty ? "| head -c 1" : "| grep -q -m1 -F -- \"$0\"")
         do {
             let follower = try RunningProgram(
                 command: ["timeout", "\(secondsMax)", "bash", "-c", command, text])
@@ -104,7 +114,8 @@ final class RunningProgram: Sendable {
         } catch {
             return false
         }
-        return errors.contains(text)
+        let written = self.text(name)
+        return text.isEmpty ? !written.isEmpty : written.contains(text)
     }
 
     /// Waits for the end; a program that takes longer than `secondsMax` is killed.

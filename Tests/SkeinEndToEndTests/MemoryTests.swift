@@ -1,0 +1,118 @@
+import Foundation
+import Testing
+
+/// A node holds its slice's weights, its latent cache and little else, and `inspect` knows it.
+@Suite(.serialized) struct MemoryTests {
+    /// Some 300 MB of FP8 weights, large beside the program's own code.
+    private static func synthesize(in folder: ScratchFolder) async throws -> String {
+        let bytes = try Data(contentsOf: URL(filePath: SkeinProgram.gosling + "/config.json"))
+        var config = try #require(
+            try JSONSerialization.jsonObject(with: bytes) as? [String: Any])
+        config["hidden_size"] = 1_024
+        config["intermediate_size"] = 4_096
+        config["moe_intermediate_size"] = 1_024
+        config["num_nextn_predict_layers"] = 0
+        config["max_position_embeddings"] = 100_000
+        let file = try folder.write(
+            String(decoding: try JSONSerialization.data(withJSONObject: config), as: UTF8.self),
+            to: "config.json")
+        let model = folder.path + "/model"
+        let run = try await SkeinProgram.run([
+            "synth", "--config", file, "--format", "fp8", "--out", model,
+        ])
+        try #require(run.status == 0, "\(run.errors)")
+        return model
+    }
+
+    /// What `inspect` says of each node: weights, latent cache, and all together.
+    private static func predict(
+        _ model: String, context: Int
+    ) async throws -> [(held: Int, total: Int)] {
+        let run = try await SkeinProgram.run([
+            "inspect", "--model", model, "--stages", "2", "--context", "\(context)", "--json",
+        ])
+        let nodes = try #require(try run.json()["nodes"] as? [[String: Any]])
+        return nodes.map { node in
+            func number(_ name: String) -> Int { node[name] as? Int ?? 0 }
+            return (number("weight_bytes") + number("cache_bytes"), number("total_bytes"))
+        }
+    }
+
+    @Test func aNodeHoldsWhatInspectPredictsAndLittleMore() async throws {
+        let folder = try ScratchFolder()
+        let model = try await Self.synthesize(in: folder)
+        let context = 40_000
+        let predicted = try await Self.predict(model, context: context)
+        let nodeFile = try ClusterDraft(model: model, context: context, nodeCount: 2).write(
+            in: folder)
+        let program = try SkeinProgram.start(["up", nodeFile])
+        defer { program.signal(SIGKILL) }
+        let isReady = await program.waitForError(containing: "ready")
+        try #require(isReady, "\(program.errors)")
+        // Read as numbers of the processes themselves, not as what they say of themselves.
+        let children = ProcessTable.children(of: program.processID)
+        try #require(children.count == 2)
+        for child in children {
+            let line = try String(contentsOfFile: "/proc/\(child)/cmdline", encoding: .utf8)
+            let isFirst = line.contains("--name\0node0")
+            let node = predicted[isFirst ? 0 : 1]
+            let resident = ProcessTable.residentBytes(of: child)
+            print("memory: predicted \(node.total), resident \(resident), held \(node.held)")
+            #expect(resident >= node.held)
+            #expect(resident <= node.held + 100_000_000)
+            #expect(abs(Double(resident - node.total)) <= 0.05 * Double(node.total))
+        }
+        program.signal(SIGTERM)
+        let outcome = try await program.finish(secondsMax: 20)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+    }
+}
+
+/// A sound cluster file on loopback, at ports that were free a moment ago.
+struct ClusterDraft {
+    var model: String
+    var context: Int
+    var nodeCount: Int
+
+    /// Writes the file and returns its path.
+    func write(in folder: ScratchFolder, named name: String = "cluster.yaml") throws -> String {
+        let ports = try FreePorts.take(nodeCount + 1)
+        var lines = [
+            "cluster: test", "model: \(model)", "placement: linear", "context: \(context)",
+            "pages: \((context + 63) / 64)", "coordinator:",
+            "  address: tcp://127.0.0.1:\(ports[0])", "nodes:",
+        ]
+        for node in 0..<nodeCount {
+            lines += [
+                "  - name: node\(node)", "    address: tcp://127.0.0.1:\(ports[node + 1])",
+                "    threads: 1",
+            ]
+        }
+        return try folder.write(lines.joined(separator: "\n") + "\n", to: name)
+    }
+}
+
+/// Ports of loopback that nobody listens on.
+enum FreePorts {
+    /// Asks the system for free ports: all are bound together, so that they differ, then let go.
+    static func take(_ count: Int) throws -> [UInt16] {
+        var sockets: [Int32] = []
+        defer { for socket in sockets { close(socket) } }
+        return try (0..<count).map { _ in
+            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            guard descriptor >= 0 else { throw CocoaError(.fileReadUnknown) }
+            sockets.append(descriptor)
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+            var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+            let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(descriptor, $0, size) == 0 && getsockname(descriptor, $0, &size) == 0
+                }
+            }
+            guard isBound else { throw CocoaError(.fileReadUnknown) }
+            return UInt16(bigEndian: address.sin_port)
+        }
+    }
+}
