@@ -24,7 +24,9 @@ extension JSONValue {
     }
 
     /// Token numbers.
-    static func tokens(_ tokens: [TokenID]) -> JSONValue { .array(tokens.map { .count($0.rawValue) }) }
+    static func tokens(_ tokens: [TokenID]) -> JSONValue {
+        .array(tokens.map { .count($0.rawValue) })
+    }
 
     /// The value or its kind, short enough for an error line.
     var found: String {

@@ -14,7 +14,9 @@ struct SamplingFields {
     /// The parameters; the model's own advice stands where the request says nothing.
     func parameters() throws(APIError) -> SamplingParameters {
         var parameters = advice
-        if let value = try fields.decimal("temperature", in: 0...2) { parameters.temperature = value }
+        if let value = try fields.decimal("temperature", in: 0...2) {
+            parameters.temperature = value
+        }
         if let value = try fields.decimal("top_p", in: 0...1) {
             guard value > 0 else { throw fields.wrong("top_p", expected: "more than 0, at most 1") }
             parameters.topP = value
@@ -38,7 +40,8 @@ struct SamplingFields {
         }
         parameters.logitBias = try logitBias()
         let seed = try fields.whole("seed", in: Int.min...Int.max)
-        parameters.seed = seed.map { UInt64(bitPattern: Int64($0)) } ?? UInt64.random(in: 0...(.max))
+        parameters.seed =
+            seed.map { UInt64(bitPattern: Int64($0)) } ?? UInt64.random(in: 0...(.max))
         return parameters
     }
 

@@ -35,7 +35,8 @@ import Testing
             "/v1/chat/completions",
             TestServer.chat(
                 Self.question,
-                Self.thinking + ", \"stream\": true, \"stream_options\": {\"include_usage\": true}"))
+                Self.thinking + ", \"stream\": true, \"stream_options\": {\"include_usage\": true}")
+        )
         #expect(stream.headers["content-type"]?.hasPrefix("text/event-stream") == true)
         #expect(try stream.deltas("content") == whole.message()["content"] as? String)
         #expect(
