@@ -13,9 +13,8 @@ struct CompletionRoute: Sendable {
     private let running: RunningCompletion
     private var readers: [ChoiceReader] = []
 
-    init(
-        _ call: CompletionCall, running: RunningCompletion, service: ModelService
-    ) throws(APIError) {
+    init(_ call: CompletionCall, running: RunningCompletion, service: ModelService) throws(APIError)
+    {
         self.call = call
         self.running = running
         form = AnswerForm(call, service: service)
