@@ -26,12 +26,15 @@ struct BadInput: Sendable, CustomTestStringConvertible {
         _ title: String, names: [String],
         model: @escaping @Sendable (ScratchFolder) throws -> String
     ) {
-        self.init(title, names: names, command: { folder in
-            [
-                "generate", "--model", try model(folder), "--tokens", "0,1,2", "--max-tokens", "1",
-                "--temperature", "0", "--json",
-            ]
-        })
+        self.init(
+            title, names: names,
+            command: { folder in
+                [
+                    "generate", "--model", try model(folder), "--tokens", "0,1,2", "--max-tokens",
+                    "1",
+                    "--temperature", "0", "--json",
+                ]
+            })
     }
 
     private init(
@@ -55,40 +58,46 @@ struct BadInput: Sendable, CustomTestStringConvertible {
     static func file(
         _ title: String, _ file: String, naming names: String..., bytes: Data?
     ) -> BadInput {
-        BadInput(title, names: names, model: { folder in
-            let model = try Bent.gosling(in: folder)
-            if file.hasSuffix("index.json") {
-                try Bent.replace("model.safetensors", of: model, with: nil)
-            }
-            try Bent.replace(file, of: model, with: bytes)
-            return model
-        })
+        BadInput(
+            title, names: names,
+            model: { folder in
+                let model = try Bent.gosling(in: folder)
+                if file.hasSuffix("index.json") {
+                    try Bent.replace("model.safetensors", of: model, with: nil)
+                }
+                try Bent.replace(file, of: model, with: bytes)
+                return model
+            })
     }
 
     /// The bundled model with a weights file of this header.
     static func header(_ title: String, naming names: String..., text: String) -> BadInput {
-        BadInput(title, names: ["model.safetensors"] + names, model: { folder in
-            let model = try Bent.gosling(in: folder)
-            let bytes = Bent.safetensors(header: text, payload: Data(count: 4))
-            try Bent.replace("model.safetensors", of: model, with: bytes)
-            return model
-        })
+        BadInput(
+            title, names: ["model.safetensors"] + names,
+            model: { folder in
+                let model = try Bent.gosling(in: folder)
+                let bytes = Bent.safetensors(header: text, payload: Data(count: 4))
+                try Bent.replace("model.safetensors", of: model, with: bytes)
+                return model
+            })
     }
 
     /// The bundled model whose weights' header is changed in one place.
     static func weights(
         _ title: String, naming names: String..., change: @escaping @Sendable (inout String) -> Void
     ) -> BadInput {
-        BadInput(title, names: ["model.safetensors"] + names, model: { folder in
-            let model = try Bent.gosling(in: folder)
-            let sound = try Data(contentsOf: URL(filePath: model + "/model.safetensors"))
-            let length = sound.prefix(8).enumerated().reduce(0) { $0 | Int($1.1) << (8 * $1.0) }
-            var header = String(decoding: sound[8..<(8 + length)], as: UTF8.self)
-            change(&header)
-            let bytes = Bent.safetensors(header: header, payload: sound[(8 + length)...])
-            try Bent.replace("model.safetensors", of: model, with: bytes)
-            return model
-        })
+        BadInput(
+            title, names: ["model.safetensors"] + names,
+            model: { folder in
+                let model = try Bent.gosling(in: folder)
+                let sound = try Data(contentsOf: URL(filePath: model + "/model.safetensors"))
+                let length = sound.prefix(8).enumerated().reduce(0) { $0 | Int($1.1) << (8 * $1.0) }
+                var header = String(decoding: sound[8..<(8 + length)], as: UTF8.self)
+                change(&header)
+                let bytes = Bent.safetensors(header: header, payload: sound[(8 + length)...])
+                try Bent.replace("model.safetensors", of: model, with: bytes)
+                return model
+            })
     }
 
     /// A folder that is not like a model's at all.
@@ -103,17 +112,21 @@ struct BadInput: Sendable, CustomTestStringConvertible {
     static func prompt(
         _ title: String, naming names: String..., arguments: String...
     ) -> BadInput {
-        BadInput(title, names: names, command: { _ in
-            ["generate", "--model", SkeinProgram.gosling, "--json"] + arguments
-        })
+        BadInput(
+            title, names: names,
+            command: { _ in
+                ["generate", "--model", SkeinProgram.gosling, "--json"] + arguments
+            })
     }
 
     /// A broken file of prompts.
     static func promptsFile(_ title: String, naming names: String..., text: String) -> BadInput {
-        BadInput(title, names: ["prompts.json"] + names, command: { folder in
-            let file = try folder.write(text, to: "prompts.json")
-            return ["score", "--model", SkeinProgram.gosling, "--tokens-json", file, "--json"]
-        })
+        BadInput(
+            title, names: ["prompts.json"] + names,
+            command: { folder in
+                let file = try folder.write(text, to: "prompts.json")
+                return ["score", "--model", SkeinProgram.gosling, "--tokens-json", file, "--json"]
+            })
     }
 
     /// A cluster file with one thing replaced, through `up` and through `node`.
@@ -121,15 +134,17 @@ struct BadInput: Sendable, CustomTestStringConvertible {
         _ title: String, naming names: String..., replacing old: String, with new: String
     ) -> [BadInput] {
         [["up"], ["node", "--name", "node0", "--cluster"]].map { words in
-            BadInput("\(title), through \(words[0])", names: ["cluster.yaml"] + names, command: { folder in
-                let file = try ClusterDraft(
-                    model: SkeinProgram.gosling, context: 1_024, nodeCount: 2
-                ).write(in: folder)
-                let sound = try String(contentsOfFile: file, encoding: .utf8)
-                let broken = sound.replacing(old, with: new)
-                try #require(broken != sound, "nothing to replace")
-                return words + [try folder.write(broken, to: "cluster.yaml")]
-            })
+            BadInput(
+                "\(title), through \(words[0])", names: ["cluster.yaml"] + names,
+                command: { folder in
+                    let file = try ClusterDraft(
+                        model: SkeinProgram.gosling, context: 1_024, nodeCount: 2
+                    ).write(in: folder)
+                    let sound = try String(contentsOfFile: file, encoding: .utf8)
+                    let broken = sound.replacing(old, with: new)
+                    try #require(broken != sound, "nothing to replace")
+                    return words + [try folder.write(broken, to: "cluster.yaml")]
+                })
         }
     }
 }

@@ -12,8 +12,12 @@ import Testing
             $0["model_type"] = "llama"
         },
         .configuration("no hidden_size", naming: "hidden_size") { $0["hidden_size"] = nil },
-        .configuration("hidden_size is a text", naming: "hidden_size") { $0["hidden_size"] = "256" },
-        .configuration("hidden_size is negative", naming: "hidden_size") { $0["hidden_size"] = -256 },
+        .configuration("hidden_size is a text", naming: "hidden_size") {
+            $0["hidden_size"] = "256"
+        },
+        .configuration("hidden_size is negative", naming: "hidden_size") {
+            $0["hidden_size"] = -256
+        },
         .configuration("hidden_size is huge", naming: "hidden_size") {
             $0["hidden_size"] = 1_000_000_000_000
         },
@@ -35,7 +39,9 @@ import Testing
         .configuration("an unknown quantization", naming: "quant_method") {
             $0["quantization_config"] = ["quant_method": "gptq"]
         },
-        .configuration("attention biases", naming: "attention_bias") { $0["attention_bias"] = true },
+        .configuration("attention biases", naming: "attention_bias") {
+            $0["attention_bias"] = true
+        },
         .configuration("an odd rope width", naming: "qk_rope_head_dim") {
             $0["qk_rope_head_dim"] = 15
         },
@@ -46,8 +52,10 @@ import Testing
 
     static let files: [BadInput] = [
         .file("no config.json", "config.json", naming: "config.json", bytes: nil),
-        .file("config.json is no JSON", "config.json", naming: "config.json", bytes: Data("{".utf8)),
-        .file("config.json is a list", "config.json", naming: "config.json", bytes: Data("[]".utf8)),
+        .file(
+            "config.json is no JSON", "config.json", naming: "config.json", bytes: Data("{".utf8)),
+        .file(
+            "config.json is a list", "config.json", naming: "config.json", bytes: Data("[]".utf8)),
         .file(
             "config.json is nested without end", "config.json", naming: "config.json",
             bytes: Data(String(repeating: "[", count: 100_000).utf8)),
@@ -146,10 +154,15 @@ import Testing
         .prompt("tokens are nothing", naming: "--tokens", arguments: "--tokens", ""),
         .prompt("tokens end in a comma", naming: "--tokens", arguments: "--tokens", "1,2,"),
         .prompt("a negative token", naming: "--tokens", "'-5'", arguments: "--tokens=-5"),
-        .prompt("a token of too many digits", naming: "--tokens", arguments: "--tokens", "99999999999999"),
-        .prompt("a token that is not in the vocabulary", naming: "4096", arguments: "--tokens", "1,4096"),
         .prompt(
-            "a prompt longer than the context", naming: "5 tokens", "4 positions", arguments: "--tokens",
+            "a token of too many digits", naming: "--tokens", arguments: "--tokens",
+            "99999999999999"),
+        .prompt(
+            "a token that is not in the vocabulary", naming: "4096", arguments: "--tokens", "1,4096"
+        ),
+        .prompt(
+            "a prompt longer than the context", naming: "5 tokens", "4 positions",
+            arguments: "--tokens",
             "1,2,3,4,5", "--context", "4"),
         .prompt(
             "a prompt longer than the model", naming: "1024 positions", arguments: "--tokens",
@@ -161,10 +174,13 @@ import Testing
         .promptsFile("an empty prompt", naming: "prompts[1]", text: #"{"prompts": [[1], []]}"#),
         .promptsFile("a prompt of text", naming: "prompts[0]", text: #"{"prompts": ["hello"]}"#),
         .promptsFile("a token of text", naming: "prompts[0][1]", text: #"{"prompts": [[1, "2"]]}"#),
-        .promptsFile("a fraction of a token", naming: "prompts[0][0]", text: #"{"prompts": [[1.5]]}"#),
+        .promptsFile(
+            "a fraction of a token", naming: "prompts[0][0]", text: #"{"prompts": [[1.5]]}"#),
         .promptsFile("a token below zero", naming: "prompts[0][0]", text: #"{"prompts": [[-1]]}"#),
-        .promptsFile("a token beyond the vocabulary", naming: "9999", text: #"{"prompts": [[1, 9999]]}"#)
-            .anywhere,
+        .promptsFile(
+            "a token beyond the vocabulary", naming: "9999", text: #"{"prompts": [[1, 9999]]}"#
+        )
+        .anywhere,
         BadInput("a file of prompts that is missing", naming: "/none.json") { folder in
             [
                 "score", "--model", SkeinProgram.gosling, "--tokens-json",
@@ -218,12 +234,19 @@ import Testing
     static let clusters: [BadInput] =
         BadInput.cluster("broken YAML", replacing: "cluster: test", with: "cluster: [test")
         + BadInput.cluster("an unknown field", naming: "modle", replacing: "model:", with: "modle:")
-        + BadInput.cluster("an unknown placement", naming: "placement", replacing: "linear", with: "circle")
-        + BadInput.cluster("a context beyond the pages", naming: "context", replacing: "context: 1024", with: "context: 9999")
-        + BadInput.cluster("pages are a text", naming: "pages", replacing: "pages: 16", with: "pages: many")
         + BadInput.cluster(
-            "an address without keys", naming: "public_key", replacing: "tcp://127.0.0.1:", with: "tcp://192.0.2.1:")
-        + BadInput.cluster("every address", naming: "address", replacing: "tcp://127.0.0.1:", with: "tcp://0.0.0.0:")
+            "an unknown placement", naming: "placement", replacing: "linear", with: "circle")
+        + BadInput.cluster(
+            "a context beyond the pages", naming: "context", replacing: "context: 1024",
+            with: "context: 9999")
+        + BadInput.cluster(
+            "pages are a text", naming: "pages", replacing: "pages: 16", with: "pages: many")
+        + BadInput.cluster(
+            "an address without keys", naming: "public_key", replacing: "tcp://127.0.0.1:",
+            with: "tcp://192.0.2.1:")
+        + BadInput.cluster(
+            "every address", naming: "address", replacing: "tcp://127.0.0.1:",
+            with: "tcp://0.0.0.0:")
         + BadInput.cluster("a name twice", naming: "name", replacing: "node1", with: "node0")
         + BadInput.cluster("an alias", replacing: "cluster: test", with: "cluster: *test")
         + [
@@ -234,7 +257,11 @@ import Testing
                 return ["node", "--cluster", file, "--name", "ghost"]
             },
             BadInput("a cluster whose model is missing", naming: "/nowhere") { folder in
-                ["up", try ClusterDraft(model: "/nowhere", context: 64, nodeCount: 1).write(in: folder)]
+                [
+                    "up",
+                    try ClusterDraft(model: "/nowhere", context: 64, nodeCount: 1).write(
+                        in: folder),
+                ]
             },
             BadInput("a cluster file that is missing", naming: "/none.yaml") { folder in
                 ["up", folder.path + "/none.yaml"]

@@ -86,7 +86,8 @@ import Testing
         // The exit code of the program, not of `head`, is what the shell gives back.
         let command = "set -o pipefail; \"$0\" \"$@\" | head -c 4 > /dev/null"
         let program = try RunningProgram(
-            command: ["bash", "-c", command, SkeinProgram.executable] + Self.endless(in: folder) + layout)
+            command: ["bash", "-c", command, SkeinProgram.executable] + Self.endless(in: folder)
+                + layout)
         let outcome = try await program.finish(secondsMax: 30)
         #expect(outcome.status == 1)
         #expect(

@@ -105,7 +105,8 @@ final class RunningProgram: Sendable {
     private func wait(for text: String, in name: String, secondsMax: Double) async -> Bool {
         let path = folder.path + "/" + name
         // `tail` follows the file and ends with the program; `grep` ends at the first match.
-        let command = "tail -n +1 --pid=\(processID) -s 0.05 -f \(path) "
+        let command =
+            "tail -n +1 --pid=\(processID) -s 0.05 -f \(path) "
             + (text.isEmpty ? "| head -c 1" : "| grep -q -m1 -F -- \"$0\"")
         do {
             let follower = try RunningProgram(
