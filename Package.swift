@@ -140,8 +140,8 @@ let package = Package(
         tests(
             "SkeinEndToEndTests",
             [
-                "SkeinCore", "SkeinTensor", "SkeinText", "SkeinWeights", "SkeinCoordinator",
-                "SkeinCluster", "skein",
+                "SkeinCore", "SkeinTensor", "SkeinTransport", "SkeinText", "SkeinWeights",
+                "SkeinCoordinator", "SkeinCluster", "skein",
             ], outside: [logging]),
         tests("SkeinStyleTests", [], outside: [crypto]),
     ]

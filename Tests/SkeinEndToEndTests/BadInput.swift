@@ -5,11 +5,11 @@ import Testing
 struct BadInput: Sendable, CustomTestStringConvertible {
     let testDescription: String
     let names: [String]
-    let command: @Sendable (ScratchFolder) throws -> [String]
+    let command: @Sendable (ScratchFolder) async throws -> [String]
 
     init(
         _ title: String, naming names: String...,
-        command: @escaping @Sendable (ScratchFolder) throws -> [String]
+        command: @escaping @Sendable (ScratchFolder) async throws -> [String]
     ) {
         testDescription = title
         self.names = names
@@ -39,7 +39,7 @@ struct BadInput: Sendable, CustomTestStringConvertible {
 
     private init(
         _ title: String, names: [String],
-        command: @escaping @Sendable (ScratchFolder) throws -> [String]
+        command: @escaping @Sendable (ScratchFolder) async throws -> [String]
     ) {
         testDescription = title
         self.names = names
@@ -137,8 +137,8 @@ struct BadInput: Sendable, CustomTestStringConvertible {
             BadInput(
                 "\(title), through \(words[0])", names: ["cluster.yaml"] + names,
                 command: { folder in
-                    let file = try ClusterDraft(
-                        model: SkeinProgram.gosling, context: 1_024, nodeCount: 2
+                    let file = try await ClusterDraft(
+                        model: SkeinProgram.gosling, positionCount: 1_024, nodeCount: 2
                     ).write(in: folder)
                     let sound = try String(contentsOfFile: file, encoding: .utf8)
                     let broken = sound.replacing(old, with: new)

@@ -251,16 +251,17 @@ import Testing
         + BadInput.cluster("an alias", replacing: "cluster: test", with: "cluster: *test")
         + [
             BadInput("a node that is not in the file", naming: "ghost") { folder in
-                let file = try ClusterDraft(
-                    model: SkeinProgram.gosling, context: 1_024, nodeCount: 1
+                let file = try await ClusterDraft(
+                    model: SkeinProgram.gosling, positionCount: 1_024, nodeCount: 1
                 ).write(in: folder)
                 return ["node", "--cluster", file, "--name", "ghost"]
             },
             BadInput("a cluster whose model is missing", naming: "/nowhere") { folder in
                 [
                     "up",
-                    try ClusterDraft(model: "/nowhere", context: 64, nodeCount: 1).write(
-                        in: folder),
+                    try await ClusterDraft(model: "/nowhere", positionCount: 64, nodeCount: 1)
+                        .write(
+                            in: folder),
                 ]
             },
             BadInput("a cluster file that is missing", naming: "/none.yaml") { folder in
@@ -271,7 +272,7 @@ import Testing
     @Test(arguments: configurations + files + headers + folders + prompts + clusters)
     func brokenInputIsRefusedInOneLine(input: BadInput) async throws {
         let folder = try ScratchFolder()
-        let run = try await SkeinProgram.run(try input.command(folder), secondsMax: 30)
+        let run = try await SkeinProgram.run(try await input.command(folder), secondsMax: 30)
         #expect(run.status == 1)
         #expect(run.output == "")
         let lines = run.errors.split(separator: "\n", omittingEmptySubsequences: false)

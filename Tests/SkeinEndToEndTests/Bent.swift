@@ -41,7 +41,7 @@ enum Bent {
 
     /// A safetensors file of this header and no more than these bytes.
     static func safetensors(header: String, payload: Data = Data()) -> Data {
-        var length = UInt64(header.utf8.count).littleEndian
-        return withUnsafeBytes(of: &length) { Data($0) } + Data(header.utf8) + payload
+        let length = (0..<8).map { UInt8(truncatingIfNeeded: header.utf8.count >> (8 * $0)) }
+        return Data(length) + Data(header.utf8) + payload
     }
 }

@@ -1,4 +1,6 @@
 import Foundation
+import SkeinCore
+import SkeinTransport
 import Testing
 
 /// A node holds its slice's weights, its latent cache and little else, and `inspect` knows it.
@@ -26,10 +28,10 @@ import Testing
 
     /// What `inspect` says of each node: weights, latent cache, and all together.
     private static func predict(
-        _ model: String, context: Int
+        _ model: String, positionCount: Int
     ) async throws -> [(held: Int, total: Int)] {
         let run = try await SkeinProgram.run([
-            "inspect", "--model", model, "--stages", "2", "--context", "\(context)", "--json",
+            "inspect", "--model", model, "--stages", "2", "--context", "\(positionCount)", "--json",
         ])
         let nodes = try #require(try run.json()["nodes"] as? [[String: Any]])
         return nodes.map { node in
@@ -41,9 +43,11 @@ import Testing
     @Test func aNodeHoldsWhatInspectPredictsAndLittleMore() async throws {
         let folder = try ScratchFolder()
         let model = try await Self.synthesize(in: folder)
-        let context = 40_000
-        let predicted = try await Self.predict(model, context: context)
-        let nodeFile = try ClusterDraft(model: model, context: context, nodeCount: 2).write(
+        let positionCount = 40_000
+        let predicted = try await Self.predict(model, positionCount: positionCount)
+        let nodeFile = try await ClusterDraft(
+            model: model, positionCount: positionCount, nodeCount: 2
+        ).write(
             in: folder)
         let program = try SkeinProgram.start(["up", nodeFile])
         defer { program.signal(SIGKILL) }
@@ -71,15 +75,17 @@ import Testing
 /// A sound cluster file on loopback, at ports that were free a moment ago.
 struct ClusterDraft {
     var model: String
-    var context: Int
+    var positionCount: Int
     var nodeCount: Int
 
     /// Writes the file and returns its path.
-    func write(in folder: ScratchFolder, named name: String = "cluster.yaml") throws -> String {
-        let ports = try FreePorts.take(nodeCount + 1)
+    func write(
+        in folder: ScratchFolder, named name: String = "cluster.yaml"
+    ) async throws -> String {
+        let ports = try await FreePorts.take(nodeCount + 1)
         var lines = [
-            "cluster: test", "model: \(model)", "placement: linear", "context: \(context)",
-            "pages: \((context + 63) / 64)", "coordinator:",
+            "cluster: test", "model: \(model)", "placement: linear", "context: \(positionCount)",
+            "pages: \((positionCount + 63) / 64)", "coordinator:",
             "  address: tcp://127.0.0.1:\(ports[0])", "nodes:",
         ]
         for node in 0..<nodeCount {
@@ -95,24 +101,15 @@ struct ClusterDraft {
 /// Ports of loopback that nobody listens on.
 enum FreePorts {
     /// Asks the system for free ports: all are bound together, so that they differ, then let go.
-    static func take(_ count: Int) throws -> [UInt16] {
-        var sockets: [Int32] = []
-        defer { for socket in sockets { close(socket) } }
-        return try (0..<count).map { _ in
-            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            guard descriptor >= 0 else { throw CocoaError(.fileReadUnknown) }
-            sockets.append(descriptor)
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-            var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-            let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    bind(descriptor, $0, size) == 0 && getsockname(descriptor, $0, &size) == 0
-                }
-            }
-            guard isBound else { throw CocoaError(.fileReadUnknown) }
-            return UInt16(bigEndian: address.sin_port)
+    static func take(_ count: Int) async throws -> [UInt16] {
+        let hub = try ZeroMQHub()
+        let anyPort = TCPAddress(host: .ipv4("127.0.0.1"), port: nil)
+        var ports: [UInt16] = []
+        for _ in 0..<count {
+            let inbox = try hub.bind(anyPort)
+            ports.append(try #require(TCPAddress(parsing: inbox.address).port))
         }
+        await hub.close()
+        return ports
     }
 }

@@ -92,7 +92,8 @@ import Testing
         #expect(outcome.status == 1)
         #expect(
             outcome.errors
-                == "skein: error: standard output: cannot be written, its reader may have gone away\n"
+                == "skein: error: standard output: cannot be written, its reader may have gone "
+                + "away\n"
         )
     }
 }
