@@ -106,6 +106,8 @@ extension Coordinator {
     private func carryOut(_ directive: MembershipDirective) async {
         switch directive {
         case .welcome(let name):
+            // A node says hello until it is placed, and is welcomed each time.
+            guard joinedNodes.insert(name).inserted else { return }
             settings.onProgress(.joined(node: name))
         case .refuse(let name, let refusal):
             logger.warning("refused \(refusal)")
@@ -166,6 +168,7 @@ extension Coordinator {
     /// Raising the epoch now makes whatever the old ring still sends worthless; the new placement
     /// is announced once every node of it is here.
     private func lose(_ name: String, _ refusal: Refusal) async {
+        joinedNodes.remove(name)
         logger.error("\(refusal)")
         settings.onProgress(.lost(node: name, refusal))
         if settings.endsWithItsNodes { return end(refusal) }

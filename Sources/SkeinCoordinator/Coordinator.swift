@@ -30,6 +30,7 @@ public actor Coordinator {
     var live: [SequenceID: LiveRequest] = [:]
     var captureFlights: [MicroBatchID: [SequenceSpan]] = [:]
     var nextSequenceNumber: UInt64 = 1
+    var joinedNodes: Set<String> = []
     var vitalSigns: [String: Alive] = [:]
     var heartbeatCount: UInt64 = 0
     var readiness: Readiness = .forming([])

@@ -109,8 +109,9 @@ final class RunningProgram: Sendable {
             "tail -n +1 --pid=\(processID) -s 0.05 -f \(path) "
             + (text.isEmpty ? "| head -c 1" : "| grep -q -m1 -F -- \"$0\"")
         do {
+            // SIGKILL goes to the whole pipeline; one that stayed would keep Foundation waiting.
             let follower = try RunningProgram(
-                command: ["timeout", "\(secondsMax)", "bash", "-c", command, text])
+                command: ["timeout", "-s", "KILL", "\(secondsMax)", "bash", "-c", command, text])
             _ = try await follower.finish(secondsMax: secondsMax + 5)
         } catch {
             return false
