@@ -80,7 +80,9 @@ public struct ClusterLayout: Sendable {
             let plan = WeightPlan(configuration: configuration, slices: mine)
             let weightBytes = try checkpoint.verify(plan).totalBytes
             sum +=
-                arithmetic.memory(of: mine, pageCount: pageCount, weightBytes: weightBytes)
+                arithmetic.memory(
+                    of: mine, pageCount: pageCount, weightBytes: weightBytes,
+                    activationRowCount: prefillRowsMax)
                 .totalBytes
         }
         guard let available = MachineMemory.now().availableBytes else { return }

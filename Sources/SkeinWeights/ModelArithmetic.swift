@@ -144,17 +144,45 @@ extension ModelArithmetic {
     ///   - slices: what the node holds.
     ///   - pageCount: pages of the latent cache, the same number for every layer.
     ///   - weightBytes: the slices' bytes in the real files, where a checkpoint is at hand.
-    ///   - fixedBytes: code, tokenizer, activations and buffers of a process.
+    ///   - activationRowCount: rows of the largest micro-batch, whose tensors a node keeps.
+    ///   - fixedBytes: code, tokenizer and buffers of a process.
     public func memory(
         of slices: [Slice], pageCount: Int, weightBytes: Int? = nil,
-        fixedBytes: Int = MemoryPrediction.fixedBytesDefault
+        activationRowCount: Int = 0, fixedBytes: Int = MemoryPrediction.fixedBytesDefault
     ) -> MemoryPrediction {
         let layerCount = Set(slices.flatMap(\.layers)).count
         return MemoryPrediction(
             weightBytes: weightBytes ?? weights(of: slices).totalBytes,
             latentBytes: pageCount * Limits.pageRowCount
                 * latentBytesPerToken(layerCount: layerCount),
+            activationBytes: activationBytes(rowCount: activationRowCount),
             fixedBytes: fixedBytes)
+    }
+
+    /// Bytes of the F32 tensors that a node keeps for a micro-batch of so many rows.
+    ///
+    /// Attention and experts widen a row and take a large step in parts, of 16 MB or 64 rows.
+    public func activationBytes(rowCount: Int) -> Int {
+        let model = configuration
+        func bytes(rows: Int, columns: Int) -> Int { 4 * rows * columns }
+        func part(rows: Int, columns: Int) -> Int {
+            min(rows, max(64, (16 << 20) / max(1, bytes(rows: 1, columns: columns))))
+        }
+        let hidden = model.hiddenSize
+        let latents = model.headCount * model.latentRowWidth
+        let headColumns =
+            (model.queryLoraRank ?? 0) + model.latentRowWidth + latents
+            + model.headCount
+            * (model.qkNopeHeadSize + model.qkRopeHeadSize + model.kvLoraRank + model.valueHeadSize)
+        // What came in, the residual, its norm, and what attention or the experts add; and once
+        // more the row as it came over the wire and as it leaves, in BF16.
+        let residuals = bytes(rows: rowCount, columns: 5 * hidden)
+        let attention = bytes(rows: part(rows: rowCount, columns: latents), columns: headColumns)
+        guard let routing = model.routing else { return residuals + attention }
+        let chosen = rowCount * routing.expertsPerTokenCount
+        let outputs = bytes(rows: part(rows: chosen, columns: hidden), columns: hidden)
+        let scores = bytes(rows: rowCount, columns: routing.expertCount)
+        return residuals + attention + scores + outputs
     }
 }
 
@@ -172,9 +200,14 @@ public struct MemoryPrediction: Equatable, Sendable {
     /// Pages of the latent cache.
     public var latentBytes: Int
 
+    /// Tensors of the largest micro-batch.
+    public var activationBytes: Int
+
     /// Everything else.
     public var fixedBytes: Int
 
     /// The sum.
-    public var totalBytes: Int { weightBytes + latentBytes + fixedBytes }
+    public var totalBytes: Int {
+        weightBytes + latentBytes + activationBytes + fixedBytes
+    }
 }

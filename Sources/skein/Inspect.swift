@@ -115,10 +115,11 @@ struct InspectReport: Encodable {
                 try $0.verify(WeightPlan(configuration: shape, slices: mine)).totalBytes
             }
             let need = arithmetic.memory(
-                of: mine, pageCount: layout.pageCount, weightBytes: bytes)
+                of: mine, pageCount: layout.pageCount, weightBytes: bytes,
+                activationRowCount: layout.prefillRowsMax)
             return NodeNeed(
                 node: node, slices: mine.map(\.text), weightBytes: need.weightBytes,
-                cacheBytes: need.latentBytes, overheadBytes: need.fixedBytes,
+                cacheBytes: need.latentBytes, overheadBytes: need.fixedBytes + need.activationBytes,
                 totalBytes: need.totalBytes)
         }
     }
