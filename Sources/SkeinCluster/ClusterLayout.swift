@@ -82,7 +82,8 @@ public struct ClusterLayout: Sendable {
             sum +=
                 arithmetic.memory(
                     of: mine, pageCount: pageCount, weightBytes: weightBytes,
-                    activationRowCount: prefillRowsMax)
+                    activationRowCount: prefillRowsMax
+                )
                 .totalBytes
         }
         guard let available = MachineMemory.now().availableBytes else { return }
