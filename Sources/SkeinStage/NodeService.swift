@@ -149,8 +149,8 @@ public actor NodeService {
             await answerHeartbeat()
         case .shutdown:
             logger.info("the coordinator ends the cluster")
-            life = .left
             if case .running(let stages) = life { await stages.close() }
+            life = .left
             return false
         case .release:
             break
