@@ -121,7 +121,7 @@ public actor Coordinator {
             stopRule: StopRule(
                 completionTokensMax: request.newTokensMax, stopTokens: request.stopTokens),
             sampling: request.sampling, capture: request.capture,
-            chunkRowsMax: request.chunkRowCount)
+            chunkRowsMax: request.chunkRowCount, tenant: request.tenant)
         if request.scoresPrompt {
             // The last row has no known successor: its score is of a token that stands in.
             arrival.targets = Array(request.promptTokens.dropFirst()) + [request.promptTokens[0]]

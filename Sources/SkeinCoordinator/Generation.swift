@@ -23,11 +23,17 @@ public struct GenerationRequest: Sendable {
     /// Rows of one prefill chunk, where not the cluster's own choice.
     public var chunkRowCount: Int?
 
+    /// Who asks: latent pages are shared by requests of one tenant only.
+    public var tenant: String
+
+    /// The name of the client's request in every log line; empty where it has none.
+    public var label: String
+
     /// Describes a request.
     public init(
         promptTokens: [TokenID], newTokensMax: Int, sampling: SamplingParameters = .init(),
         stopTokens: Set<TokenID> = [], scoresPrompt: Bool = false, capture: Capture = [],
-        chunkRowCount: Int? = nil
+        chunkRowCount: Int? = nil, tenant: String = "", label: String = ""
     ) {
         self.promptTokens = promptTokens
         self.newTokensMax = newTokensMax
@@ -36,6 +42,8 @@ public struct GenerationRequest: Sendable {
         self.scoresPrompt = scoresPrompt
         self.capture = capture
         self.chunkRowCount = chunkRowCount
+        self.tenant = tenant
+        self.label = label
     }
 }
 
@@ -56,6 +64,8 @@ public struct CapturedTensor: Sendable, Equatable {
 
 /// What happens to a request, in order; `finished` is the last.
 public enum GenerationEvent: Sendable {
+    /// The sequence has its first pages; so many prompt tokens were in the cache already.
+    case began(cachedTokenCount: Int)
     /// A token was drawn.
     case token(SampledToken)
     /// ln p of prompt tokens 1, 2, …, in order.

@@ -46,6 +46,6 @@ extension GenerationRequest {
         // Rows of a chunk are at least one, and a token, a score and each kind come once a row.
         let kindCount = capture.kinds(of: configuration).count
         let promptEvents = (scoresPrompt ? promptTokens.count : 0) + kindCount * promptTokens.count
-        return newTokensMax + promptEvents + 1
+        return newTokensMax + promptEvents + 2
     }
 }

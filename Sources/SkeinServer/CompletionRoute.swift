@@ -87,7 +87,7 @@ struct CompletionRoute: Sendable {
             return pieces
         case .finished(.cancelled): throw .unavailable("the answer was broken off")
         case .finished(let reason): return readers[event.choice].finish(reason)
-        case .scored, .captured: return []
+        case .began, .scored, .captured: return []
         }
     }
 

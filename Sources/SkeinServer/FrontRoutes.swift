@@ -125,7 +125,8 @@ extension FrontRoutes {
             throw .unavailable("the server is shutting down")
         }
         let start = ContinuousClock.now
-        let running = try await RunningCompletion.start(call, on: service)
+        let running = try await RunningCompletion.start(
+            call, on: service, tenant: "", label: caller.requestID)
         state.withLock { $0.running[caller.requestID] = running }
         await watch(caller.channel, running)
         var route: CompletionRoute

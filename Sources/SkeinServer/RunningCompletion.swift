@@ -47,7 +47,7 @@ final class RunningCompletion: Sendable {
 
     /// Submits every sequence of a call; where one is not taken, none runs.
     static func start(
-        _ call: CompletionCall, on service: ModelService
+        _ call: CompletionCall, on service: ModelService, tenant: String, label: String
     ) async throws(APIError) -> RunningCompletion {
         var streams: [(SequenceID, TokenStream)] = []
         var eventsMax = 0
@@ -61,12 +61,12 @@ final class RunningCompletion: Sendable {
                             GenerationRequest(
                                 promptTokens: wanted.promptTokens,
                                 newTokensMax: wanted.newTokensMax, sampling: wanted.sampling,
-                                stopTokens: call.stopTokens)))
+                                stopTokens: call.stopTokens, tenant: tenant, label: label)))
                 } catch {
                     for stream in streams { await service.coordinator.cancel(stream.0) }
                     throw .notAdmitted(error, promptField: call.promptField)
                 }
-                eventsMax += wanted.newTokensMax + 1
+                eventsMax += wanted.newTokensMax + 2
             }
         }
         return RunningCompletion(

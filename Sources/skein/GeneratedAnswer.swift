@@ -34,7 +34,7 @@ struct GeneratedAnswer: Sendable {
         case .finished(let reason):
             finishReason = reason
             return []
-        case .scored, .captured:
+        case .began, .scored, .captured:
             return []
         }
     }

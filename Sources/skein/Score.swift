@@ -164,7 +164,7 @@ struct PromptScore: Sendable {
         switch event {
         case .scored(let scores): logprobs += scores
         case .captured(let tensor): captured[tensor.kind, default: []].append(tensor)
-        case .token, .finished: break
+        case .began, .token, .finished: break
         }
     }
 
