@@ -153,6 +153,7 @@ extension Coordinator {
         if schedule.epoch < epoch {
             captureFlights = [:]
             outgoing = []
+            sentAt = [:]
             await carryOut(schedule.onEpoch(epoch))
         }
         if case .forming(let waiting) = readiness {

@@ -71,6 +71,7 @@ extension Coordinator {
             let envelope = Envelope(
                 epoch: microBatch.epoch, sender: CoordinatorSettings.ownName,
                 target: StageIndex(0), body: .step(Step(microBatch: microBatch)))
+            sentAt[microBatch.id] = now
             try await link.send(envelope.packed())
         } catch {
             // A cluster that has ended has said why.
@@ -84,7 +85,8 @@ extension Coordinator {
     /// A micro-batch has gone round.
     func receive(_ tokenReturn: TokenReturn) async {
         do throws(Refusal) {
-            await carryOut(try schedule.onReturn(tokenReturn))
+            let roundTime = sentAt.removeValue(forKey: tokenReturn.microBatch).map { now - $0 }
+            await carryOut(try schedule.onReturn(tokenReturn, roundTime: roundTime))
         } catch {
             logger.warning("\(error)")
         }

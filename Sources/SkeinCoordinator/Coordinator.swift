@@ -37,6 +37,8 @@ public actor Coordinator {
     var statusWaits: [StatusWait] = []
     var isPumping = false
     var outgoing: [MicroBatch] = []
+    /// When each micro-batch in the ring was sent.
+    var sentAt: [MicroBatchID: Duration] = [:]
 
     /// Whether the ring can run micro-batches.
     enum Readiness {

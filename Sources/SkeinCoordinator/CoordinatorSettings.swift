@@ -23,6 +23,10 @@ public struct CoordinatorSettings: Sendable {
     public var microBatchesInFlight: Int?
     /// Rows of a prefill micro-batch at most.
     public var prefillRowsMax = 256
+    /// By how much of its time a decode step may grow for the prompt rows that ride with it.
+    public var decodeSlowdownMax = 0.6
+    /// Whether all nodes compute on the same threads, one after the other.
+    public var sharesCompute = false
     /// Whether a node that is lost or cannot load ends the cluster, as is right where all nodes are
     /// this program's own; a cluster of hosts waits for the node to come back.
     public var endsWithItsNodes = false
@@ -49,16 +53,25 @@ public struct CoordinatorSettings: Sendable {
     /// The name under which the coordinator speaks.
     static let ownName = "coordinator"
 
-    /// The schedule's numbers for this cluster.
+    /// The schedule's numbers for this cluster; measurements change the counts later.
     var schedulePlan: SchedulePlan {
-        let stageCount = placement.stages.count
-        let decodeCount = DecodePlan.microBatchCount(
-            stageCount: stageCount, compute: .zero, latency: .zero, payload: .zero,
-            placement: placement.kind)
+        let stages = placement.stages
+        let owners = stages.map { stage in
+            sharesCompute ? 0 : placement.nodes.firstIndex(of: stage.node) ?? 0
+        }
+        let ownerCount = Set(owners).count
+        // One computing and one waiting on every stage, and as many on the way.
+        let inFlightMax = min(
+            microBatchesInFlight ?? 4 * stages.count, Limits.microBatchesInFlightMax)
         return SchedulePlan(
-            stageCount: stageCount, pageCount: pageCount, positionCountMax: positionCountMax,
-            microBatchesInFlightMax: microBatchesInFlight, decodeMicroBatchCount: decodeCount,
-            prefillBudget: PrefillBudget(rowsMax: prefillRowsMax))
+            stageCount: stages.count, pageCount: pageCount, positionCountMax: positionCountMax,
+            microBatchesInFlightMax: inFlightMax,
+            decodeMicroBatchCount: min(ownerCount, inFlightMax),
+            // While chunks go round alone, the next one waits at the first stage.
+            prefillMicroBatchCount: min(ownerCount + 1, inFlightMax),
+            prefillBudget: PrefillBudget(
+                rowsMax: prefillRowsMax, decodeSlowdownMax: decodeSlowdownMax),
+            computeOwners: owners, followsMeasurements: true)
     }
 
     /// What nodes must agree with.

@@ -86,7 +86,8 @@ public struct MicroBatch: Equatable, Sendable {
     /// The placement that it was made for.
     public var epoch: Epoch
 
-    /// Prefill or decode.
+    /// Decode where sequences take their next step in it, though rows of prompts may ride with
+    /// them; prefill where it has rows of prompts only.
     public var phase: Phase
 
     /// The sequences with their rows, in row order.
@@ -169,14 +170,18 @@ public struct TokenReturn: Equatable, Sendable {
     /// ln p(target) for every row of spans with targets, in row order.
     public var targetLogprobs: [Float]
 
+    /// How long every stage computed for it, in ring order; empty where it was not measured.
+    public var stageTimes: [Duration]
+
     /// Describes the outcome of a micro-batch.
     public init(
         microBatch: MicroBatchID, epoch: Epoch, tokens: [SampledToken],
-        targetLogprobs: [Float] = []
+        targetLogprobs: [Float] = [], stageTimes: [Duration] = []
     ) {
         self.microBatch = microBatch
         self.epoch = epoch
         self.tokens = tokens
         self.targetLogprobs = targetLogprobs
+        self.stageTimes = stageTimes
     }
 }

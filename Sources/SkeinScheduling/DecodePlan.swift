@@ -42,6 +42,26 @@ public enum DecodePlan {
         return Int(min(max(count, 1), Double(Limits.microBatchesInFlightMax)))
     }
 
+    /// The same from measured times, which need not be even.
+    ///
+    /// - Parameters:
+    ///   - stageTimes: Compute of every stage for one decode micro-batch, in ring order.
+    ///   - owners: For every stage, the number of the compute threads that run it: stages of one
+    ///     node, or of one process, take turns.
+    ///   - way: Latency and payload of all hops of a round.
+    public static func microBatchCount(
+        stageTimes: [Duration], owners: [Int], way: Duration
+    ) -> Int {
+        var work: [Int: Duration] = [:]
+        for (time, owner) in zip(stageTimes, owners) { work[owner, default: .zero] += time }
+        guard let bottleneck = work.values.max(), bottleneck > .zero else {
+            return max(1, work.count)
+        }
+        // One more for a mere tenth of the bottleneck's time would cost more weight than it hides.
+        let count = ((stageTimes.reduce(way, +)) / bottleneck - 0.1).rounded(.up)
+        return Int(min(max(count, 1), Double(Limits.microBatchesInFlightMax)))
+    }
+
     /// The time of one round of a micro-batch that is alone in the ring.
     public static func roundTime(
         stageCount: Int, compute: Duration, latency: Duration, payload: Duration,

@@ -3,21 +3,18 @@ import SkeinCore
 /// Collects spans until a micro-batch is closed.
 struct MicroBatchBuilder {
     let phase: Phase
-    let rowsMax: Int
-    let spansMax: Int
+    var spansMax: Int
     private(set) var spans: [SequenceSpan] = []
     private(set) var rowCount = 0
-    private var capture: Capture = []
+    private(set) var capture: Capture = []
 
-    init(phase: Phase, rowsMax: Int, spansMax: Int) {
+    init(phase: Phase, spansMax: Int) {
         self.phase = phase
-        self.rowsMax = rowsMax
         self.spansMax = min(spansMax, Limits.microBatchSpansMax)
     }
 
     var isEmpty: Bool { spans.isEmpty }
-    var isFull: Bool { spans.count >= spansMax || rowCount >= rowsMax }
-    var rowsLeft: Int { max(0, rowsMax - rowCount) }
+    var isFull: Bool { spans.count >= spansMax }
 
     /// Captured values of a micro-batch concern all of its rows, so only like wishes may join.
     func accepts(_ wanted: Capture) -> Bool { spans.isEmpty || capture == wanted }

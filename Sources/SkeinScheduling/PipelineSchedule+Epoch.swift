@@ -19,6 +19,8 @@ extension PipelineSchedule {
         flightCounts = [:]
         ready = []
         lastPhase = nil
+        stepTimes = StepTimes()
+        ringTimes = RingTimes()
         ledger = PageLedger(pageCount: self.plan.pageCount)
         prefixes = PrefixIndex()
         var directives: [Directive] = []

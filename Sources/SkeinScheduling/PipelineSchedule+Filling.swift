@@ -46,32 +46,44 @@ extension PipelineSchedule {
         }
     }
 
-    /// Decode first, within the credits that rule 3 gives to each phase.
+    /// Decode first, within the places that rule 3 gives to each phase.
     private mutating func nextBuilder(into directives: inout [Directive]) -> MicroBatchBuilder? {
         let inFlightMax = plan.microBatchesInFlightMax
         let decodingCount = table.running.count { table[$0].life == .decoding }
-        let prefillWaits = table.running.contains { table[$0].hasChunkLeft }
+        let firstChunk = table.running.first { table[$0].hasChunkLeft }
+        let canRide = firstChunk.map { chunksCanRide(first: $0) } ?? false
         let decodeNeed = min(plan.decodeMicroBatchCount, decodingCount)
-        let prefillMax = max(1, min(plan.prefillMicroBatchCount, inFlightMax - decodeNeed))
+        let leftOver = inFlightMax - decodeNeed
+        let prefillMax =
+            canRide
+            ? min(plan.prefillMicroBatchCount, plan.decodeMicroBatchCount - decodeNeed, leftOver)
+            : max(1, min(plan.prefillMicroBatchCount, leftOver))
+        let mustShare = firstChunk != nil && !canRide
         let decodeMax = max(
-            1, min(plan.decodeMicroBatchCount, prefillWaits ? inFlightMax - 1 : inFlightMax))
-        let prefillsNext = inFlightMax == 1 && lastPhase == .decode && prefillWaits
+            1, min(plan.decodeMicroBatchCount, mustShare ? inFlightMax - 1 : inFlightMax))
+        let prefillsNext = inFlightMax == 1 && lastPhase == .decode && mustShare
         for phase in prefillsNext ? [Phase.prefill, .decode] : [.decode, .prefill] {
             let inFlight = flightCounts[phase, default: 0]
             switch phase {
             case .decode where inFlight < decodeMax && !ready.isEmpty:
                 let builder = decodeBuilder(decodingCount, inFlight, into: &directives)
                 if !builder.isEmpty { return builder }
-            case .prefill where inFlight < prefillMax && prefillWaits:
-                let rowsMax =
-                    decodingCount > 0
-                    ? plan.prefillBudget.rowsBesideDecode : plan.prefillBudget.rowsMax
-                let builder = prefillBuilder(rowsMax, into: &directives)
+            // An empty ring takes a chunk whatever decode is waiting for.
+            case .prefill where firstChunk != nil && (inFlight < prefillMax || flights.isEmpty):
+                let builder = prefillBuilder(besides: decodingCount, into: &directives)
                 if !builder.isEmpty { return builder }
             default: break
             }
         }
         return nil
+    }
+
+    /// Whether the next chunk may join a micro-batch of decode.
+    private func chunksCanRide(first id: SequenceID) -> Bool {
+        table[id].request.capture.isEmpty
+            && table.running.contains {
+                table[$0].life == .decoding && table[$0].request.capture.isEmpty
+            }
     }
 
     private mutating func decodeBuilder(
@@ -80,7 +92,7 @@ extension PipelineSchedule {
         let spansMax = DecodePlan.spanCount(
             readyCount: ready.count, liveCount: decodingCount,
             microBatchCount: plan.decodeMicroBatchCount, inFlightCount: inFlightCount)
-        var builder = MicroBatchBuilder(phase: .decode, rowsMax: .max, spansMax: spansMax)
+        var builder = MicroBatchBuilder(phase: .decode, spansMax: spansMax)
         for id in ready where !builder.isFull {
             // One that was taken before it in this loop may have preempted it.
             guard let state = table.state(of: id), state.life == .decoding,
@@ -91,29 +103,73 @@ extension PipelineSchedule {
             add(rows, of: id, to: &builder)
             ready.removeAll { $0 == id }
         }
+        guard !builder.isEmpty, builder.accepts([]) else { return builder }
+        let rowsMax = plan.prefillBudget.rowsBesideDecode(
+            builder.rowCount, times: stepTimes, stageCount: plan.stageCount)
+        builder.spansMax = Limits.microBatchSpansMax
+        addChunks(rowsMax, to: &builder, into: &directives)
         return builder
     }
 
     private mutating func prefillBuilder(
-        _ rowsMax: Int, into directives: inout [Directive]
+        besides decodingCount: Int, into directives: inout [Directive]
     ) -> MicroBatchBuilder {
-        var builder = MicroBatchBuilder(
-            phase: .prefill, rowsMax: rowsMax, spansMax: Limits.microBatchSpansMax)
-        // Nobody is skipped: one that cannot join now is the first of a later micro-batch.
-        for id in table.running where !builder.isFull {
+        var rowsMax = plan.prefillBudget.rowsMax
+        if decodingCount > 0 {
+            let count = plan.decodeMicroBatchCount
+            let decodeRows = (decodingCount + count - 1) / count
+            let riders = plan.prefillBudget.rowsBesideDecode(
+                decodeRows, times: stepTimes, stageCount: plan.stageCount)
+            rowsMax = min(rowsMax, decodeRows + riders)
+        }
+        var builder = MicroBatchBuilder(phase: .prefill, spansMax: Limits.microBatchSpansMax)
+        addChunks(rowsMax, to: &builder, into: &directives)
+        return builder
+    }
+
+    /// Adds the next chunks of prompts, the oldest first; nobody is skipped: one that cannot join
+    /// now is the first of a later micro-batch.
+    private mutating func addChunks(
+        _ rowsMax: Int, to builder: inout MicroBatchBuilder, into directives: inout [Directive]
+    ) {
+        for (id, rowCount) in shares(of: rowsMax, in: builder) where !builder.isFull {
+            // One that was taken before it in this loop may have preempted it.
             guard let state = table.state(of: id), state.hasChunkLeft else { continue }
-            guard builder.accepts(state.request.capture) else { break }
-            // A sequence with a chunk length of its own keeps to it, even beyond the budget.
-            var chunkMax = builder.rowsLeft
-            if let own = state.request.chunkRowsMax {
-                let room = builder.isEmpty ? Limits.microBatchRowsMax : builder.rowsLeft
-                chunkMax = min(max(1, own), room)
-            }
-            let rows = PrefillPlan(rowsMax: chunkMax).chunk(of: state)
-            guard ensurePages(of: id, rows: rows.upperBound, into: &directives) else { break }
+            let rows = PrefillPlan(rowsMax: rowCount).chunk(of: state)
+            guard ensurePages(of: id, rows: rows.upperBound, into: &directives) else { return }
             add(rows, of: id, to: &builder)
         }
-        return builder
+    }
+
+    /// Divides prompt rows among the sequences that have some left.
+    private func shares(of rowsMax: Int, in builder: MicroBatchBuilder) -> [(SequenceID, Int)] {
+        var shares: [(id: SequenceID, rowCount: Int, needed: Int)] = []
+        var left = rowsMax
+        var capture = builder.isEmpty ? nil : builder.capture
+        let candidates = table.running.filter { table[$0].hasChunkLeft }
+        for (place, id) in candidates.enumerated() where left > 0 {
+            let state = table[id]
+            guard capture ?? state.request.capture == state.request.capture else { break }
+            capture = state.request.capture
+            let needed = PrefillPlan(rowsMax: Limits.microBatchRowsMax).chunk(of: state).count
+            if let own = state.request.chunkRowsMax {
+                // A sequence with a chunk length of its own keeps to it, even beyond the budget.
+                let isFirst = builder.isEmpty && shares.isEmpty
+                let rowCount = min(needed, max(1, own), isFirst ? Limits.microBatchRowsMax : left)
+                shares.append((id, rowCount, rowCount))
+                left -= rowCount
+            } else {
+                let share = PrefillPlan.share(of: left, othersWait: place + 1 < candidates.count)
+                shares.append((id, min(needed, share), needed))
+                left -= min(needed, share)
+            }
+        }
+        for place in shares.indices where left > 0 {
+            let more = min(left, shares[place].needed - shares[place].rowCount)
+            shares[place].rowCount += more
+            left -= more
+        }
+        return shares.map { ($0.id, $0.rowCount) }
     }
 
     private mutating func add(

@@ -14,10 +14,12 @@ public import SkeinCore
 /// Rules:
 /// 1. A credit is one micro-batch in the ring; a ``TokenReturn`` gives it back.
 /// 2. Sequences start in the order of arrival; nobody overtakes, so nobody starves.
-/// 3. Ready decode sequences go first, spread as in ``DecodePlan``. While sequences decode, prefill
-///    takes only credits that decode does not need; while a prompt waits, decode leaves one credit
-///    to prefill. With one credit the two take turns. So neither starves.
-/// 4. Chunks follow each other without waiting for returns; only the last asks for a token.
+/// 3. Ready decode sequences go first, spread as in ``DecodePlan``. While sequences decode, prompt
+///    rows ride in their micro-batches, as many as ``PrefillBudget`` allows, so that the weights are
+///    read once for both; micro-batches of prefill alone take only places in the ring that decode
+///    leaves empty. So neither starves.
+/// 4. Chunks follow each other without waiting for returns; only the last asks for a token. The
+///    oldest prompt takes most of a micro-batch's prompt rows, those behind it share the rest.
 /// 5. A sequence takes pages as it grows. When none is left the youngest sequence is preempted for
 ///    an older one: its pages are free when its last micro-batch has returned, and it is replayed
 ///    later. The oldest can always go on, and a sequence that would not fit alone is refused.
@@ -40,6 +42,8 @@ public struct PipelineSchedule: Sendable {
     /// Sequences whose next decode step may be sent, by the time they became ready.
     var ready: [SequenceID] = []
     var lastPhase: Phase?
+    var stepTimes = StepTimes()
+    var ringTimes = RingTimes()
     var nextMicroBatchNumber: UInt64 = 1
 
     /// Opens an empty schedule.
@@ -77,7 +81,11 @@ public struct PipelineSchedule: Sendable {
     ///
     /// A return of an older epoch is dropped. One that does not answer a micro-batch in flight is
     /// refused and changes nothing.
-    public mutating func onReturn(_ tokenReturn: TokenReturn) throws(Refusal) -> [Directive] {
+    ///
+    /// - Parameter roundTime: From sending the micro-batch to its return, where it was measured.
+    public mutating func onReturn(
+        _ tokenReturn: TokenReturn, roundTime: Duration? = nil
+    ) throws(Refusal) -> [Directive] {
         guard tokenReturn.epoch >= epoch else {
             tally.staleReturnCount += 1
             return []
@@ -86,6 +94,7 @@ public struct PipelineSchedule: Sendable {
         flights[microBatch.id] = nil
         flightCounts[microBatch.phase, default: 0] -= 1
         tally.returnCount += 1
+        learn(from: microBatch, stageTimes: tokenReturn.stageTimes, roundTime: roundTime)
         var directives: [Directive] = []
         var tokens = tokenReturn.tokens[...]
         var scores = tokenReturn.targetLogprobs[...]
@@ -117,14 +126,20 @@ public struct PipelineSchedule: Sendable {
         onStop(sequence, reason: .cancelled)
     }
 
-    /// Follows measurements: how many micro-batches of each phase, and how large chunks may be.
-    public mutating func onMeasurement(
-        decodeMicroBatchCount: Int, prefillMicroBatchCount: Int, prefillBudget: PrefillBudget
+    /// Learns what steps and rounds take, and follows it.
+    private mutating func learn(
+        from microBatch: MicroBatch, stageTimes: [Duration], roundTime: Duration?
     ) {
-        plan.decodeMicroBatchCount = decodeMicroBatchCount
-        plan.prefillMicroBatchCount = prefillMicroBatchCount
-        plan.prefillBudget = prefillBudget
-        plan.check()
+        guard microBatch.phase == .decode, microBatch.capture.isEmpty,
+            let slowest = stageTimes.max()
+        else { return }
+        stepTimes.onStep(rowCount: microBatch.rowCount, time: slowest)
+        guard plan.followsMeasurements, let roundTime,
+            microBatch.rowCount == microBatch.spans.count
+        else { return }
+        ringTimes.onRound(stageTimes: stageTimes, roundTime: roundTime)
+        guard let count = ringTimes.microBatchCount(owners: plan.computeOwners) else { return }
+        plan.decodeMicroBatchCount = min(count, plan.microBatchesInFlightMax)
     }
 }
 

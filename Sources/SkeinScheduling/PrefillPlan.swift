@@ -1,44 +1,49 @@
 import SkeinCore
 
-/// How many rows a prefill micro-batch may have, so that decode beside it is not stalled.
+/// How many prompt rows go into a micro-batch, so that decode beside it is not stalled.
 ///
-/// A stage is busy with a chunk of `n` rows for about `fixedSeconds + n * secondsPerRow`. While
-/// sequences decode, each of them waits that long once a round for every chunk in the ring, so
-/// the rows are cut to what fits into `stepBudgetSeconds`. While none decodes, nobody waits.
+/// While sequences decode, rows of prompts ride in their micro-batches: the weights are read once
+/// for both, where a chunk of its own would read them again and make every stream wait for it. The
+/// rows are cut so that a step takes at most `1 + decodeSlowdownMax` times what it takes without
+/// them (measured, see ``StepTimes``), or a round at most `roundTimeMin` if that is longer. While
+/// none decodes, nobody waits, and chunks have `rowsMax` rows.
 public struct PrefillBudget: Equatable, Sendable {
-    /// Rows of a prefill micro-batch at most.
+    /// Prompt rows of a micro-batch at most.
     public var rowsMax: Int
 
-    /// Rows of a prefill micro-batch at least, however slow the stages are.
+    /// Prompt rows of a micro-batch at least, however slow the stages are.
     public var rowsMin: Int
 
-    /// Seconds of one stage's step that a chunk may cost beside decode; `nil` sets no such bound.
-    public var stepBudgetSeconds: Double?
+    /// By how much of its time a decode step may grow for the prompt rows that ride with it.
+    public var decodeSlowdownMax: Double
 
-    /// Measured seconds of the slowest stage's step before the first row.
-    public var fixedSeconds: Double
+    /// A round that is shorter than this is never too long: nobody reads more than ten tokens a
+    /// second.
+    public var roundTimeMin: Duration
 
-    /// Measured seconds of the slowest stage's step for each row; 0 means not measured yet.
-    public var secondsPerRow: Double
-
-    /// Bounds prefill by rows, and by time where time was measured.
+    /// Bounds prefill by rows, and beside decode by time.
     public init(
-        rowsMax: Int = 256, rowsMin: Int = 16, stepBudgetSeconds: Double? = nil,
-        fixedSeconds: Double = 0, secondsPerRow: Double = 0
+        rowsMax: Int = 256, rowsMin: Int = 4, decodeSlowdownMax: Double = 0.6,
+        roundTimeMin: Duration = .milliseconds(100)
     ) {
         self.rowsMax = min(max(rowsMax, 1), Limits.microBatchRowsMax)
         self.rowsMin = min(max(rowsMin, 1), self.rowsMax)
-        self.stepBudgetSeconds = stepBudgetSeconds
-        self.fixedSeconds = fixedSeconds
-        self.secondsPerRow = secondsPerRow
+        self.decodeSlowdownMax = max(0, decodeSlowdownMax)
+        self.roundTimeMin = max(.zero, roundTimeMin)
     }
 
-    /// Rows of a chunk that goes into the ring while sequences decode.
-    public var rowsBesideDecode: Int {
-        guard let budget = stepBudgetSeconds, secondsPerRow > 0 else { return rowsMax }
-        let rows = (budget - fixedSeconds) / secondsPerRow
-        guard rows > Double(rowsMin) else { return rowsMin }
-        return rows < Double(rowsMax) ? Int(rows) : rowsMax
+    /// Prompt rows that may ride with `decodeRowCount` rows of decode.
+    ///
+    /// None where the time without riders is not known: the step then measures it. A ring that
+    /// measures nothing takes the fewest.
+    func rowsBesideDecode(_ decodeRowCount: Int, times: StepTimes, stageCount: Int) -> Int {
+        if times.isEmpty { return rowsMin }
+        guard times.isKnown(rowCount: decodeRowCount),
+            let alone = times.time(ofRows: decodeRowCount)
+        else { return 0 }
+        let bound = max(alone * (1 + decodeSlowdownMax), roundTimeMin / stageCount)
+        let filled = times.rowsMax(ownRows: decodeRowCount + rowsMin, within: bound)
+        return min(filled - decodeRowCount, rowsMax)
     }
 }
 
@@ -57,5 +62,13 @@ struct PrefillPlan {
         let promptEnd = state.request.promptTokens.count
         let end = state.owesScores && first < promptEnd ? promptEnd : state.tokens.count
         return first..<min(end, first + rowsMax)
+    }
+
+    /// Rows that the oldest prompt takes where others wait behind it.
+    ///
+    /// A quarter is left to those behind, who share it in the same way: a short question then does
+    /// not wait for the whole of a long one, and the oldest is hardly later for it.
+    static func share(of rowCount: Int, othersWait: Bool) -> Int {
+        othersWait ? max(1, rowCount - rowCount / 4) : rowCount
     }
 }

@@ -29,6 +29,13 @@ public struct SchedulePlan: Equatable, Sendable {
     /// Sequences that wait for their start, at most; further ones are told to come later.
     public var waitingSequencesMax: Int
 
+    /// For every stage, the number of the compute threads that run it; stages that share them take
+    /// turns.
+    public var computeOwners: [Int]
+
+    /// Whether the number of decode micro-batches follows what is measured.
+    public var followsMeasurements: Bool
+
     /// Whether sequences of one tenant share the pages of equal beginnings.
     public var reusesPrefixes: Bool
 
@@ -40,6 +47,7 @@ public struct SchedulePlan: Equatable, Sendable {
         microBatchesInFlightMax: Int? = nil, decodeMicroBatchCount: Int? = nil,
         prefillMicroBatchCount: Int? = nil, prefillBudget: PrefillBudget = PrefillBudget(),
         runningSequencesMax: Int = 256, waitingSequencesMax: Int = 1_024,
+        computeOwners: [Int]? = nil, followsMeasurements: Bool = false,
         reusesPrefixes: Bool = false
     ) {
         self.stageCount = stageCount
@@ -55,6 +63,8 @@ public struct SchedulePlan: Equatable, Sendable {
         self.prefillBudget = prefillBudget
         self.runningSequencesMax = runningSequencesMax
         self.waitingSequencesMax = waitingSequencesMax
+        self.computeOwners = computeOwners ?? Array(0..<stageCount)
+        self.followsMeasurements = followsMeasurements
         self.reusesPrefixes = reusesPrefixes
         check()
     }
@@ -76,5 +86,6 @@ public struct SchedulePlan: Equatable, Sendable {
         precondition(positionCountMax >= 1, "positions: \(positionCountMax)")
         precondition(runningSequencesMax >= 1, "running: \(runningSequencesMax)")
         precondition(waitingSequencesMax >= 0, "waiting: \(waitingSequencesMax)")
+        precondition(computeOwners.count == stageCount, "owners of \(computeOwners.count) stages")
     }
 }

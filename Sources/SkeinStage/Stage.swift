@@ -20,6 +20,13 @@ struct StageOutcome: Sendable {
     let captured: [Captured.Value]
 }
 
+/// How a step ended, and when it ran on the compute thread.
+struct StageRun: Sendable {
+    let outcome: Result<StageOutcome, Refusal>
+    let began: ContinuousClock.Instant
+    let ended: ContinuousClock.Instant
+}
+
 /// One slice of the model with the latent cache of its layers; runs one micro-batch at a time.
 ///
 /// A stage keeps nothing of a sequence but its latent rows: how to sample, and what came before,
@@ -50,13 +57,17 @@ actor Stage {
 
     /// Runs a micro-batch.
     ///
-    /// - Returns: what goes onward, or why the step cannot be run.
-    func run(_ step: Step) -> Result<StageOutcome, Refusal> {
+    /// - Returns: what goes onward, or why the step cannot be run. The times are those of the
+    ///   compute alone: a stage that waits for its turn on a shared thread is not busy.
+    func run(_ step: Step) -> StageRun {
+        let began = ContinuousClock.now
+        let outcome: Result<StageOutcome, Refusal>
         do throws(Refusal) {
-            return .success(try compute(step))
+            outcome = .success(try compute(step))
         } catch {
-            return .failure(error)
+            outcome = .failure(error)
         }
+        return StageRun(outcome: outcome, began: began, ended: .now)
     }
 
     private func compute(_ step: Step) throws(Refusal) -> StageOutcome {

@@ -47,13 +47,12 @@ actor StageService {
         loop = Task {
             var idleSince = ContinuousClock.now - start
             for await step in steps {
-                let began = ContinuousClock.now - start
-                let outcome = await stage.run(step)
-                let ended = ContinuousClock.now - start
+                let run = await stage.run(step)
+                let ended = run.ended - start
                 clock.onStep(
-                    idleSince: idleSince, start: began, end: ended,
+                    idleSince: idleSince, start: run.began - start, end: ended,
                     rowCount: step.microBatch.rowCount)
-                await send(outcome, of: step)
+                await send(run, of: step)
                 idleSince = ContinuousClock.now - start
                 clock.onSent(start: ended, end: idleSince)
             }
@@ -91,8 +90,9 @@ actor StageService {
             alive.tokensPerSecond, clock.rowsPerSecond(now: ContinuousClock.now - start))
     }
 
-    private func send(_ outcome: Result<StageOutcome, Refusal>, of step: Step) async {
-        switch outcome {
+    private func send(_ run: StageRun, of step: Step) async {
+        let stageTimes = step.stageTimes + [run.ended - run.began]
+        switch run.outcome {
         case .success(let outcome):
             if !outcome.captured.isEmpty {
                 await send(
@@ -105,9 +105,12 @@ actor StageService {
             switch outcome.result {
             case .hidden(let hidden):
                 await send(
-                    .step(Step(microBatch: step.microBatch, hidden: hidden)), on: onward,
-                    target: StageIndex(index.rawValue + 1))
-            case .tokens(let tokens):
+                    .step(
+                        Step(
+                            microBatch: step.microBatch, hidden: hidden, stageTimes: stageTimes)),
+                    on: onward, target: StageIndex(index.rawValue + 1))
+            case .tokens(var tokens):
+                tokens.stageTimes = stageTimes
                 await send(.tokenReturn(tokens), on: coordinator)
             }
         case .failure(let refusal):

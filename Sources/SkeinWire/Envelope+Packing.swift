@@ -93,7 +93,7 @@ extension Envelope.Body {
             envelope.release.pointee.sequence_ids = arena.list(sequences.map(\.rawValue))
         case .step(let step):
             envelope.body_case = SKEIN__V1__ENVELOPE__BODY_STEP
-            envelope.step = step.microBatch.packed(in: arena)
+            envelope.step = step.packed(in: arena)
         case .tokenReturn(let outcome):
             envelope.body_case = SKEIN__V1__ENVELOPE__BODY_TOKEN_RETURN
             envelope.token_return = outcome.packed(in: arena)

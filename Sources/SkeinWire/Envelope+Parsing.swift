@@ -188,7 +188,10 @@ extension Envelope.Body {
         case SKEIN__V1__ENVELOPE__BODY_STEP:
             let step = try reader.part(envelope.step, "")
             let microBatch = try MicroBatch(parsing: step, epoch: epoch, reader)
-            self = .step(try Step(microBatch, tensors, reader))
+            let times = try reader.times(
+                step.stage_compute_microseconds, step.n_stage_compute_microseconds,
+                "stage_compute_microseconds")
+            self = .step(try Step(microBatch, tensors, stageTimes: times, reader))
             return
         case SKEIN__V1__ENVELOPE__BODY_CAPTURED:
             let captured = try reader.part(envelope.captured, "")

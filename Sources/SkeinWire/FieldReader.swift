@@ -128,6 +128,13 @@ struct FieldReader {
         StageIndex(try self.number(number, in: 0...(Limits.stagesMax - 1), field()))
     }
 
+    /// Times of the stages of a ring.
+    func times(
+        _ start: UnsafeMutablePointer<UInt32>?, _ count: Int, _ field: @autoclosure () -> String
+    ) throws(WireError) -> [Duration] {
+        try list(start, count, in: 0...Limits.stagesMax, field()).map { .microseconds($0) }
+    }
+
     /// A message inside a message, which protobuf allows to be left out.
     func part<Message>(
         _ pointer: UnsafeMutablePointer<Message>?, _ field: @autoclosure () -> String

@@ -23,7 +23,10 @@ extension TokenReturn {
         }
         self.init(
             microBatch: MicroBatchID(rawValue: message.micro_batch_id), epoch: epoch,
-            tokens: tokens, targetLogprobs: Array(logprobs))
+            tokens: tokens, targetLogprobs: Array(logprobs),
+            stageTimes: try reader.times(
+                message.stage_compute_microseconds, message.n_stage_compute_microseconds,
+                "stage_compute_microseconds"))
     }
 }
 

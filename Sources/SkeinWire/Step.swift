@@ -8,9 +8,13 @@ public struct Step: Equatable, Sendable {
     /// BF16 `[row, hidden]`; `nil` for stage 0, which begins with tokens.
     public var hidden: TensorFrame?
 
+    /// How long every stage before this one computed for it, in ring order.
+    public var stageTimes: [Duration]
+
     /// Pairs a micro-batch with its hidden rows.
-    public init(microBatch: MicroBatch, hidden: TensorFrame? = nil) {
+    public init(microBatch: MicroBatch, hidden: TensorFrame? = nil, stageTimes: [Duration] = []) {
         self.microBatch = microBatch
         self.hidden = hidden
+        self.stageTimes = stageTimes
     }
 }

@@ -4,8 +4,17 @@ import CProtobufC
 import CSkeinProto
 import SkeinCore
 
-extension MicroBatch {
+extension Step {
     func packed(in arena: PackingArena) -> UnsafeMutablePointer<Skein__V1__Step> {
+        let message = microBatch.packed(in: arena)
+        message.pointee.n_stage_compute_microseconds = stageTimes.count
+        message.pointee.stage_compute_microseconds = arena.microseconds(stageTimes)
+        return message
+    }
+}
+
+extension MicroBatch {
+    fileprivate func packed(in arena: PackingArena) -> UnsafeMutablePointer<Skein__V1__Step> {
         let message = arena.message(skein__v1__step__init)
         message.pointee.micro_batch_id = id.rawValue
         message.pointee.phase =
@@ -38,6 +47,11 @@ extension SequenceSpan {
 extension PackingArena {
     fileprivate func tokens(_ tokens: [TokenID]) -> UnsafeMutablePointer<UInt32>? {
         list(tokens.map { UInt32(bitPattern: $0.rawValue) })
+    }
+
+    /// Times of at most an hour, as the wire has them.
+    fileprivate func microseconds(_ times: [Duration]) -> UnsafeMutablePointer<UInt32>? {
+        list(times.map { UInt32(clamping: $0.wholeMicroseconds) })
     }
 
     /// A page table as runs of consecutive numbers.
@@ -113,6 +127,8 @@ extension TokenReturn {
         message.pointee.tokens = arena.list(tokens.map { Optional($0.packed(in: arena)) })
         message.pointee.n_target_logprobs = targetLogprobs.count
         message.pointee.target_logprobs = arena.list(targetLogprobs)
+        message.pointee.n_stage_compute_microseconds = stageTimes.count
+        message.pointee.stage_compute_microseconds = arena.microseconds(stageTimes)
         return message
     }
 }

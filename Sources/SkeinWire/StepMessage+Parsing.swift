@@ -7,7 +7,8 @@ import SkeinCore
 extension Step {
     /// Joins a micro-batch with the tensors that came with it.
     init(
-        _ microBatch: MicroBatch, _ tensors: [TensorFrame], _ reader: FieldReader
+        _ microBatch: MicroBatch, _ tensors: [TensorFrame], stageTimes: [Duration],
+        _ reader: FieldReader
     ) throws(WireError) {
         guard tensors.count <= 1 else {
             throw reader.error(
@@ -30,7 +31,7 @@ extension Step {
                     reason: .wrongFrames)
             }
         }
-        self.init(microBatch: microBatch, hidden: tensors.first)
+        self.init(microBatch: microBatch, hidden: tensors.first, stageTimes: stageTimes)
     }
 
     /// Stage 0 begins with tokens, every other stage with hidden rows.

@@ -128,46 +128,77 @@ import Testing
         }
     }
 
-    /// While a long prompt is on its way, a step of every decoding sequence passes at most as many
-    /// chunks as prefill may have in the ring.
-    @Test func neitherDecodeNorPrefillStarves() throws {
-        var harness = Harness(smallPlan(inFlight: 5, decode: 4, prefill: 2, rows: 16))
+    @Test func theOldestPromptLeavesAQuarterToThoseBehindIt() {
+        var harness = Harness(smallPlan())
+        harness.arrive(
+            Harness.request(1, prompt: 500), Harness.request(2, prompt: 500),
+            Harness.request(3, prompt: 2))
+        #expect(harness.fill().first?.spans.map(\.tokens.count) == [24, 6, 2])
+    }
+
+    /// A long prompt arrives while others decode: its rows ride in their micro-batches.
+    @Test func promptRowsRideWithDecodeAndNobodyWaitsForAChunk() throws {
+        var harness = Harness(smallPlan(stages: 1, rows: 64))
         for number in 1...6 {
-            harness.arrive(Harness.request(UInt64(number), prompt: 3, tokens: 99))
+            harness.arrive(Harness.request(UInt64(number), prompt: 3, tokens: 999))
         }
         harness.fill()
         try harness.comeBack()
         harness.arrive(Harness.request(7, prompt: 600, tokens: 1))
-        var passed: [SequenceID: Int] = [:]
-        var decodeCount = 0
+        var riderCounts: [Int] = []
         while harness.finished[7] == nil {
-            for microBatch in harness.fill() {
-                if microBatch.phase == .decode {
-                    decodeCount += 1
-                    for span in microBatch.spans { passed[span.sequence] = 0 }
-                } else {
-                    for id in passed.keys { passed[id, default: 0] += 1 }
-                }
-                #expect(passed.values.allSatisfy { $0 <= 2 })
-            }
-            try harness.comeBack()
+            let sent = harness.fill()
+            #expect(sent.map(\.phase) == [.decode])
+            #expect(sent.allSatisfy { $0.spans.prefix(6).allSatisfy { $0.tokens.count == 1 } })
+            riderCounts.append((sent.first?.rowCount ?? 0) - 6)
+            // 100 ms for a step, and 2 ms for each row above 16.
+            try harness.comeBack { .milliseconds(100 + max(0, 2 * ($0 - 16))) }
         }
-        // 38 chunks went by, and decode was not held up for them, nor they for it.
-        #expect((38 * 2...38 * 6).contains(decodeCount), "\(decodeCount)")
+        // 100 ms may become 160: that is 46 rows, and the next known number below is 32.
+        #expect(riderCounts.max() == 48 - 6 && riderCounts.count { $0 == 32 - 6 } > 15)
+        #expect(riderCounts.count < 40)
     }
 
-    @Test func withOneCreditThePhasesTakeTurns() throws {
+    @Test func aStepThatIsNotKnownIsMeasuredWithoutRiders() throws {
+        var harness = Harness(smallPlan(stages: 1, rows: 64))
+        harness.arrive(Harness.request(1, prompt: 3, tokens: 999))
+        harness.fill()
+        try harness.comeBack()
+        harness.fill()
+        try harness.comeBack { _ in .milliseconds(9) }
+        harness.arrive(Harness.request(2, prompt: 3, tokens: 999))
+        harness.arrive(Harness.request(3, prompt: 30, tokens: 999))
+        // One row is known; with the second sequence there are two, which are not.
+        #expect(harness.fill().first?.rowCount ?? 0 > 1)
+        try harness.comeBack { _ in .milliseconds(9) }
+        while harness.schedule.tokens(of: 2)?.count == 3 {
+            harness.fill()
+            try harness.comeBack { _ in .milliseconds(9) }
+        }
+        #expect(harness.fill().first?.rowCount == 2)
+    }
+
+    @Test func chunksThatCannotRideTakeTurnsWithDecode() throws {
         var harness = Harness(smallPlan(inFlight: 1, rows: 8))
         harness.arrive(Harness.request(1, prompt: 8, tokens: 20))
         harness.fill()
         try harness.comeBack()
-        harness.arrive(Harness.request(2, prompt: 40))
+        harness.arrive(Harness.request(2, prompt: 40, capture: .logits))
         var phases: [Phase] = []
         for _ in 0..<6 {
             phases += harness.fill().map(\.phase)
             try harness.comeBack()
         }
         #expect(phases == [.decode, .prefill, .decode, .prefill, .decode, .prefill])
+    }
+
+    @Test func placesThatDecodeLeavesEmptyArePrefillsOwn() throws {
+        var harness = Harness(smallPlan(inFlight: 8))
+        harness.arrive(Harness.request(1, prompt: 3, tokens: 99))
+        harness.fill()
+        try harness.comeBack()
+        harness.arrive(Harness.request(2, prompt: 900))
+        #expect(harness.fill().map(\.phase) == [.decode, .prefill, .prefill, .prefill])
     }
 
     @Test(arguments: [(1, 100), (7, 15), (64, 2), (4_096, 1)])

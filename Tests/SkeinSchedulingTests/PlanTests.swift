@@ -46,24 +46,6 @@ import Testing
     }
 }
 
-@Suite struct PrefillBudgetTests {
-    @Test(arguments: [
-        (nil, 0.0, 0.001, 256),
-        (0.050, 0.010, 0.001, 40),
-        (0.050, 0.045, 0.001, 16),
-        (9.0, 0.0, 0.001, 256),
-        (0.050, 0.010, 0.0, 256),
-    ])
-    func rowsBesideDecodeFollowTheMeasuredTime(
-        _ budget: Double?, _ fixed: Double, _ perRow: Double, _ rows: Int
-    ) {
-        let prefill = PrefillBudget(
-            rowsMax: 256, rowsMin: 16, stepBudgetSeconds: budget, fixedSeconds: fixed,
-            secondsPerRow: perRow)
-        #expect(prefill.rowsBesideDecode == rows)
-    }
-}
-
 @Suite struct StopRuleTests {
     static let rule = StopRule(
         completionTokensMax: 3, endTokens: [1], ignoresEndTokens: false, stopTokens: [9])

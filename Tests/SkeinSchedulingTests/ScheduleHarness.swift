@@ -46,6 +46,16 @@ struct ScheduleHarness {
         note(try schedule.onReturn(Self.answer(microBatch, tokens: tokens)))
     }
 
+    /// The same, after a time on every stage that depends on the number of rows.
+    mutating func comeBack(after time: (Int) -> Duration) throws(Refusal) {
+        let microBatch = ring.removeFirst()
+        var answer = Self.answer(microBatch)
+        let stageCount = schedule.plan.stageCount
+        answer.stageTimes = [Duration](repeating: time(microBatch.rowCount), count: stageCount)
+        note(
+            try schedule.onReturn(answer, roundTime: time(microBatch.rowCount) * stageCount))
+    }
+
     static func token(after span: SequenceSpan) -> TokenID {
         TokenID(100 + span.firstPosition + span.tokens.count)
     }

@@ -28,11 +28,9 @@ struct Scenario: Sendable, CustomStringConvertible {
             stageCount: stageCount, pageCount: pageCount, positionCountMax: 2_048,
             microBatchesInFlightMax: microBatchesInFlightMax,
             decodeMicroBatchCount: decodeMicroBatchCount,
-            prefillBudget: PrefillBudget(
-                rowsMax: 96, rowsMin: 8, stepBudgetSeconds: 0.002, fixedSeconds: 0.0007,
-                secondsPerRow: 0.00002),
+            prefillBudget: PrefillBudget(rowsMax: 96, rowsMin: 8, roundTimeMin: .zero),
             runningSequencesMax: runningMax, waitingSequencesMax: requestCount,
-            reusesPrefixes: reusesPrefixes)
+            followsMeasurements: decodeMicroBatchCount == nil, reusesPrefixes: reusesPrefixes)
     }
 }
 
@@ -66,7 +64,7 @@ struct RingSimulation {
         case arrival(SequenceID)
         case cancel(SequenceID)
         case stop(SequenceID)
-        case comesBack(MicroBatch)
+        case comesBack(MicroBatch, VirtualRing.Journey)
         case epoch
     }
 
@@ -116,13 +114,14 @@ struct RingSimulation {
             carryOut(schedule.onCancel(id), now)
         case .stop(let id):
             carryOut(schedule.onStop(id), now)
-        case .comesBack(let microBatch):
-            comeBack(microBatch, now)
+        case .comesBack(let microBatch, let journey):
+            comeBack(microBatch, journey, now)
         case .epoch:
             var plan = scenario.plan
             if numbers.chance(50) {
                 plan.pageCount = max(32, plan.pageCount - 8)
                 plan.stageCount = max(1, plan.stageCount - 1)
+                plan.computeOwners = Array(0..<plan.stageCount)
             }
             inFlight = []
             leaving = [:]
@@ -131,13 +130,16 @@ struct RingSimulation {
         }
     }
 
-    private mutating func comeBack(_ microBatch: MicroBatch, _ now: UInt64) {
+    private mutating func comeBack(
+        _ microBatch: MicroBatch, _ journey: VirtualRing.Journey, _ now: UInt64
+    ) {
         var answer = TokenReturn(microBatch: microBatch.id, epoch: microBatch.epoch, tokens: [])
+        answer.stageTimes = journey.stageTimes
         let isCurrent = microBatch.epoch == schedule.epoch
         if isCurrent { inFlight.remove(microBatch.id) }
         for span in microBatch.spans where isCurrent { run(span, into: &answer) }
         do throws(Refusal) {
-            carryOut(try schedule.onReturn(answer), now)
+            carryOut(try schedule.onReturn(answer, roundTime: journey.roundTime), now)
         } catch {
             faults.append("a return was refused: \(error)")
         }
@@ -212,8 +214,8 @@ struct RingSimulation {
             }
             ring.write(span, tenant: client.request.tenant)
         }
-        let back = ring.travel(microBatch, now: now, &numbers)
-        timeline.plan(.comesBack(microBatch), at: back)
+        let journey = ring.travel(microBatch, now: now, &numbers)
+        timeline.plan(.comesBack(microBatch, journey), at: journey.back)
     }
 
     private mutating func deliver(_ tokens: [SampledToken], to id: SequenceID, _ now: UInt64) {

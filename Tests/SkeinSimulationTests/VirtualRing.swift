@@ -100,19 +100,30 @@ struct VirtualRing {
             repeating: [CachedRow?](repeating: nil, count: Limits.pageRowCount), count: pageCount)
     }
 
+    /// A micro-batch's way round the ring, in microseconds.
+    struct Journey {
+        var back: UInt64
+        var stageTimes: [Duration]
+        var roundTime: Duration
+    }
+
     /// When the micro-batch comes back: it queues at every stage.
     mutating func travel(
         _ microBatch: MicroBatch, now: UInt64, _ numbers: inout SeededNumbers
-    ) -> UInt64 {
+    ) -> Journey {
         var time = now
+        var stageTimes: [Duration] = []
         for stage in stageFree.indices {
             time += UInt64.random(in: 10...200, using: &numbers)
             let step =
                 UInt64.random(in: 500...900, using: &numbers) + UInt64(microBatch.rowCount) * 20
             time = max(time, stageFree[stage]) + step
             stageFree[stage] = time
+            stageTimes.append(.microseconds(step))
         }
-        return time + UInt64.random(in: 10...200, using: &numbers)
+        let back = time + UInt64.random(in: 10...200, using: &numbers)
+        return Journey(
+            back: back, stageTimes: stageTimes, roundTime: .microseconds(back - now))
     }
 
     /// Writes the span's rows, reading the row before the first from the cache.

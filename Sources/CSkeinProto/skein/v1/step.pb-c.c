@@ -798,7 +798,7 @@ const ProtobufCMessageDescriptor skein__v1__sequence_span__descriptor =
   (ProtobufCMessageInit) skein__v1__sequence_span__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor skein__v1__step__field_descriptors[4] =
+static const ProtobufCFieldDescriptor skein__v1__step__field_descriptors[5] =
 {
   {
     "micro_batch_id",
@@ -848,17 +848,30 @@ static const ProtobufCFieldDescriptor skein__v1__step__field_descriptors[4] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "stage_compute_microseconds",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Skein__V1__Step, n_stage_compute_microseconds),
+    offsetof(Skein__V1__Step, stage_compute_microseconds),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned skein__v1__step__field_indices_by_name[] = {
   3,   /* field[3] = capture_bits */
   0,   /* field[0] = micro_batch_id */
   1,   /* field[1] = phase */
   2,   /* field[2] = spans */
+  4,   /* field[4] = stage_compute_microseconds */
 };
 static const ProtobufCIntRange skein__v1__step__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor skein__v1__step__descriptor =
 {
@@ -868,7 +881,7 @@ const ProtobufCMessageDescriptor skein__v1__step__descriptor =
   "Skein__V1__Step",
   "skein.v1",
   sizeof(Skein__V1__Step),
-  4,
+  5,
   skein__v1__step__field_descriptors,
   skein__v1__step__field_indices_by_name,
   1,  skein__v1__step__number_ranges,
@@ -978,7 +991,7 @@ const ProtobufCMessageDescriptor skein__v1__sampled_token__descriptor =
   (ProtobufCMessageInit) skein__v1__sampled_token__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor skein__v1__token_return__field_descriptors[3] =
+static const ProtobufCFieldDescriptor skein__v1__token_return__field_descriptors[4] =
 {
   {
     "micro_batch_id",
@@ -1016,16 +1029,29 @@ static const ProtobufCFieldDescriptor skein__v1__token_return__field_descriptors
     0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "stage_compute_microseconds",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Skein__V1__TokenReturn, n_stage_compute_microseconds),
+    offsetof(Skein__V1__TokenReturn, stage_compute_microseconds),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned skein__v1__token_return__field_indices_by_name[] = {
   0,   /* field[0] = micro_batch_id */
+  3,   /* field[3] = stage_compute_microseconds */
   2,   /* field[2] = target_logprobs */
   1,   /* field[1] = tokens */
 };
 static const ProtobufCIntRange skein__v1__token_return__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor skein__v1__token_return__descriptor =
 {
@@ -1035,7 +1061,7 @@ const ProtobufCMessageDescriptor skein__v1__token_return__descriptor =
   "Skein__V1__TokenReturn",
   "skein.v1",
   sizeof(Skein__V1__TokenReturn),
-  3,
+  4,
   skein__v1__token_return__field_descriptors,
   skein__v1__token_return__field_indices_by_name,
   1,  skein__v1__token_return__number_ranges,

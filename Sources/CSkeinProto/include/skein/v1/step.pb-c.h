@@ -179,10 +179,15 @@ struct  Skein__V1__Step
    * Bit 0 logits, bit 1 hidden, bit 2 router.
    */
   uint32_t capture_bits;
+  /*
+   * How long every stage before this one computed for it, in ring order.
+   */
+  size_t n_stage_compute_microseconds;
+  uint32_t *stage_compute_microseconds;
 };
 #define SKEIN__V1__STEP__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&skein__v1__step__descriptor) \
-    , 0, SKEIN__V1__PHASE__PHASE_UNSPECIFIED, 0,NULL, 0 }
+    , 0, SKEIN__V1__PHASE__PHASE_UNSPECIFIED, 0,NULL, 0, 0,NULL }
 
 
 typedef enum {
@@ -228,10 +233,15 @@ struct  Skein__V1__TokenReturn
   Skein__V1__SampledToken **tokens;
   size_t n_target_logprobs;
   float *target_logprobs;
+  /*
+   * How long every stage computed for it, in ring order; empty where it was not measured.
+   */
+  size_t n_stage_compute_microseconds;
+  uint32_t *stage_compute_microseconds;
 };
 #define SKEIN__V1__TOKEN_RETURN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&skein__v1__token_return__descriptor) \
-    , 0, 0,NULL, 0,NULL }
+    , 0, 0,NULL, 0,NULL, 0,NULL }
 
 
 /*
