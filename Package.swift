@@ -107,13 +107,15 @@ let package = Package(
             "SkeinServer", ["SkeinCore", "SkeinText", "SkeinCoordinator"],
             outside: [httpTypes, hummingbird, logging, nioCore, serviceLifecycle]),
 
+        room("SkeinBench", ["SkeinCore", "SkeinCoordinator"]),
+
         // Floor 7: roof
         .executableTarget(
             name: "skein",
             dependencies: [
                 "SkeinCore", "SkeinTensor", "SkeinTransport", "SkeinText", "SkeinMembership",
-                "SkeinWeights", "SkeinCoordinator", "SkeinCluster", "SkeinServer", argumentParser,
-                logging, unixSignals,
+                "SkeinWeights", "SkeinCoordinator", "SkeinCluster", "SkeinServer", "SkeinBench",
+                argumentParser, logging, unixSignals,
             ],
             swiftSettings: settings),
 
@@ -136,6 +138,7 @@ let package = Package(
             "SkeinServerTests",
             ["SkeinCore", "SkeinText", "SkeinCoordinator", "SkeinCluster", "SkeinServer"],
             outside: [logging]),
+        tests("SkeinBenchTests", ["SkeinBench"]),
         tests("SkeinSimulationTests", ["SkeinCore", "SkeinScheduling"]),
         tests(
             "SkeinEndToEndTests",

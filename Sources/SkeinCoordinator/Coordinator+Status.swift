@@ -58,8 +58,24 @@ public struct ClusterStatus: Sendable {
     /// Sequences that have arrived and not departed.
     public let liveSequenceCount: Int
 
+    /// What the schedule has measured of the ring.
+    public let pipeline: PipelineTimes
+
     /// Every stage in ring order.
     public var stages: [Stage] { nodes.flatMap(\.stages).sorted { $0.index < $1.index } }
+}
+
+/// What the schedule has measured of the ring, and how it uses it.
+public struct PipelineTimes: Sendable {
+    /// Decode micro-batches that the ring should hold.
+    public let decodeMicroBatchCount: Int
+    /// Seconds that each stage computes for a decode micro-batch (medians of late), in ring order;
+    /// empty before the first one.
+    public let stageSeconds: [Double]
+    /// Seconds of latency and payload of all hops of a round.
+    public let waySeconds: Double
+    /// For every stage, the number of the compute threads that run it.
+    public let computeOwners: [Int]
 }
 
 extension Coordinator {
@@ -91,7 +107,12 @@ extension Coordinator {
         return ClusterStatus(
             name: settings.clusterName, kind: placement.kind, epoch: membership.epoch,
             isReady: membership.isReady, nodes: nodes, pageCount: schedule.plan.pageCount,
-            ownedPageCount: schedule.ownedPageCount, liveSequenceCount: schedule.liveCount)
+            ownedPageCount: schedule.ownedPageCount, liveSequenceCount: schedule.liveCount,
+            pipeline: PipelineTimes(
+                decodeMicroBatchCount: schedule.plan.decodeMicroBatchCount,
+                stageSeconds: schedule.decodeStageTimes.map { $0 / .seconds(1) },
+                waySeconds: schedule.decodeWayTime / .seconds(1),
+                computeOwners: schedule.plan.computeOwners))
     }
 
     /// Asks every node for its vital signs and waits for the answers, one second at most.

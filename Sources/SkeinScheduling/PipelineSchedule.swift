@@ -15,9 +15,9 @@ public import SkeinCore
 /// 1. A credit is one micro-batch in the ring; a ``TokenReturn`` gives it back.
 /// 2. Sequences start in the order of arrival; nobody overtakes, so nobody starves.
 /// 3. Ready decode sequences go first, spread as in ``DecodePlan``. While sequences decode, prompt
-///    rows ride in their micro-batches, as many as ``PrefillBudget`` allows, so that the weights are
-///    read once for both; micro-batches of prefill alone take only places in the ring that decode
-///    leaves empty. So neither starves.
+///    rows ride in their micro-batches, as many as ``PrefillBudget`` allows, so that the weights
+///    are read once for both; micro-batches of prefill alone take only places in the ring that
+///    decode leaves empty. So neither starves.
 /// 4. Chunks follow each other without waiting for returns; only the last asks for a token. The
 ///    oldest prompt takes most of a micro-batch's prompt rows, those behind it share the rest.
 /// 5. A sequence takes pages as it grows. When none is left the youngest sequence is preempted for
@@ -159,6 +159,12 @@ extension PipelineSchedule {
 
     /// Pages kept for their rows only.
     public var idlePageCount: Int { ledger.idleCount }
+
+    /// What every stage computes for a decode micro-batch of late, in ring order.
+    public var decodeStageTimes: [Duration] { ringTimes.stageMedians }
+
+    /// Latency and payload of all hops of a round, of late.
+    public var decodeWayTime: Duration { ringTimes.way }
 
     /// The micro-batch in the ring, for whoever must match captured rows with sequences.
     public func microBatch(inFlight id: MicroBatchID) -> MicroBatch? { flights[id] }

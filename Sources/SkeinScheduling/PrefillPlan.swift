@@ -17,14 +17,13 @@ public struct PrefillBudget: Equatable, Sendable {
     /// By how much of its time a decode step may grow for the prompt rows that ride with it.
     public var decodeSlowdownMax: Double
 
-    /// A round that is shorter than this is never too long: nobody reads more than ten tokens a
-    /// second.
+    /// A round that is shorter than this is never too long: nobody reads forty tokens a second.
     public var roundTimeMin: Duration
 
     /// Bounds prefill by rows, and beside decode by time.
     public init(
         rowsMax: Int = 256, rowsMin: Int = 4, decodeSlowdownMax: Double = 0.6,
-        roundTimeMin: Duration = .milliseconds(100)
+        roundTimeMin: Duration = .milliseconds(25)
     ) {
         self.rowsMax = min(max(rowsMax, 1), Limits.microBatchRowsMax)
         self.rowsMin = min(max(rowsMin, 1), self.rowsMax)

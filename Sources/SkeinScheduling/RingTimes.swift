@@ -33,19 +33,27 @@ struct RingTimes: Equatable, Sendable {
         newest = (newest + 1) % Self.roundsMax
     }
 
+    /// The middle of each stage's times.
+    var stageMedians: [Duration] {
+        (stageTimes.first ?? []).indices.map { stage in
+            stageTimes.map { $0[stage] }.sorted()[stageTimes.count / 2]
+        }
+    }
+
+    /// The shortest way.
+    var way: Duration { wayTimes.min() ?? .zero }
+
     /// The number of decode micro-batches that keeps the nodes busy, once it is clear.
     ///
     /// The shortest way of late is the one on which the micro-batch did not queue behind others.
     ///
     /// - Parameter owners: For every stage, the number of the compute threads that run it.
     mutating func microBatchCount(owners: [Int]) -> Int? {
-        guard let latest = stageTimes.last, latest.count == owners.count,
-            stageTimes.count >= Self.agreeingRoundsMin, let way = wayTimes.min()
+        guard stageTimes.first?.count == owners.count,
+            stageTimes.count >= Self.agreeingRoundsMin
         else { return nil }
-        let middle = latest.indices.map { stage in
-            stageTimes.map { $0[stage] }.sorted()[stageTimes.count / 2]
-        }
-        let count = DecodePlan.microBatchCount(stageTimes: middle, owners: owners, way: way)
+        let count = DecodePlan.microBatchCount(
+            stageTimes: stageMedians, owners: owners, way: way)
         agreeingCount = count == wanted ? agreeingCount + 1 : 1
         wanted = count
         return agreeingCount >= Self.agreeingRoundsMin ? count : nil

@@ -4,7 +4,8 @@ import SkeinCore
 ///
 /// The time does not grow evenly: a few rows read a few experts each, some dozens read all of them
 /// once, and only then does every row cost the same. So nothing is fitted; times are kept for some
-/// numbers of rows, and a micro-batch that takes rows of a prompt along is filled up to one of them.
+/// numbers of rows, and a micro-batch that takes rows of a prompt along is filled up to one of
+/// these.
 struct StepTimes: Equatable, Sendable {
     /// Rows for which times are kept: twelve for every factor of sixteen, up to a full micro-batch.
     static let rowCounts: [Int] = {

@@ -1,0 +1,119 @@
+public import SkeinCoordinator
+internal import SkeinCore
+
+/// Measures a ring under decode: streams in parallel against one stream, where every stage's time
+/// goes, and what a long prompt does to those who decode.
+///
+/// The measured shares stand beside those that the forward-only arithmetic predicts from the
+/// stages' own step times (``PipelineForecast``).
+public struct PipelineBench: Sendable {
+    /// What is run.
+    public struct Load: Sendable {
+        /// Streams that decode at the same time.
+        public var streamCount: Int
+        /// Tokens of each stream's prompt.
+        public var promptTokenCount: Int
+        /// Tokens that each stream produces.
+        public var newTokenCount: Int
+        /// Tokens of a prompt that arrives while all streams decode; 0 for none.
+        public var arrivalTokenCount: Int
+        /// Seed of the prompts' random tokens.
+        public var seed: UInt64
+
+        /// Describes a load.
+        public init(
+            streamCount: Int, promptTokenCount: Int, newTokenCount: Int,
+            arrivalTokenCount: Int = 0, seed: UInt64 = 0
+        ) {
+            self.streamCount = streamCount
+            self.promptTokenCount = promptTokenCount
+            self.newTokenCount = newTokenCount
+            self.arrivalTokenCount = arrivalTokenCount
+            self.seed = seed
+        }
+
+        /// Positions that the longest sequence needs.
+        public var positionCount: Int {
+            max(promptTokenCount + newTokenCount, arrivalTokenCount + 1)
+        }
+    }
+
+    private let coordinator: Coordinator
+    private let vocabularySize: Int
+    private let load: Load
+
+    /// Prepares a run against a cluster that is ready and otherwise idle.
+    public init(coordinator: Coordinator, vocabularySize: Int, load: Load) {
+        self.coordinator = coordinator
+        self.vocabularySize = vocabularySize
+        self.load = load
+    }
+
+    /// Runs one stream, then all streams, then all streams with the arrival.
+    ///
+    /// - Parameter onProgress: is told what begins.
+    /// - Throws: a `Refusal` where the cluster cannot run the load.
+    public func run(onProgress: @Sendable (String) -> Void) async throws -> PipelineReport {
+        onProgress("one stream of \(load.newTokenCount) tokens")
+        let single = try await runStreams(1, round: 1, arrivalTokenCount: 0)
+        onProgress("\(load.streamCount) streams of \(load.newTokenCount) tokens")
+        let several = try await runStreams(load.streamCount, round: 2, arrivalTokenCount: 0)
+        var withArrival: StreamsOutcome?
+        if load.arrivalTokenCount > 0 {
+            onProgress("the same while a prompt of \(load.arrivalTokenCount) tokens arrives")
+            withArrival = try await runStreams(
+                load.streamCount, round: 3, arrivalTokenCount: load.arrivalTokenCount)
+        }
+        return PipelineReport(
+            load: load, single: single, several: several, withArrival: withArrival)
+    }
+
+    /// Runs streams to their end, and looks at the stages while all of them decode.
+    private func runStreams(
+        _ count: Int, round: UInt64, arrivalTokenCount: Int
+    ) async throws -> StreamsOutcome {
+        let watch = StreamsWatch(streamCount: count, newTokenCount: load.newTokenCount)
+        let coordinator = coordinator
+        let requests = (0..<count).map { stream in
+            request(load.promptTokenCount, load.newTokenCount, number: round << 32 + UInt64(stream))
+        }
+        let arrival =
+            arrivalTokenCount > 0 ? request(arrivalTokenCount, 1, number: round << 40) : nil
+        try await withThrowingTaskGroup(of: Void.self) { streams in
+            for (stream, request) in requests.enumerated() {
+                let (_, events) = try await coordinator.submit(request)
+                streams.addTask {
+                    for try await case .token in events { await watch.onToken(of: stream) }
+                    await watch.onEnd()
+                }
+            }
+            streams.addTask {
+                await watch.waitUntilAllDecode()
+                await watch.begin(coordinator.freshStatus())
+                if let arrival {
+                    let (_, events) = try await coordinator.submit(arrival)
+                    await watch.onArrival()
+                    for try await case .token in events { await watch.onArrivalAnswered() }
+                }
+            }
+            streams.addTask {
+                await watch.waitUntilOneEnds()
+                await watch.end(coordinator.freshStatus())
+            }
+            try await streams.waitForAll()
+        }
+        return try await watch.outcome()
+    }
+
+    private func request(_ promptCount: Int, _ newCount: Int, number: UInt64) -> GenerationRequest {
+        var state = load.seed &+ number &* 0x9E37_79B9_7F4A_7C15
+        let tokens = (0..<promptCount).map { _ in
+            // SplitMix64: every prompt is another, so that no latent page is shared.
+            state &+= 0x9E37_79B9_7F4A_7C15
+            var mixed = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+            return TokenID(Int((mixed ^ (mixed >> 31)) % UInt64(vocabularySize)))
+        }
+        return GenerationRequest(promptTokens: tokens, newTokensMax: newCount)
+    }
+}

@@ -1,0 +1,111 @@
+internal import SkeinCoordinator
+internal import SkeinCore
+
+/// What a pipeline bench found, with the names that others script against.
+public struct PipelineReport: Encodable, Sendable {
+    /// One stage, measured beside predicted.
+    public struct Stage: Encodable, Sendable {
+        /// Its place in the ring.
+        public let stage: Int
+        /// Who holds it.
+        public let node: String
+        /// Its first layer.
+        public let firstLayer: Int
+        /// Its layers.
+        public let layerCount: Int
+        /// Milliseconds of compute for one decode micro-batch (median).
+        public let stepMs: Double
+        /// The share of its time that it computed.
+        public let busyShare: Double
+        /// The same by ``PipelineForecast``.
+        public let predictedBusyShare: Double
+        /// The share of their time that the compute threads which run it waited.
+        public let bubbleShare: Double
+        /// The same by ``PipelineForecast``.
+        public let predictedBubbleShare: Double
+    }
+
+    /// Streams that decoded together.
+    public let concurrency: Int
+    /// Tokens of each prompt.
+    public let promptTokens: Int
+    /// Tokens that each stream produced.
+    public let newTokens: Int
+    /// Tokens a second of all streams together.
+    public let outputTokensPerSecond: Double
+    /// Tokens a second of one stream alone.
+    public let singleStreamTokensPerSecond: Double
+    /// How many times one stream's rate all streams reach together.
+    public let batchingGain: Double
+    /// Decode micro-batches in the ring.
+    public let decodeMicroBatches: Int
+    /// Milliseconds of latency and payload of all hops of a round.
+    public let wayMs: Double
+    /// Milliseconds between two tokens of a stream, at the median and the 99th percentile.
+    public let medianItlMs: Double
+    /// Milliseconds between two tokens of a stream, at the 99th percentile.
+    public let p99ItlMs: Double
+    /// The same while a long prompt was on its way; absent without one.
+    public let p99ItlWithArrivalMs: Double?
+    /// Milliseconds from the long prompt's arrival to its first token.
+    public let arrivalTtftMs: Double?
+    /// The stages in ring order.
+    public let stages: [Stage]
+
+    init(
+        load: PipelineBench.Load, single: StreamsOutcome, several: StreamsOutcome,
+        withArrival: StreamsOutcome?
+    ) {
+        concurrency = load.streamCount
+        promptTokens = load.promptTokenCount
+        newTokens = load.newTokenCount
+        outputTokensPerSecond = several.tokensPerSecond
+        singleStreamTokensPerSecond = single.tokensPerSecond
+        batchingGain = several.tokensPerSecond / single.tokensPerSecond
+        let pipeline = several.after.pipeline
+        decodeMicroBatches = min(pipeline.decodeMicroBatchCount, load.streamCount)
+        wayMs = pipeline.waySeconds * 1_000
+        medianItlMs = Self.percentile(several.gapsSeconds, 0.5) * 1_000
+        p99ItlMs = Self.percentile(several.gapsSeconds, 0.99) * 1_000
+        p99ItlWithArrivalMs = withArrival.map { Self.percentile($0.gapsSeconds, 0.99) * 1_000 }
+        arrivalTtftMs = withArrival.flatMap { $0.arrivalSeconds.map { $0 * 1_000 } }
+        stages = Self.stages(several, microBatchCount: decodeMicroBatches)
+    }
+
+    private static func stages(_ outcome: StreamsOutcome, microBatchCount: Int) -> [Stage] {
+        let pipeline = outcome.after.pipeline
+        let forecast = PipelineForecast(
+            stageSeconds: pipeline.stageSeconds, owners: pipeline.computeOwners,
+            waySeconds: pipeline.waySeconds, microBatchCount: microBatchCount)
+        let busy = zip(outcome.before.stages, outcome.after.stages).map { before, after in
+            let busy = after.busySeconds - before.busySeconds
+            let all =
+                busy + after.waitingInSeconds - before.waitingInSeconds
+                + after.sendingSeconds - before.sendingSeconds
+            return all > 0 ? busy / all : 0
+        }
+        var owned: [Int: Double] = [:]
+        for (owner, share) in zip(pipeline.computeOwners, busy) {
+            owned[owner, default: 0] += share
+        }
+        let names = outcome.after.nodes.flatMap { node in
+            node.stages.map { (index: $0.index, name: node.name) }
+        }
+        guard pipeline.stageSeconds.count == busy.count else { return [] }
+        return outcome.after.stages.enumerated().map { place, stage in
+            Stage(
+                stage: stage.index.rawValue,
+                node: names.first { $0.index == stage.index }?.name ?? "",
+                firstLayer: stage.slice.layers.lowerBound, layerCount: stage.slice.layers.count,
+                stepMs: pipeline.stageSeconds[place] * 1_000, busyShare: busy[place],
+                predictedBusyShare: forecast.busyShares[place],
+                bubbleShare: max(0, 1 - owned[pipeline.computeOwners[place], default: 0]),
+                predictedBubbleShare: forecast.bubbleShares[place])
+        }
+    }
+
+    private static func percentile(_ sorted: [Double], _ share: Double) -> Double {
+        guard !sorted.isEmpty else { return 0 }
+        return sorted[min(sorted.count - 1, Int(share * Double(sorted.count)))]
+    }
+}

@@ -1,0 +1,119 @@
+import ArgumentParser
+import Foundation
+import SkeinBench
+import SkeinCluster
+import SkeinCore
+import SkeinWeights
+
+/// Measures a ring under decode, beside what the arithmetic predicts.
+struct BenchPipeline: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pipeline",
+        abstract: "Measures a ring under decode: streams together and alone, bubbles, a long "
+            + "prompt's arrival.")
+
+    @OptionGroup var model: ModelOption
+    @OptionGroup var layout: LayoutOptions
+    @OptionGroup var log: LogOption
+
+    @Option(help: "Streams that decode together.")
+    var concurrency = 8
+
+    @Option(name: .customLong("prompt-tokens"), help: "Tokens of each stream's prompt.")
+    var promptTokens = 32
+
+    @Option(name: .customLong("new-tokens"), help: "Tokens that each stream produces.")
+    var newTokens = 128
+
+    @Option(
+        name: .customLong("arrival-tokens"),
+        help: "Tokens of a prompt that arrives while all streams decode; 0 for none.")
+    var arrivalTokens = 0
+
+    @Option(help: "Seed of the prompts' random tokens.")
+    var seed: UInt64 = 0
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func validate() throws {
+        guard (1...Limits.microBatchSpansMax).contains(concurrency) else {
+            throw ValidationError("--concurrency: expected 1 to \(Limits.microBatchSpansMax)")
+        }
+        guard (1...Limits.positionsMax).contains(promptTokens) else {
+            throw ValidationError("--prompt-tokens: expected 1 to \(Limits.positionsMax)")
+        }
+        guard (16...Limits.positionsMax).contains(newTokens) else {
+            throw ValidationError("--new-tokens: expected 16 to \(Limits.positionsMax)")
+        }
+        guard (0...Limits.positionsMax).contains(arrivalTokens) else {
+            throw ValidationError("--arrival-tokens: expected 0 to \(Limits.positionsMax)")
+        }
+    }
+
+    func run() async throws {
+        let folder = try model.folder()
+        let configuration = try Checkpoint.open(folder).configuration
+        let load = PipelineBench.Load(
+            streamCount: concurrency, promptTokenCount: promptTokens, newTokenCount: newTokens,
+            arrivalTokenCount: arrivalTokens, seed: seed)
+        guard load.positionCount <= configuration.positionCountMax else {
+            throw Refusal(
+                "--prompt-tokens and --new-tokens",
+                "ask for \(load.positionCount) positions, the model's context has "
+                    + "\(configuration.positionCountMax)")
+        }
+        let report = try await EmbeddedRun(
+            folder: folder, layout: layout, positionCountMax: load.positionCount,
+            fullSequenceCount: concurrency + 1, log: log
+        ).run { cluster in
+            try await PipelineBench(
+                coordinator: cluster.coordinator,
+                vocabularySize: cluster.configuration.vocabularySize, load: load
+            ).run { Console.standardError($0) }
+        }
+        if json { return try Console.json(report) }
+        try Console.standardOutput(report.text)
+    }
+}
+
+extension PipelineReport {
+    /// The report for people.
+    var text: String {
+        func number(_ value: Double) -> String { String(format: "%.1f", value) }
+        func percent(_ value: Double) -> String { String(format: "%5.1f %%", value * 100) }
+        var lines = [
+            "one stream          \(number(singleStreamTokensPerSecond)) tokens/s",
+            "\(concurrency) streams together  \(number(outputTokensPerSecond)) tokens/s, "
+                + "\(number(batchingGain)) times one",
+            "between tokens      \(number(medianItlMs)) ms median, \(number(p99ItlMs)) ms p99",
+        ]
+        if let p99ItlWithArrivalMs, let arrivalTtftMs {
+            lines.append(
+                "with the arrival    \(number(p99ItlWithArrivalMs)) ms p99, "
+                    + "\(String(format: "%.2f", p99ItlWithArrivalMs / p99ItlMs)) times as long; "
+                    + "its first token after \(number(arrivalTtftMs / 1_000)) s")
+        }
+        lines.append(
+            "the ring            \(decodeMicroBatches) decode micro-batches, "
+                + "\(number(wayMs)) ms on the way")
+        lines.append("")
+        lines.append("stage  node    layers   step ms   busy (predicted)     bubble (predicted)")
+        for stage in stages {
+            let layers = "\(stage.firstLayer)-\(stage.firstLayer + stage.layerCount - 1)"
+            lines.append(
+                String(stage.stage).padded(to: 7) + stage.node.padded(to: 8)
+                    + layers.padded(to: 9) + number(stage.stepMs).padded(to: 10)
+                    + "\(percent(stage.busyShare)) (\(percent(stage.predictedBusyShare)))   "
+                    + "\(percent(stage.bubbleShare)) (\(percent(stage.predictedBubbleShare)))")
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+}
+
+extension String {
+    /// The text with spaces behind it, for a column of a table.
+    func padded(to width: Int) -> String {
+        self + String(repeating: " ", count: max(1, width - count))
+    }
+}
