@@ -138,7 +138,7 @@ let package = Package(
             "SkeinServerTests",
             ["SkeinCore", "SkeinText", "SkeinCoordinator", "SkeinCluster", "SkeinServer"],
             outside: [logging]),
-        tests("SkeinBenchTests", ["SkeinBench"]),
+        tests("SkeinBenchTests", ["SkeinCore", "SkeinBench"]),
         tests("SkeinSimulationTests", ["SkeinCore", "SkeinScheduling"]),
         tests(
             "SkeinEndToEndTests",

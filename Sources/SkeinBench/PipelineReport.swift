@@ -47,8 +47,12 @@ public struct PipelineReport: Encodable, Sendable {
     public let p99ItlMs: Double
     /// The same while a long prompt was on its way; absent without one.
     public let p99ItlWithArrivalMs: Double?
+    /// How many times longer that is; absent without an arrival.
+    public let p99ItlRatioWithArrival: Double?
     /// Milliseconds from the long prompt's arrival to its first token.
     public let arrivalTtftMs: Double?
+    /// The largest difference of a stage's measured and predicted bubble share.
+    public let bubbleShareErrorMax: Double
     /// The stages in ring order.
     public let stages: [Stage]
 
@@ -68,8 +72,12 @@ public struct PipelineReport: Encodable, Sendable {
         medianItlMs = Self.percentile(several.gapsSeconds, 0.5) * 1_000
         p99ItlMs = Self.percentile(several.gapsSeconds, 0.99) * 1_000
         p99ItlWithArrivalMs = withArrival.map { Self.percentile($0.gapsSeconds, 0.99) * 1_000 }
+        p99ItlRatioWithArrival = p99ItlWithArrivalMs.map { [p99ItlMs] in $0 / p99ItlMs }
         arrivalTtftMs = withArrival.flatMap { $0.arrivalSeconds.map { $0 * 1_000 } }
-        stages = Self.stages(several, microBatchCount: decodeMicroBatches)
+        let stages = Self.stages(several, microBatchCount: decodeMicroBatches)
+        bubbleShareErrorMax =
+            stages.map { abs($0.bubbleShare - $0.predictedBubbleShare) }.max() ?? 0
+        self.stages = stages
     }
 
     private static func stages(_ outcome: StreamsOutcome, microBatchCount: Int) -> [Stage] {

@@ -65,7 +65,8 @@ actor StreamsWatch {
     }
 
     func waitUntilAllDecode() async {
-        guard endedCount == 0, !tokenCounts.allSatisfy({ $0 >= Self.settlingTokens }) else { return }
+        let isSettled = tokenCounts.allSatisfy { $0 >= Self.settlingTokens }
+        guard endedCount == 0, !isSettled else { return }
         await withCheckedContinuation { decodeWaits.append($0) }
     }
 

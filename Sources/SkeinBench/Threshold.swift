@@ -1,0 +1,69 @@
+internal import Foundation
+public import SkeinCore
+
+/// What a figure of a report must reach, or must not exceed.
+///
+/// Thresholds are ratios within one run: absolute figures differ from machine to machine.
+public struct Threshold: Equatable, Sendable {
+    /// The figure's name in the report's JSON.
+    public let figure: String
+    /// The least that is good enough, if anything is.
+    public let atLeast: Double?
+    /// The most that is good enough, if anything is.
+    public let atMost: Double?
+
+    /// Reads a file of the form `{"batching_gain": {"at_least": 3}, …}`.
+    ///
+    /// - Throws: a `Refusal` that names the file and the figure.
+    public static func read(file path: String) throws(Refusal) -> [Threshold] {
+        guard let bytes = FileManager.default.contents(atPath: path) else {
+            throw Refusal(path, "cannot be read, expected a file of thresholds")
+        }
+        let file = try JSONValue(parsing: Array(bytes), subject: path)
+        guard case .object(let members) = file, !members.isEmpty else {
+            throw Refusal(path, "expected an object with a member for each figure")
+        }
+        var thresholds: [Threshold] = []
+        for (figure, bounds) in members.sorted(by: { $0.key < $1.key }) {
+            let atLeast = Self.number("at_least", of: bounds)
+            let atMost = Self.number("at_most", of: bounds)
+            guard atLeast != nil || atMost != nil else {
+                throw Refusal("\(path): \(figure)", "expected at_least or at_most, a number")
+            }
+            thresholds.append(Threshold(figure: figure, atLeast: atLeast, atMost: atMost))
+        }
+        return thresholds
+    }
+
+    /// Compares a report's figures; each line of the answer is a miss.
+    public static func misses(
+        of thresholds: [Threshold], in report: some Encodable
+    ) throws -> [String] {
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        let figures = try JSONValue(
+            parsing: Array(try encoder.encode(report)), subject: "report")
+        return thresholds.compactMap { $0.miss(Self.number($0.figure, of: figures)) }
+    }
+
+    private static func number(_ name: String, of value: JSONValue) -> Double? {
+        guard case .object(let members) = value else { return nil }
+        return switch members[name] {
+        case .integer(let number): Double(number)
+        case .number(let number): number
+        default: nil
+        }
+    }
+
+    private func miss(_ value: Double?) -> String? {
+        guard let value else { return "\(figure): is not in the report" }
+        let found = String(format: "%.3f", value)
+        if let atLeast, value < atLeast {
+            return "\(figure): found \(found), expected at least \(atLeast)"
+        }
+        if let atMost, value > atMost {
+            return "\(figure): found \(found), expected at most \(atMost)"
+        }
+        return nil
+    }
+}
