@@ -6,6 +6,7 @@ extension PipelineSchedule {
     public mutating func fillRing() -> [Directive] {
         var directives: [Directive] = []
         while flights.count < plan.microBatchesInFlightMax {
+            releaseFollowers()
             startWaiting()
             guard let builder = nextBuilder(into: &directives) else { break }
             let id = MicroBatchID(rawValue: nextMicroBatchNumber)
@@ -40,7 +41,7 @@ extension PipelineSchedule {
             let available = ledger.freeCount + ledger.idleCount - promised
             guard table.running.isEmpty || available >= needed + reserve else { return }
             table.start(id)
-            reusePrefix(of: id)
+            seekPrefix(of: id)
             promised += needed - table[id].pages.count
             next = table.waiting.first
         }
@@ -88,7 +89,7 @@ extension PipelineSchedule {
             else { continue }
             let rows = (state.tokens.count - 1)..<state.tokens.count
             guard ensurePages(of: id, rows: rows.upperBound, into: &directives) else { continue }
-            add(rows, of: id, to: &builder)
+            add(rows, of: id, to: &builder, into: &directives)
             ready.removeAll { $0 == id }
         }
         return builder
@@ -103,34 +104,61 @@ extension PipelineSchedule {
         for id in table.running where !builder.isFull {
             guard let state = table.state(of: id), state.hasChunkLeft else { continue }
             guard builder.accepts(state.request.capture) else { break }
-            // A sequence with a chunk length of its own keeps to it, even beyond the budget.
-            var chunkMax = builder.rowsLeft
-            if let own = state.request.chunkRowsMax {
-                let room = builder.isEmpty ? Limits.microBatchRowsMax : builder.rowsLeft
-                chunkMax = min(max(1, own), room)
+            var rows = chunk(of: state, in: builder)
+            if !ensurePages(of: id, rows: rows.upperBound, into: &directives) {
+                // The page that is missing may be the one that it copies.
+                guard abandonCopy(of: id) else { break }
+                rows = chunk(of: table[id], in: builder)
+                guard ensurePages(of: id, rows: rows.upperBound, into: &directives) else { break }
             }
-            let rows = PrefillPlan(rowsMax: chunkMax).chunk(of: state)
-            guard ensurePages(of: id, rows: rows.upperBound, into: &directives) else { break }
-            add(rows, of: id, to: &builder)
+            add(rows, of: id, to: &builder, into: &directives)
         }
         return builder
     }
 
+    private func chunk(of state: SequenceState, in builder: MicroBatchBuilder) -> Range<Int> {
+        // A sequence with a chunk length of its own keeps to it, even beyond the budget.
+        var chunkMax = builder.rowsLeft
+        if let own = state.request.chunkRowsMax {
+            let room = builder.isEmpty ? Limits.microBatchRowsMax : builder.rowsLeft
+            chunkMax = min(max(1, own), room)
+        }
+        return PrefillPlan(rowsMax: chunkMax).chunk(of: state)
+    }
+
     private mutating func add(
-        _ rows: Range<Int>, of id: SequenceID, to builder: inout MicroBatchBuilder
+        _ rows: Range<Int>, of id: SequenceID, to builder: inout MicroBatchBuilder,
+        into directives: inout [Directive]
     ) {
+        let isFirst = !table[id].hasBegun
         let span = table.update(id) { state -> SequenceSpan in
             state.rowsSent = rows.upperBound
             state.inFlightCount += 1
+            state.hasBegun = true
             let isLast = rows.upperBound == state.tokens.count
             let targets = state.request.targets
             let owes = state.owesScores && rows.upperBound <= targets.count
-            return SequenceSpan(
+            var span = SequenceSpan(
                 sequence: id, firstPosition: rows.lowerBound, tokens: Array(state.tokens[rows]),
                 pageTable: Array(state.pages.prefix(PageLedger.pagesNeeded(rows: rows.upperBound))),
                 demand: isLast && state.request.wantsToken ? state.demand() : nil,
                 targets: owes && rows.upperBound > state.scoredCount ? Array(targets[rows]) : [])
+            if let copied = state.copiedPage, !copied.isSent {
+                state.copiedPage?.isSent = true
+                span.pageCopy = PageCopy(
+                    source: copied.page, target: state.pages[rows.lowerBound / Limits.pageRowCount],
+                    rowCount: copied.rowCount)
+            }
+            return span
         }
-        builder.add(span, capture: table[id].request.capture)
+        let request = table[id].request
+        if isFirst {
+            let promptCount = request.promptTokens.count
+            let cachedCount = min(rows.lowerBound, promptCount)
+            tally.promptTokenCount += promptCount
+            tally.cachedTokenCount += cachedCount
+            directives.append(.began(id, cachedTokenCount: cachedCount))
+        }
+        builder.add(span, capture: request.capture)
     }
 }
