@@ -59,6 +59,7 @@ public final class EmbeddedCluster: Sendable {
             pageCount: layout.pageCount, positionCountMax: layout.positionCountMax,
             softwareVersion: softwareVersion)
         settings.prefillRowsMax = layout.prefillRowsMax
+        settings.reusesPrefixes = layout.reusesPrefixes
         settings.endsWithItsNodes = true
         settings.onProgress = onProgress
         let cluster =

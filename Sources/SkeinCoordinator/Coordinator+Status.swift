@@ -57,6 +57,8 @@ public struct ClusterStatus: Sendable {
     public let ownedPageCount: Int
     /// Sequences that have arrived and not departed.
     public let liveSequenceCount: Int
+    /// What the reuse of equal beginnings has brought.
+    public let prefixCache: PrefixCache
 
     /// Every stage in ring order.
     public var stages: [Stage] { nodes.flatMap(\.stages).sorted { $0.index < $1.index } }
@@ -91,7 +93,8 @@ extension Coordinator {
         return ClusterStatus(
             name: settings.clusterName, kind: placement.kind, epoch: membership.epoch,
             isReady: membership.isReady, nodes: nodes, pageCount: schedule.plan.pageCount,
-            ownedPageCount: schedule.ownedPageCount, liveSequenceCount: schedule.liveCount)
+            ownedPageCount: schedule.ownedPageCount, liveSequenceCount: schedule.liveCount,
+            prefixCache: ClusterStatus.PrefixCache(schedule))
     }
 
     /// Asks every node for its vital signs and waits for the answers, one second at most.

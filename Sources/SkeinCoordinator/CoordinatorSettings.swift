@@ -23,6 +23,9 @@ public struct CoordinatorSettings: Sendable {
     public var microBatchesInFlight: Int?
     /// Rows of a prefill micro-batch at most.
     public var prefillRowsMax = 256
+    /// Whether requests of one tenant share the latent rows of equal beginnings; see
+    /// `PrefixIndex`.
+    public var reusesPrefixes = true
     /// Whether a node that is lost or cannot load ends the cluster, as is right where all nodes are
     /// this program's own; a cluster of hosts waits for the node to come back.
     public var endsWithItsNodes = false
@@ -58,7 +61,8 @@ public struct CoordinatorSettings: Sendable {
         return SchedulePlan(
             stageCount: stageCount, pageCount: pageCount, positionCountMax: positionCountMax,
             microBatchesInFlightMax: microBatchesInFlight, decodeMicroBatchCount: decodeCount,
-            prefillBudget: PrefillBudget(rowsMax: prefillRowsMax))
+            prefillBudget: PrefillBudget(rowsMax: prefillRowsMax),
+            reusesPrefixes: reusesPrefixes)
     }
 
     /// What nodes must agree with.
