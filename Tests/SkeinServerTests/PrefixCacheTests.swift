@@ -117,6 +117,38 @@ import Testing
         await server.stop()
     }
 
+    /// One beginning, turned off from in many places, all at once.
+    @Test func aCrowdThatBeginsAlikeGetsWhatEachGetsAlone() async throws {
+        let cached = try await TestServer()
+        let plain = try await TestServer(reusesPrefixes: false)
+        let prompts = (0..<36).map { number in
+            Self.prompt(90 + number * 7 % 130, number % 4 == 0 ? [] : [number % 3, number])
+        }
+        @Sendable func answer(_ server: TestServer, _ number: Int) async throws -> NSArray {
+            let fields = "\"temperature\": 0.7, \"seed\": \(number)"
+            return try await server.ask(
+                "/v1/completions",
+                "{\"prompt\": \(prompts[number]), \"max_tokens\": 8, \"logprobs\": 1, \(fields)}"
+            ).choices() as NSArray
+        }
+        try await withThrowingTaskGroup(of: Void.self) { clients in
+            for number in prompts.indices {
+                clients.addTask {
+                    let together = try await answer(cached, number)
+                    #expect(together == (try await answer(plain, number)), "\(number)")
+                }
+            }
+            try await clients.waitForAll()
+        }
+        let status = await cached.cluster.coordinator.status()
+        let tokenCount = prompts.reduce(0) { $0 + $1.count }
+        #expect(status.prefixCache.promptTokenCount == tokenCount)
+        #expect(status.prefixCache.cachedTokenCount > tokenCount / 2)
+        #expect(status.ownedPageCount == 0 && status.liveSequenceCount == 0)
+        await cached.stop()
+        await plain.stop()
+    }
+
     /// The tokens of the answer that `ask` gets.
     private static func drawn(_ server: TestServer, _ prompt: [Int]) async throws -> [Int] {
         let (_, events) = try await server.cluster.coordinator.submit(
