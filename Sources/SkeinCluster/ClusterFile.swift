@@ -21,7 +21,7 @@ public enum ClusterFile {
             root, file: path, name: "file",
             allowed: [
                 "cluster", "model", "placement", "context", "pages", "micro_batches",
-                "prefill_chunk", "keys", "coordinator", "nodes",
+                "prefill_chunk", "prefix_cache", "keys", "coordinator", "nodes",
             ])
         let topology = try topology(fields, folder: folder(of: path))
         try checkPages(topology, fields)
@@ -29,6 +29,11 @@ public enum ClusterFile {
     }
 
     // MARK: Rooms
+
+    private enum Switch: String, CaseIterable {
+        case on
+        case off
+    }
 
     private static func bytes(of path: String) throws(Refusal) -> [UInt8] {
         guard let file = FileHandle(forReadingAtPath: path) else {
@@ -87,7 +92,13 @@ public enum ClusterFile {
             microBatchesInFlightMax: try fields.optionalNumber("micro_batches", 1...most),
             prefillChunkRowsMax: try fields.optionalNumber(
                 "prefill_chunk", 1...Limits.microBatchRowsMax),
+            reusesPrefixes: try reusesPrefixes(fields),
             keysPath: keys.map { absolute($0, in: folder) })
+    }
+
+    private static func reusesPrefixes(_ fields: ClusterFields) throws(Refusal) -> Bool {
+        guard fields.has("prefix_cache") else { return true }
+        return try fields.choice("prefix_cache", Switch.self) == .on
     }
 
     private static func coordinator(

@@ -64,6 +64,7 @@ public final class ClusterHost: Sendable {
             }
             settings.microBatchesInFlight = topology.microBatchesInFlightMax
             settings.prefillRowsMax = topology.prefillChunkRowsMax ?? settings.prefillRowsMax
+            settings.reusesPrefixes = topology.reusesPrefixes
             settings.onProgress = onProgress
             let roads = try ClusterKeys.roads(of: ClusterKeys.coordinatorName, in: topology)
             roads.logEvents(to: logger)

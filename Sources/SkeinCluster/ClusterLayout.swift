@@ -19,6 +19,8 @@ public struct ClusterLayout: Sendable {
     public var fullSequenceCount: Int
     /// Rows of a prefill micro-batch at most.
     public var prefillRowsMax: Int
+    /// Whether requests of one client share the latent rows of equal beginnings.
+    public var reusesPrefixes = true
 
     /// Describes a layout.
     public init(

@@ -60,6 +60,7 @@ public final class EmbeddedCluster: Sendable {
             softwareVersion: softwareVersion)
         settings.prefillRowsMax = layout.prefillRowsMax
         settings.sharesCompute = !layout.usesProcesses
+        settings.reusesPrefixes = layout.reusesPrefixes
         settings.endsWithItsNodes = true
         settings.onProgress = onProgress
         let cluster =

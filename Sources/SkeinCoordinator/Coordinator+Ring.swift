@@ -34,6 +34,8 @@ extension Coordinator {
         case .send(let microBatch):
             if microBatch.capture != [] { captureFlights[microBatch.id] = microBatch.spans }
             outgoing.append(microBatch)
+        case .began(let id, let count):
+            live[id]?.continuation.yield(.began(cachedTokenCount: count))
         case .deliver(let id, let tokens):
             for token in tokens { live[id]?.continuation.yield(.token(token)) }
         case .score(let id, let firstPosition, let scores):
@@ -131,8 +133,8 @@ extension Coordinator {
         guard let microBatch = schedule.microBatch(inFlight: id) else { return }
         for span in microBatch.spans {
             live.removeValue(forKey: span.sequence)?.continuation.finish(throwing: refusal)
-            await carryOut(schedule.onCancel(span.sequence))
         }
+        await carryOut(schedule.onFault(id))
         // The micro-batch itself will never return. A return that stands in gives back its credit
         // and, in order, the pages of its sequences; ended as they are, nobody reads its tokens.
         await receive(Self.standIn(for: microBatch))

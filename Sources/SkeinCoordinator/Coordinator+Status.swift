@@ -57,6 +57,8 @@ public struct ClusterStatus: Sendable {
     public let ownedPageCount: Int
     /// Sequences that have arrived and not departed.
     public let liveSequenceCount: Int
+    /// What the reuse of equal beginnings has brought.
+    public let prefixCache: PrefixCache
 
     /// What the schedule has measured of the ring.
     public let pipeline: PipelineTimes
@@ -108,6 +110,7 @@ extension Coordinator {
             name: settings.clusterName, kind: placement.kind, epoch: membership.epoch,
             isReady: membership.isReady, nodes: nodes, pageCount: schedule.plan.pageCount,
             ownedPageCount: schedule.ownedPageCount, liveSequenceCount: schedule.liveCount,
+            prefixCache: ClusterStatus.PrefixCache(schedule),
             pipeline: PipelineTimes(
                 decodeMicroBatchCount: schedule.plan.decodeMicroBatchCount,
                 stageSeconds: schedule.decodeStageTimes.map { $0 / .seconds(1) },

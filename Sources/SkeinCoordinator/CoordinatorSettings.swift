@@ -27,6 +27,9 @@ public struct CoordinatorSettings: Sendable {
     public var decodeSlowdownMax = 0.6
     /// Whether all nodes compute on the same threads, one after the other.
     public var sharesCompute = false
+    /// Whether requests of one tenant share the latent rows of equal beginnings; see
+    /// `PrefixIndex`.
+    public var reusesPrefixes = true
     /// Whether a node that is lost or cannot load ends the cluster, as is right where all nodes are
     /// this program's own; a cluster of hosts waits for the node to come back.
     public var endsWithItsNodes = false
@@ -71,7 +74,8 @@ public struct CoordinatorSettings: Sendable {
             prefillMicroBatchCount: min(ownerCount + 1, inFlightMax),
             prefillBudget: PrefillBudget(
                 rowsMax: prefillRowsMax, decodeSlowdownMax: decodeSlowdownMax),
-            computeOwners: owners, followsMeasurements: true)
+            computeOwners: owners, followsMeasurements: true,
+            reusesPrefixes: reusesPrefixes)
     }
 
     /// What nodes must agree with.

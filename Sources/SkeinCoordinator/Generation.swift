@@ -64,7 +64,8 @@ public struct CapturedTensor: Sendable, Equatable {
 
 /// What happens to a request, in order; `finished` is the last.
 public enum GenerationEvent: Sendable {
-    /// The sequence has its first pages; so many prompt tokens were in the cache already.
+    /// The sequence's first rows are on their way; so many tokens of its prompt are not run, since
+    /// their rows were known. Comes once, before everything else.
     case began(cachedTokenCount: Int)
     /// A token was drawn.
     case token(SampledToken)

@@ -28,6 +28,26 @@ public struct SamplingDemand: Equatable, Sendable {
     }
 }
 
+/// The first rows of a known page, copied into a page that begins in the same way and then goes on
+/// by itself.
+public struct PageCopy: Equatable, Sendable {
+    /// The known page; it is only read.
+    public var source: PageIndex
+
+    /// The page that takes the rows.
+    public var target: PageIndex
+
+    /// Rows to copy, from the page's first; fewer than a page has.
+    public var rowCount: Int
+
+    /// Describes a copy.
+    public init(source: PageIndex, target: PageIndex, rowCount: Int) {
+        self.source = source
+        self.target = target
+        self.rowCount = rowCount
+    }
+}
+
 /// The part that one sequence has in a micro-batch: consecutive tokens from one position on.
 public struct SequenceSpan: Equatable, Sendable {
     /// Whose tokens these are.
@@ -48,10 +68,14 @@ public struct SequenceSpan: Equatable, Sendable {
     /// The true next token of every row, where log-probabilities are scored; else empty.
     public var targets: [TokenID]
 
+    /// What every stage copies before it runs the micro-batch: the rows of the first token's page
+    /// that lie before it.
+    public var pageCopy: PageCopy?
+
     /// Describes one sequence's rows.
     public init(
         sequence: SequenceID, firstPosition: Int, tokens: [TokenID], pageTable: [PageIndex],
-        demand: SamplingDemand? = nil, targets: [TokenID] = []
+        demand: SamplingDemand? = nil, targets: [TokenID] = [], pageCopy: PageCopy? = nil
     ) {
         self.sequence = sequence
         self.firstPosition = firstPosition
@@ -59,6 +83,29 @@ public struct SequenceSpan: Equatable, Sendable {
         self.pageTable = pageTable
         self.demand = demand
         self.targets = targets
+        self.pageCopy = pageCopy
+    }
+}
+
+extension SequenceSpan {
+    /// What is wrong with the page copy, or `nil`: it brings exactly the rows that the first
+    /// token's page lacks, from another page.
+    public var pageCopyFault: String? {
+        guard let pageCopy else { return nil }
+        let rowCount = firstPosition % Limits.pageRowCount
+        let ordinal = firstPosition / Limits.pageRowCount
+        guard rowCount > 0, pageCopy.rowCount == rowCount else {
+            return "copies \(pageCopy.rowCount) rows before position \(firstPosition), "
+                + (rowCount > 0 ? "expected \(rowCount)" : "where a page begins")
+        }
+        guard ordinal < pageTable.count, pageCopy.target == pageTable[ordinal] else {
+            return "copies to page \(pageCopy.target.rawValue), which does not hold position "
+                + "\(firstPosition)"
+        }
+        guard pageCopy.source != pageCopy.target else {
+            return "copies page \(pageCopy.source.rawValue) to itself"
+        }
+        return nil
     }
 }
 

@@ -25,6 +25,9 @@ public struct Topology: Equatable, Sendable {
     /// Rows of one prefill chunk at most; `nil` leaves the choice to the schedule.
     public var prefillChunkRowsMax: Int?
 
+    /// Whether requests of one client share the latent rows of equal beginnings.
+    public var reusesPrefixes: Bool
+
     /// The folder of `NAME.secret` files; `nil` where every address is loopback.
     public var keysPath: String?
 
@@ -39,7 +42,7 @@ public struct Topology: Equatable, Sendable {
         name: String, modelPath: String, placement: PlacementKind, positionCount: Int,
         pageCount: Int, coordinator: Coordinator, nodes: [Node],
         microBatchesInFlightMax: Int? = nil, prefillChunkRowsMax: Int? = nil,
-        keysPath: String? = nil
+        reusesPrefixes: Bool = true, keysPath: String? = nil
     ) {
         self.name = name
         self.modelPath = modelPath
@@ -48,6 +51,7 @@ public struct Topology: Equatable, Sendable {
         self.pageCount = pageCount
         self.microBatchesInFlightMax = microBatchesInFlightMax
         self.prefillChunkRowsMax = prefillChunkRowsMax
+        self.reusesPrefixes = reusesPrefixes
         self.keysPath = keysPath
         self.coordinator = coordinator
         self.nodes = nodes

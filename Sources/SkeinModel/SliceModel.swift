@@ -91,7 +91,8 @@ public final class SliceModel {
     /// Runs one step.
     ///
     /// - Parameters:
-    ///   - spans: the rows, sequence by sequence; positions before a span's first were run before.
+    ///   - spans: the rows, sequence by sequence; positions before a span's first were run before,
+    ///     or are brought by its page copy.
     ///   - hidden: `[row, hidden]` from the slice before; absent where the slice has the embedding.
     ///   - capture: what to keep beside the result.
     /// - Returns: the residual and the demanded logits, valid until the next step.
@@ -107,6 +108,9 @@ public final class SliceModel {
         }
         try StepCheck(configuration: configuration, pageCount: latents.pageCount)
             .check(spans, residual: hidden)
+        for copy in spans.compactMap(\.pageCopy) {
+            latents.copyPage(from: copy.source, to: copy.target, rowCount: copy.rowCount)
+        }
         let step = Step(spans)
         if let hidden {
             residual.copy(from: hidden)

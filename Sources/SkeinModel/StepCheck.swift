@@ -52,5 +52,10 @@ struct StepCheck {
         for page in span.pageTable where page.rawValue < 0 || page.rawValue >= pageCount {
             throw Refusal(subject, "page \(page.rawValue) is none of the pool's \(pageCount)")
         }
+        if let fault = span.pageCopyFault { throw Refusal(subject, fault) }
+        if let source = span.pageCopy?.source.rawValue, source < 0 || source >= pageCount {
+            throw Refusal(
+                subject, "copies page \(source), which is none of the pool's \(pageCount)")
+        }
     }
 }

@@ -5,6 +5,10 @@ public enum Directive: Equatable, Sendable {
     /// Put this micro-batch into the ring.
     case send(MicroBatch)
 
+    /// The first micro-batch of the sequence is sent next; so many tokens of its prompt are not
+    /// run, since their rows were known. Told once, whatever is replayed.
+    case began(SequenceID, cachedTokenCount: Int)
+
     /// Give these tokens to whoever reads the sequence.
     case deliver(SequenceID, [SampledToken])
 

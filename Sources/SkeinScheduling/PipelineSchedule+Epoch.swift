@@ -47,7 +47,9 @@ extension PipelineSchedule {
     public func audit() -> [String] {
         let states = table.all
         var faults = ledger.audit(
-            owned: states.map(\.pages), kept: prefixes.pages)
+            owned: states.map(\.pages)
+                + states.compactMap { state in state.copiedPage.map { [$0.page] } },
+            kept: prefixes.pages)
         if flights.count > plan.microBatchesInFlightMax {
             faults.append(
                 "\(flights.count) in flight, credits \(plan.microBatchesInFlightMax)")
@@ -68,11 +70,15 @@ extension PipelineSchedule {
             if state.inFlightCount != inFlight.removeValue(forKey: id) ?? 0 {
                 faults.append("sequence \(id.rawValue): flights miscounted")
             }
-            if state.pages.count < PageLedger.pagesNeeded(rows: state.rowsSent) {
+            let copiedLater = state.copiedPage.map { $0.isSent ? 0 : $0.rowCount } ?? 0
+            if state.pages.count < PageLedger.pagesNeeded(rows: state.rowsSent - copiedLater) {
                 faults.append("sequence \(id.rawValue): rows without page")
             }
-            if state.life == .waiting && !(state.pages.isEmpty && state.inFlightCount == 0) {
+            if state.life == .waiting && !(state.ownedPages.isEmpty && state.inFlightCount == 0) {
                 faults.append("sequence \(id.rawValue) waits with pages or flights")
+            }
+            if let leader = state.leader, leader.sequence >= id || !state.ownedPages.isEmpty {
+                faults.append("sequence \(id.rawValue) waits for a younger one, or with pages")
             }
             let isReady = state.life == .decoding && state.inFlightCount == 0
             if isReady != readySet.contains(id) && state.life == .decoding {

@@ -6,6 +6,7 @@ extension PipelineSchedule {
     public mutating func fillRing() -> [Directive] {
         var directives: [Directive] = []
         while flights.count < plan.microBatchesInFlightMax {
+            releaseFollowers()
             startWaiting()
             guard let builder = nextBuilder(into: &directives) else { break }
             let id = MicroBatchID(rawValue: nextMicroBatchNumber)
@@ -15,10 +16,8 @@ extension PipelineSchedule {
             flightCounts[builder.phase, default: 0] += 1
             lastPhase = builder.phase
             tally.sendCount += 1
-            switch builder.phase {
-            case .prefill: tally.prefillRowCount += builder.rowCount
-            case .decode: tally.decodeRowCount += builder.rowCount
-            }
+            tally.prefillRowCount += builder.promptRowCount
+            tally.decodeRowCount += builder.rowCount - builder.promptRowCount
             directives.append(.send(microBatch))
         }
         return directives
@@ -40,7 +39,7 @@ extension PipelineSchedule {
             let available = ledger.freeCount + ledger.idleCount - promised
             guard table.running.isEmpty || available >= needed + reserve else { return }
             table.start(id)
-            reusePrefix(of: id)
+            seekPrefix(of: id)
             promised += needed - table[id].pages.count
             next = table.waiting.first
         }
@@ -100,7 +99,7 @@ extension PipelineSchedule {
             else { continue }
             let rows = (state.tokens.count - 1)..<state.tokens.count
             guard ensurePages(of: id, rows: rows.upperBound, into: &directives) else { continue }
-            add(rows, of: id, to: &builder)
+            add(rows, of: id, to: &builder, isChunk: false, into: &directives)
             ready.removeAll { $0 == id }
         }
         guard !builder.isEmpty, builder.accepts([]) else { return builder }
@@ -135,9 +134,14 @@ extension PipelineSchedule {
         for (id, rowCount) in shares(of: rowsMax, in: builder) where !builder.isFull {
             // One that was taken before it in this loop may have preempted it.
             guard let state = table.state(of: id), state.hasChunkLeft else { continue }
-            let rows = PrefillPlan(rowsMax: rowCount).chunk(of: state)
-            guard ensurePages(of: id, rows: rows.upperBound, into: &directives) else { return }
-            add(rows, of: id, to: &builder)
+            var rows = PrefillPlan(rowsMax: rowCount).chunk(of: state)
+            if !ensurePages(of: id, rows: rows.upperBound, into: &directives) {
+                // The page that is missing may be the one that it copies.
+                guard abandonCopy(of: id) else { return }
+                rows = PrefillPlan(rowsMax: rowCount).chunk(of: table[id])
+                guard ensurePages(of: id, rows: rows.upperBound, into: &directives) else { return }
+            }
+            add(rows, of: id, to: &builder, isChunk: true, into: &directives)
         }
     }
 
@@ -173,20 +177,38 @@ extension PipelineSchedule {
     }
 
     private mutating func add(
-        _ rows: Range<Int>, of id: SequenceID, to builder: inout MicroBatchBuilder
+        _ rows: Range<Int>, of id: SequenceID, to builder: inout MicroBatchBuilder,
+        isChunk: Bool, into directives: inout [Directive]
     ) {
+        let isFirst = !table[id].hasBegun
         let span = table.update(id) { state -> SequenceSpan in
             state.rowsSent = rows.upperBound
             state.inFlightCount += 1
+            state.hasBegun = true
             let isLast = rows.upperBound == state.tokens.count
             let targets = state.request.targets
             let owes = state.owesScores && rows.upperBound <= targets.count
-            return SequenceSpan(
+            var span = SequenceSpan(
                 sequence: id, firstPosition: rows.lowerBound, tokens: Array(state.tokens[rows]),
                 pageTable: Array(state.pages.prefix(PageLedger.pagesNeeded(rows: rows.upperBound))),
                 demand: isLast && state.request.wantsToken ? state.demand() : nil,
                 targets: owes && rows.upperBound > state.scoredCount ? Array(targets[rows]) : [])
+            if let copied = state.copiedPage, !copied.isSent {
+                state.copiedPage?.isSent = true
+                span.pageCopy = PageCopy(
+                    source: copied.page, target: state.pages[rows.lowerBound / Limits.pageRowCount],
+                    rowCount: copied.rowCount)
+            }
+            return span
         }
-        builder.add(span, capture: table[id].request.capture)
+        let request = table[id].request
+        if isFirst {
+            let promptCount = request.promptTokens.count
+            let cachedCount = min(rows.lowerBound, promptCount)
+            tally.promptTokenCount += promptCount
+            tally.cachedTokenCount += cachedCount
+            directives.append(.began(id, cachedTokenCount: cachedCount))
+        }
+        builder.add(span, capture: request.capture, isChunk: isChunk)
     }
 }

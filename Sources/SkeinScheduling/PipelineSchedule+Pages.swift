@@ -1,6 +1,6 @@
 import SkeinCore
 
-// Who owns which page, who must give pages up, and which beginnings are shared.
+// Who owns which page, and who must give pages up.
 extension PipelineSchedule {
     /// Gives the sequence the pages of its first `rows` positions.
     ///
@@ -15,7 +15,7 @@ extension PipelineSchedule {
             preempt(for: id, missing: missing, into: &directives)
         }
         while ledger.freeCount < missing {
-            guard prefixes.evict(from: &ledger) else { return false }
+            guard evictOldest() else { return false }
         }
         guard let pages = ledger.take(missing) else { return false }
         table.update(id) { $0.pages.append(contentsOf: pages) }
@@ -26,75 +26,57 @@ extension PipelineSchedule {
     private mutating func preempt(
         for id: SequenceID, missing: Int, into directives: inout [Directive]
     ) {
+        var coming = LeavingPages()
         // Pages that come free with the returns of those who leave already.
-        var coming = table.running.reduce(0) { sum, other in
+        for other in table.running {
             let state = table[other]
             let leaves = state.life == .ending || state.life == .preempted
-            return sum + (leaves ? soleCount(state.pages) : 0)
+            if leaves { coming.add(state.ownedPages, of: ledger) }
         }
-        let younger = table.running.reversed().prefix { $0 > id }.filter {
-            let life = table[$0].life
-            return life == .prefilling || life == .decoding
+        let available = ledger.freeCount + ledger.idleCount
+        var victims: [SequenceID] = []
+        for other in table.running.reversed().prefix(while: { $0 > id })
+        where available + coming.freedCount < missing {
+            let state = table[other]
+            guard state.life == .prefilling || state.life == .decoding,
+                !state.ownedPages.isEmpty
+            else { continue }
+            coming.add(state.ownedPages, of: ledger)
+            victims.append(other)
         }
-        let reclaimable = younger.reduce(coming) { $0 + soleCount(table[$1].pages) }
-        guard ledger.freeCount + ledger.idleCount + reclaimable >= missing else { return }
-        for victim in younger where ledger.freeCount + ledger.idleCount + coming < missing {
-            let state = table[victim]
-            guard !state.pages.isEmpty else { continue }
+        guard available + coming.freedCount >= missing else { return }
+        // One whose pages all have other owners that stay would leave for nothing.
+        let leaving = victims.filter { coming.frees(anyOf: table[$0].ownedPages, of: ledger) }
+        for victim in leaving {
             tally.preemptionCount += 1
             table.update(victim) { $0.life = .preempted }
-            if state.inFlightCount > 0 { coming += soleCount(state.pages) }
             settle(victim, into: &directives)
         }
     }
 
-    /// How many of the pages have no other owner.
-    private func soleCount(_ pages: [PageIndex]) -> Int {
-        pages.count { ledger.ownerCount(of: $0) == 1 }
+    /// Gives up the page that is kept longest for its rows only, and what follows it.
+    private mutating func evictOldest() -> Bool {
+        guard let oldest = ledger.oldestIdle else { return false }
+        let removed = prefixes.remove(oldest)
+        for page in removed { ledger.drop(page) }
+        tally.evictionCount += removed.count
+        return !removed.isEmpty
     }
+}
 
-    /// Lets known pages stand in for the beginning of a sequence that starts.
-    ///
-    /// The last token is always run, since the token after it is wanted.
-    func reusablePagesMax(of state: SequenceState) -> Int {
-        (state.tokens.count - 1) / Limits.pageRowCount
-    }
+/// Counts the pages that nobody owns any more once some of their owners have left.
+private struct LeavingPages {
+    private var ownersLeaving: [PageIndex: Int] = [:]
+    private(set) var freedCount = 0
 
-    mutating func reusePrefix(of id: SequenceID) {
-        let state = table[id]
-        guard plan.reusesPrefixes, state.mayReusePrefix else { return }
-        let match = prefixes.match(
-            state.tokens, tenant: state.request.tenant, pagesMax: reusablePagesMax(of: state))
-        guard !match.pages.isEmpty else { return }
-        ledger.share(match.pages)
-        let rows = match.pages.count * Limits.pageRowCount
-        tally.reusedRowCount += rows
-        table.update(id) { state in
-            state.pages = match.pages
-            state.rowsSent = rows
-            state.rowsReturned = rows
-            state.indexedPageCount = match.pages.count
-            state.prefixNode = match.node
+    mutating func add(_ pages: [PageIndex], of ledger: PageLedger) {
+        for page in pages {
+            ownersLeaving[page, default: 0] += 1
+            if ownersLeaving[page] == ledger.ownerCount(of: page) { freedCount += 1 }
         }
     }
 
-    /// Makes full pages whose rows are in every stage's cache known to later sequences.
-    mutating func indexPages(of id: SequenceID) {
-        guard plan.reusesPrefixes else { return }
-        while true {
-            let state = table[id]
-            let number = state.indexedPageCount
-            guard (number + 1) * Limits.pageRowCount <= state.rowsReturned else { return }
-            // A parent that was evicted meanwhile leaves its children unreachable.
-            if let node = state.prefixNode, !prefixes.contains(node) { return }
-            let (node, isNew) = prefixes.insert(
-                state.pages[number], number: number, of: state.tokens,
-                tenant: state.request.tenant, after: state.prefixNode)
-            if isNew { ledger.keep(state.pages[number]) }
-            table.update(id) { state in
-                state.indexedPageCount += 1
-                state.prefixNode = node
-            }
-        }
+    func frees(anyOf pages: [PageIndex], of ledger: PageLedger) -> Bool {
+        pages.contains { ownersLeaving[$0] == ledger.ownerCount(of: $0) }
     }
 }

@@ -60,11 +60,20 @@ extension PipelineSchedule {
 
     /// The span's rows are in every stage's cache.
     mutating func land(_ span: SequenceSpan) {
-        table.update(span.sequence) { state in
-            state.inFlightCount -= 1
-            state.rowsReturned = max(state.rowsReturned, span.firstPosition + span.tokens.count)
+        if let copy = span.pageCopy {
+            ledger.release([copy.source])
+            table.update(span.sequence) { $0.copiedPage = nil }
         }
-        indexPages(of: span.sequence)
+        let isPrefilled = table.update(span.sequence) { state in
+            state.inFlightCount -= 1
+            // Where a row before these is missing, they are worth nothing.
+            if span.firstPosition - (span.pageCopy?.rowCount ?? 0) <= state.rowsReturned {
+                state.rowsReturned = max(
+                    state.rowsReturned, span.firstPosition + span.tokens.count)
+            }
+            return state.life == .prefilling && state.rowsReturned == state.tokens.count
+        }
+        indexPages(of: span.sequence, includesTail: isPrefilled)
     }
 
     /// Gives out scores; those of a replay that were given out before are dropped.
@@ -130,12 +139,11 @@ extension PipelineSchedule {
         let state = table[id]
         let leaves = state.life == .ending || state.life == .preempted
         guard leaves, state.inFlightCount == 0 else { return }
-        ledger.release(state.pages)
+        giveBack(id)
         ready.removeAll { $0 == id }
         if state.life == .ending {
             table.depart(id)
         } else {
-            table.update(id) { $0.pages = [] }
             table.wait(id)
         }
         if state.rowsSent > 0 { directives.append(.release([id])) }

@@ -13,7 +13,7 @@ public import SkeinCore
 ///
 /// Rules:
 /// 1. A credit is one micro-batch in the ring; a ``TokenReturn`` gives it back.
-/// 2. Sequences start in the order of arrival; nobody overtakes, so nobody starves.
+/// 2. Sequences start in the order of arrival, so nobody starves.
 /// 3. Ready decode sequences go first, spread as in ``DecodePlan``. While sequences decode, prompt
 ///    rows ride in their micro-batches, as many as ``PrefillBudget`` allows, so that the weights
 ///    are read once for both; micro-batches of prefill alone take only places in the ring that
@@ -23,7 +23,10 @@ public import SkeinCore
 /// 5. A sequence takes pages as it grows. When none is left the youngest sequence is preempted for
 ///    an older one: its pages are free when its last micro-batch has returned, and it is replayed
 ///    later. The oldest can always go on, and a sequence that would not fit alone is refused.
-/// 6. Draws are keyed by seed and position, so a replay continues as if nothing had happened.
+/// 6. Where prefixes are reused, a sequence begins with the rows that are known of its prompt: it
+///    shares full pages and copies the first rows of one that goes on differently. While an older
+///    sequence runs what it lacks, it waits, and lets those behind it pass.
+/// 7. Draws are keyed by seed and position, so a replay continues as if nothing had happened.
 public struct PipelineSchedule: Sendable {
     /// The numbers it runs by.
     public internal(set) var plan: SchedulePlan
@@ -126,6 +129,19 @@ public struct PipelineSchedule: Sendable {
         onStop(sequence, reason: .cancelled)
     }
 
+    /// Ends the sequences of a micro-batch on which a stage failed; their rows are never shared.
+    ///
+    /// The micro-batch stays in flight until something stands in for its return.
+    public mutating func onFault(_ id: MicroBatchID) -> [Directive] {
+        guard let microBatch = flights[id] else { return [] }
+        var directives: [Directive] = []
+        for span in microBatch.spans {
+            table.update(span.sequence) { $0.hasFaultyRows = true }
+            directives += onCancel(span.sequence)
+        }
+        return directives
+    }
+
     /// Learns what steps and rounds take, and follows it.
     private mutating func learn(
         from microBatch: MicroBatch, stageTimes: [Duration], roundTime: Duration?
@@ -166,6 +182,9 @@ extension PipelineSchedule {
     /// Latency and payload of all hops of a round, of late.
     public var decodeWayTime: Duration { ringTimes.way }
 
+    /// Pages that the index of known beginnings holds, owned ones included.
+    public var knownPageCount: Int { prefixes.count }
+
     /// The micro-batch in the ring, for whoever must match captured rows with sequences.
     public func microBatch(inFlight id: MicroBatchID) -> MicroBatch? { flights[id] }
 
@@ -193,6 +212,12 @@ public struct ScheduleTally: Equatable, Sendable {
     public var prefillRowCount = 0
     /// Rows put into the ring by decode.
     public var decodeRowCount = 0
-    /// Rows that another sequence's pages stood in for.
+    /// Rows that another sequence's pages stood in for, replays included.
     public var reusedRowCount = 0
+    /// Prompt tokens of the sequences that have begun.
+    public var promptTokenCount = 0
+    /// Those of them that were not run, since their rows were known when the sequence began.
+    public var cachedTokenCount = 0
+    /// Pages kept for their rows that were given up for others.
+    public var evictionCount = 0
 }

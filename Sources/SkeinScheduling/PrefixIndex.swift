@@ -1,25 +1,44 @@
 public import SkeinCore
 
-/// Which full pages hold the rows of which beginnings, least lately used first out.
+/// Which pages hold the rows of which beginnings.
 ///
-/// A beginning is a chain of full pages. Each node is found by its parent and the page's own
-/// tokens, compared token by token, so a hash collision can never hand out another's rows. The
-/// first parent stands for the tenant: tenants never share.
+///     tenant ─► page of 64 tokens ─► page of 64 tokens ─► page of 22 tokens
+///                                └─► page of 64 tokens ─► …
 ///
-/// A node is touched after its children, so a parent is always used later than they are, and the
-/// oldest node is a leaf unless its page is owned.
+/// A beginning is a chain of pages; all but its last are full. A full page is found by its parent
+/// and its own tokens, in one look-up each, so finding takes as many look-ups as the prompt has
+/// pages. The children of a node are also kept in the order of their tokens: the one that shares
+/// most with what is left of a prompt is then a neighbour of the place where that would stand.
+///
+/// Everything is compared token by token, so no collision of hashes can ever hand out another's
+/// rows. The first parent stands for the tenant: tenants never share.
 public struct PrefixIndex: Sendable {
     /// One page of a chain.
     public struct NodeID: Hashable, Sendable {
         let rawValue: Int
     }
 
-    /// Pages of the longest known beginning.
+    /// What is known of a beginning.
     public struct Match: Sendable {
-        /// The pages, in order.
-        public var pages: [PageIndex]
-        /// The node of the last page.
+        /// Full pages, in order.
+        public var pages: [PageIndex] = []
+        /// The node of the last full page.
         public var node: NodeID?
+        /// A page whose first rows go on where the full pages end.
+        public var tail: Tail?
+
+        /// Rows of the beginning, the tail's included.
+        public var rowCount: Int {
+            pages.count * Limits.pageRowCount + (tail?.rowCount ?? 0)
+        }
+    }
+
+    /// The first rows of a page that goes on differently, or not at all.
+    public struct Tail: Equatable, Sendable {
+        /// The page.
+        public var page: PageIndex
+        /// How many of its rows are of use.
+        public var rowCount: Int
     }
 
     private enum Parent: Hashable {
@@ -35,14 +54,15 @@ public struct PrefixIndex: Sendable {
     private struct Node {
         var key: Key
         var page: PageIndex
-        var older: Int?
-        var newer: Int?
+
+        var isFull: Bool { key.tokens.count == Limits.pageRowCount }
     }
 
-    private var nodes: [Int: Node] = [:]
-    private var places: [Key: Int] = [:]
-    private var oldest: Int?
-    private var newest: Int?
+    private var nodes: [NodeID: Node] = [:]
+    private var fullNodes: [Key: NodeID] = [:]
+    /// In the order of their tokens.
+    private var children: [Parent: [NodeID]] = [:]
+    private var nodesOfPages: [PageIndex: NodeID] = [:]
     private var nextNumber = 0
 
     /// Opens an empty index.
@@ -54,92 +74,148 @@ public struct PrefixIndex: Sendable {
     /// All pages in the index, in no order.
     public var pages: [PageIndex] { nodes.values.map(\.page) }
 
-    /// Finds the longest chain of full pages that begins like `tokens`, at most `pagesMax` long,
-    /// and marks it as used.
-    public mutating func match(
-        _ tokens: [TokenID], tenant: String, pagesMax: Int
-    ) -> Match {
-        var chain: [Int] = []
-        var parent = Parent.tenant(tenant)
-        while chain.count < min(pagesMax, tokens.count / Limits.pageRowCount) {
-            let key = Key(parent: parent, tokens: Self.tokens(of: chain.count, in: tokens))
-            guard let place = places[key] else { break }
-            chain.append(place)
-            parent = .node(NodeID(rawValue: place))
-        }
-        let pages = chain.compactMap { nodes[$0]?.page }
-        for place in chain.reversed() { touch(place) }
-        return Match(pages: pages, node: chain.last.map { NodeID(rawValue: $0) })
-    }
-
-    /// Adds the page that follows `parent` (`nil`: the first page of the tenant's sequence).
-    ///
-    /// - Returns: The node, and whether it was added; where an equal one is known already, that
-    ///   one is returned and the page is not kept.
-    public mutating func insert(
-        _ page: PageIndex, number: Int, of tokens: [TokenID], tenant: String, after parent: NodeID?
-    ) -> (node: NodeID, isNew: Bool) {
-        let key = Key(
-            parent: parent.map { .node($0) } ?? .tenant(tenant),
-            tokens: Self.tokens(of: number, in: tokens))
-        if let place = places[key] { return (NodeID(rawValue: place), false) }
-        let place = nextNumber
-        nextNumber += 1
-        nodes[place] = Node(key: key, page: page)
-        places[key] = place
-        linkNewest(place)
-        // Parents are used later than their children.
-        var above = parent
-        while let node = above {
-            touch(node.rawValue)
-            guard case .node(let next) = nodes[node.rawValue]?.key.parent else { break }
-            above = next
-        }
-        return (NodeID(rawValue: place), true)
-    }
-
-    /// Frees the least lately used page that nobody owns.
-    ///
-    /// - Returns: `false` where every page in the index is owned.
-    mutating func evict(from ledger: inout PageLedger) -> Bool {
-        var place = oldest
-        while let current = place, let node = nodes[current] {
-            if ledger.ownerCount(of: node.page) == 0 {
-                unlink(current)
-                nodes[current] = nil
-                places[node.key] = nil
-                ledger.drop(node.page)
-                return true
-            }
-            place = node.newer
-        }
-        return false
-    }
-
     /// Whether the node is still in the index.
-    public func contains(_ node: NodeID) -> Bool { nodes[node.rawValue] != nil }
+    public func contains(_ node: NodeID) -> Bool { nodes[node] != nil }
 
-    private static func tokens(of page: Int, in tokens: [TokenID]) -> [TokenID] {
-        Array(tokens[(page * Limits.pageRowCount)..<((page + 1) * Limits.pageRowCount)])
+    /// Finds the longest known beginning of `tokens` that has at most `rowsMax` rows.
+    public func match(_ tokens: [TokenID], tenant: String, rowsMax: Int) -> Match {
+        let rowsMax = min(rowsMax, tokens.count)
+        var match = Match()
+        var parent = Parent.tenant(tenant)
+        var end = Limits.pageRowCount
+        while end <= rowsMax {
+            let key = Key(
+                parent: parent, tokens: Array(tokens[(end - Limits.pageRowCount)..<end]))
+            guard let id = fullNodes[key], let node = nodes[id] else { break }
+            match.pages.append(node.page)
+            match.node = id
+            parent = .node(id)
+            end += Limits.pageRowCount
+        }
+        let rest = tokens[(end - Limits.pageRowCount)..<min(end, max(0, rowsMax))]
+        if let (id, count) = closestChild(of: parent, to: rest), let node = nodes[id], count > 0 {
+            match.tail = Tail(page: node.page, rowCount: count)
+        }
+        return match
     }
 
-    private mutating func touch(_ place: Int) {
-        guard nodes[place] != nil, newest != place else { return }
-        unlink(place)
-        linkNewest(place)
+    /// Adds a page that holds the rows of `tokens`, as what follows `parent`.
+    ///
+    /// - Precondition: the page is not in the index, unless with the same rows.
+    /// - Parameters:
+    ///   - tokens: 64 for a full page, fewer for a part of one.
+    ///   - parent: the page before; `nil` for the first page of the tenant's sequence.
+    /// - Returns: the node, and whether it was added. Where the same rows are known already, the
+    ///   page is not kept: the node is then the known full page's, or `nil` for a part of a page.
+    public mutating func insert(
+        _ page: PageIndex, tokens: ArraySlice<TokenID>, tenant: String, after parent: NodeID?
+    ) -> (node: NodeID?, isNew: Bool) {
+        precondition((1...Limits.pageRowCount).contains(tokens.count), "a page's tokens")
+        let parent = parent.map { Parent.node($0) } ?? .tenant(tenant)
+        let key = Key(parent: parent, tokens: Array(tokens))
+        if tokens.count == Limits.pageRowCount {
+            if let known = fullNodes[key] { return (known, false) }
+        } else if let (_, count) = closestChild(of: parent, to: tokens), count == tokens.count {
+            return (nil, false)
+        }
+        precondition(nodesOfPages[page] == nil, "page \(page.rawValue) is in the index")
+        let id = NodeID(rawValue: nextNumber)
+        nextNumber += 1
+        let node = Node(key: key, page: page)
+        nodes[id] = node
+        nodesOfPages[page] = id
+        if node.isFull { fullNodes[key] = id }
+        let place = place(of: tokens, under: parent)
+        children[parent, default: []].insert(id, at: place)
+        return (id, true)
     }
 
-    private mutating func linkNewest(_ place: Int) {
-        nodes[place]?.older = newest
-        nodes[place]?.newer = nil
-        if let newest { nodes[newest]?.newer = place }
-        newest = place
-        if oldest == nil { oldest = place }
+    /// Whether the page is in the index.
+    public func contains(_ page: PageIndex) -> Bool { nodesOfPages[page] != nil }
+
+    /// The rows that the index knows of a page.
+    public func rowCount(of page: PageIndex) -> Int {
+        nodesOfPages[page].flatMap { nodes[$0] }?.key.tokens.count ?? 0
     }
 
-    private mutating func unlink(_ place: Int) {
-        guard let node = nodes[place] else { return }
-        if let older = node.older { nodes[older]?.newer = node.newer } else { oldest = node.newer }
-        if let newer = node.newer { nodes[newer]?.older = node.older } else { newest = node.older }
+    /// The pages of a chain, from the node up to the first page.
+    public func chain(to node: NodeID?) -> [PageIndex] {
+        var pages: [PageIndex] = []
+        var next = node
+        while let id = next, let node = nodes[id] {
+            pages.append(node.page)
+            guard case .node(let parent) = node.key.parent else { break }
+            next = parent
+        }
+        return pages
+    }
+
+    /// Forgets a page and everything that follows it.
+    ///
+    /// - Returns: the pages that are no longer in the index.
+    public mutating func remove(_ page: PageIndex) -> [PageIndex] {
+        guard let first = nodesOfPages[page] else { return [] }
+        if let node = nodes[first] {
+            let parent = node.key.parent
+            let place = place(of: node.key.tokens[...], under: parent)
+            children[parent]?.remove(at: place)
+            if children[parent]?.isEmpty == true { children[parent] = nil }
+        }
+        var removed: [PageIndex] = []
+        var leaving = [first]
+        while let id = leaving.popLast() {
+            guard let node = nodes.removeValue(forKey: id) else { continue }
+            leaving += children.removeValue(forKey: .node(id)) ?? []
+            if node.isFull { fullNodes[node.key] = nil }
+            nodesOfPages[node.page] = nil
+            removed.append(node.page)
+        }
+        return removed
+    }
+
+    /// Every page with the tokens of its whole chain, for whoever compares it with the rows.
+    var beginnings: [(page: PageIndex, tenant: String, tokens: [TokenID])] {
+        nodes.values.map { node in
+            var tokens = node.key.tokens
+            var parent = node.key.parent
+            while case .node(let id) = parent, let above = nodes[id] {
+                tokens = above.key.tokens + tokens
+                parent = above.key.parent
+            }
+            guard case .tenant(let tenant) = parent else { return (node.page, "?", tokens) }
+            return (node.page, tenant, tokens)
+        }
+    }
+
+    /// The child that shares the longest beginning with `tokens`, and how long that is.
+    private func closestChild(
+        of parent: Parent, to tokens: ArraySlice<TokenID>
+    ) -> (node: NodeID, count: Int)? {
+        guard !tokens.isEmpty, let siblings = children[parent] else { return nil }
+        let place = place(of: tokens, under: parent)
+        var best: (node: NodeID, count: Int)?
+        for neighbour in [place, place - 1] where siblings.indices.contains(neighbour) {
+            let id = siblings[neighbour]
+            let count = zip(nodes[id]?.key.tokens ?? [], tokens).prefix { $0 == $1 }.count
+            if count > best?.count ?? 0 { best = (id, count) }
+        }
+        return best
+    }
+
+    /// Where a child with these tokens stands or would stand among its siblings.
+    private func place(of tokens: ArraySlice<TokenID>, under parent: Parent) -> Int {
+        let siblings = children[parent] ?? []
+        var low = 0
+        var high = siblings.count
+        while low < high {
+            let middle = (low + high) / 2
+            let other = nodes[siblings[middle]]?.key.tokens ?? []
+            if other.lexicographicallyPrecedes(tokens) {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        return low
     }
 }

@@ -28,9 +28,34 @@ struct SequenceState {
     var scoredCount = 0
     var pages: [PageIndex] = []
     var inFlightCount = 0
+    /// Whether a micro-batch of it was ever sent, in this life or one before.
+    var hasBegun = false
     /// How many of `pages`, from the first, are known to the prefix index, and where.
     var indexedPageCount = 0
     var prefixNode: PrefixIndex.NodeID?
+    /// The known page whose first rows its own page begins with; owned until they were copied.
+    var copiedPage: CopiedPage?
+    /// Whose rows it waits for instead of running them itself.
+    var leader: Leader?
+    /// What its tokens have in common with others'; empty where prefixes are not reused.
+    var beginning = Beginning()
+    /// Whether a stage failed on one of its micro-batches: its rows are never shared.
+    var hasFaultyRows = false
+
+    /// A known page that is copied in part.
+    struct CopiedPage: Equatable {
+        var page: PageIndex
+        var rowCount: Int
+        /// Whether the copy is in the ring.
+        var isSent = false
+    }
+
+    /// An older sequence that runs the same beginning.
+    struct Leader: Equatable {
+        var sequence: SequenceID
+        /// Rows that both begin with.
+        var rowCount: Int
+    }
 
     init(_ request: SequenceRequest) {
         self.request = request
@@ -46,7 +71,10 @@ struct SequenceState {
     /// Whether pages of another sequence's beginning may stand in for its own rows.
     var mayReusePrefix: Bool { request.capture.isEmpty && !owesScores }
 
-    var hasChunkLeft: Bool { life == .prefilling && rowsSent < tokens.count }
+    var hasChunkLeft: Bool { life == .prefilling && leader == nil && rowsSent < tokens.count }
+
+    /// Its own pages, and the one that it copies.
+    var ownedPages: [PageIndex] { copiedPage.map { pages + [$0.page] } ?? pages }
 
     /// What the last stage needs to draw the next token.
     func demand() -> SamplingDemand {
@@ -111,6 +139,8 @@ struct SequenceTable {
             state.rowsReturned = 0
             state.indexedPageCount = 0
             state.prefixNode = nil
+            state.copiedPage = nil
+            state.leader = nil
         }
     }
 

@@ -3,6 +3,11 @@ public import SkeinCore
 
 /// The keys by which clients may call.
 public struct APIKeys: Sendable {
+    /// Whether the holders of all keys share what the prefix cache knows of each other's prompts.
+    ///
+    /// Who shares can tell by the time of an answer whether somebody else has asked the same.
+    public var sharesPrefixes = false
+
     private let keys: [[UInt8]]
 
     /// Reads a file with one key a line; empty lines and lines that begin with `#` are skipped.
@@ -45,16 +50,24 @@ public struct APIKeys: Sendable {
         self.keys = keys
     }
 
-    /// Whether a header `Authorization: Bearer KEY` carries a known key.
-    func admit(authorization: String?) -> Bool {
+    /// The tenant to whom the key of a header `Authorization: Bearer KEY` belongs.
+    ///
+    /// The tenant's name tells nothing of the key.
+    ///
+    /// - Returns: `nil` where the header carries no known key.
+    func admit(authorization: String?) -> String? {
         guard let words = authorization?.split(separator: " ", maxSplits: 1), words.count == 2,
             words[0].lowercased() == "bearer"
-        else { return false }
+        else { return nil }
         let offered = Array(words[1].utf8)
         // Every key is compared to its end, so that the time tells nothing about any of them.
-        var isKnown = false
-        for key in keys where Self.areEqual(offered, key) { isKnown = true }
-        return isKnown
+        var found = -1
+        for (index, key) in keys.enumerated() {
+            let isEqual = Self.areEqual(offered, key)
+            found = isEqual ? index : found
+        }
+        guard found >= 0 else { return nil }
+        return sharesPrefixes ? "" : "key \(found)"
     }
 
     private static func areEqual(_ offered: [UInt8], _ key: [UInt8]) -> Bool {

@@ -117,11 +117,17 @@ struct AnswerForm: Sendable {
 /// What a request has cost.
 struct Usage: Sendable {
     var promptTokenCount: Int
+    /// Prompt tokens that were not run, since their rows were known; a prompt with several answers
+    /// counts once, as its first answer found it.
+    var cachedTokenCount = 0
     var completionTokenCount = 0
     var reasoningTokenCount = 0
 
     init(_ call: CompletionCall, readers: [ChoiceReader]) {
         promptTokenCount = call.promptTokenCount
+        for choice in stride(from: 0, to: readers.count, by: call.choiceCount) {
+            cachedTokenCount += readers[choice].cachedTokenCount
+        }
         for reader in readers {
             completionTokenCount += reader.tokenCount
             reasoningTokenCount += reader.reasoningTokenCount
@@ -134,6 +140,7 @@ struct Usage: Sendable {
             "prompt_tokens": .count(promptTokenCount),
             "completion_tokens": .count(completionTokenCount),
             "total_tokens": .count(promptTokenCount + completionTokenCount),
+            "prompt_tokens_details": .fields(["cached_tokens": .count(cachedTokenCount)]),
             "completion_tokens_details": .fields([
                 "reasoning_tokens": .count(reasoningTokenCount)
             ]),

@@ -4,6 +4,8 @@ internal import SkeinText
 /// One answer as it grows: tokens to text, thinking and calls apart, and an end before a stop
 /// string (a pure value).
 struct ChoiceReader: Sendable {
+    /// Prompt tokens that were not run for this answer.
+    private(set) var cachedTokenCount = 0
     /// Tokens drawn, the one that ended the answer included.
     private(set) var tokenCount = 0
     /// Tokens of the thinking.
@@ -42,6 +44,9 @@ struct ChoiceReader: Sendable {
         if finishReason == .length, !isStopped { return "length" }
         return (parser?.callCount ?? 0) > 0 ? "tool_calls" : "stop"
     }
+
+    /// Notes how much of the prompt was known when the answer began.
+    mutating func begin(cachedTokenCount count: Int) { cachedTokenCount = count }
 
     /// Takes the next token.
     mutating func push(_ token: SampledToken) -> [AnswerPiece] {

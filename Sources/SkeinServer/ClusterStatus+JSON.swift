@@ -13,6 +13,17 @@ extension ClusterStatus {
                 "total": .count(pageCount), "owned": .count(ownedPageCount),
             ]),
             "sequences": .count(liveSequenceCount),
+            "prefix_cache": prefixCache.json,
+        ])
+    }
+}
+
+extension ClusterStatus.PrefixCache {
+    var json: JSONValue {
+        .fields([
+            "cached_tokens": .count(cachedTokenCount), "prompt_tokens": .count(promptTokenCount),
+            "prefill_rows": .count(prefillRowCount),
+            "idle_pages": .count(idlePageCount), "evicted_pages": .count(evictionCount),
         ])
     }
 }

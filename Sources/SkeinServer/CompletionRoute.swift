@@ -87,7 +87,10 @@ struct CompletionRoute: Sendable {
             return pieces
         case .finished(.cancelled): throw .unavailable("the answer was broken off")
         case .finished(let reason): return readers[event.choice].finish(reason)
-        case .began, .scored, .captured: return []
+        case .began(let count):
+            readers[event.choice].begin(cachedTokenCount: count)
+            return []
+        case .scored, .captured: return []
         }
     }
 

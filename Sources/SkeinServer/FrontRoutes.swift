@@ -55,8 +55,12 @@ final class FrontRoutes: Sendable {
             try expect(.get, request)
             return await health()
         }
-        if let apiKeys, !apiKeys.admit(authorization: request.headers[.authorization]) {
-            throw .unauthorized
+        var tenant = ""
+        if let apiKeys {
+            guard let known = apiKeys.admit(authorization: request.headers[.authorization]) else {
+                throw .unauthorized
+            }
+            tenant = known
         }
         switch path {
         case "/v1/models":
@@ -69,11 +73,11 @@ final class FrontRoutes: Sendable {
         case "/v1/chat/completions":
             let fields = try await fields(of: request)
             let call = try CompletionCall(chat: fields, service: service)
-            return try await complete(call, from: caller)
+            return try await complete(call, from: caller, tenant: tenant)
         case "/v1/completions":
             let fields = try await fields(of: request)
             return try await complete(
-                try CompletionCall(text: fields, service: service), from: caller)
+                try CompletionCall(text: fields, service: service), from: caller, tenant: tenant)
         case "/tokenize":
             return Self.response(try tokenize(try await fields(of: request)))
         case "/detokenize":
@@ -119,14 +123,14 @@ final class FrontRoutes: Sendable {
 extension FrontRoutes {
     /// Runs a call and answers it.
     private func complete(
-        _ call: CompletionCall, from caller: Caller
+        _ call: CompletionCall, from caller: Caller, tenant: String
     ) async throws(APIError) -> Response {
         guard !state.withLock({ $0.isDraining }) else {
             throw .unavailable("the server is shutting down")
         }
         let start = ContinuousClock.now
         let running = try await RunningCompletion.start(
-            call, on: service, tenant: "", label: caller.requestID)
+            call, on: service, tenant: tenant, label: caller.requestID)
         state.withLock { $0.running[caller.requestID] = running }
         await watch(caller.channel, running)
         var route: CompletionRoute

@@ -40,6 +40,17 @@ extension SequenceSpan {
         message.pointee.demand = demand?.packed(in: arena)
         message.pointee.n_target_token_ids = targets.count
         message.pointee.target_token_ids = arena.tokens(targets)
+        message.pointee.page_copy = pageCopy?.packed(in: arena)
+        return message
+    }
+}
+
+extension PageCopy {
+    fileprivate func packed(in arena: PackingArena) -> UnsafeMutablePointer<Skein__V1__PageCopy> {
+        let message = arena.message(skein__v1__page_copy__init)
+        message.pointee.source_page_index = UInt32(bitPattern: source.rawValue)
+        message.pointee.target_page_index = UInt32(bitPattern: target.rawValue)
+        message.pointee.row_count = UInt32(rowCount)
         return message
     }
 }

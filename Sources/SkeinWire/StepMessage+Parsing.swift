@@ -116,7 +116,11 @@ extension SequenceSpan {
             demand: try message.demand.map { pointer throws(WireError) in
                 try SamplingDemand(parsing: pointer.pointee, reader)
             },
-            targets: targets)
+            targets: targets,
+            pageCopy: try message.page_copy.map { pointer throws(WireError) in
+                try PageCopy(parsing: pointer.pointee, reader)
+            })
+        if let fault = pageCopyFault { throw reader.error("page_copy", fault) }
     }
 
     private static let pagesMax = Limits.positionsMax / Limits.pageRowCount
@@ -147,6 +151,21 @@ extension SequenceSpan {
             for page in Int(first)..<(Int(first) + Int(count)) { pages.append(PageIndex(page)) }
         }
         return pages
+    }
+}
+
+extension PageCopy {
+    fileprivate init(
+        parsing message: Skein__V1__PageCopy, _ reader: FieldReader
+    ) throws(WireError) {
+        let pages = 0...(Int(Int32.max) - 1)
+        let source = try reader.number(
+            message.source_page_index, in: pages, "page_copy.source_page_index")
+        let target = try reader.number(
+            message.target_page_index, in: pages, "page_copy.target_page_index")
+        let rowCount = try reader.number(
+            message.row_count, in: 1...(Limits.pageRowCount - 1), "page_copy.row_count")
+        self.init(source: PageIndex(source), target: PageIndex(target), rowCount: rowCount)
     }
 }
 

@@ -11,6 +11,7 @@ struct EmbeddedRun {
     let positionCountMax: Int
     var fullSequenceCount = 1
     var chunk: Int?
+    var reusesPrefixes = true
     let log: LogOption
 
     /// Runs `work` against the cluster; Ctrl-C ends both in good order.
@@ -22,6 +23,7 @@ struct EmbeddedRun {
             threadCount: layout.threads, positionCountMax: positionCountMax,
             fullSequenceCount: fullSequenceCount)
         if let chunk { layout.prefillRowsMax = max(chunk, layout.prefillRowsMax) }
+        layout.reusesPrefixes = reusesPrefixes
         let finished = Mutex<Answer?>(nil)
         let loading = LoadingDisplay()
         let (folder, log, chosen) = (folder, log, layout)

@@ -21,6 +21,12 @@ struct Serve: AsyncParsableCommand {
     @OptionGroup var model: ModelOption
     @OptionGroup var layout: LayoutOptions
     @OptionGroup var front: FrontOptions
+
+    @Flag(
+        name: .customLong("no-prefix-cache"),
+        help: "Run every prompt from its first token, whatever was asked before.")
+    var ignoresPrefixes = false
+
     @OptionGroup var log: LogOption
 
     func run() async throws {
@@ -30,11 +36,11 @@ struct Serve: AsyncParsableCommand {
             layout.contextPositions ?? Self.contextDefault, configuration.positionCountMax)
         let text = try ServedModel.text(folder: folder)
         let sequenceCount = try self.sequenceCount(folder: folder, positions: positions)
-        let (front, log) = (front, log)
+        let (front, log, reusesPrefixes) = (front, log, !ignoresPrefixes)
         do {
             try await EmbeddedRun(
                 folder: folder, layout: layout, positionCountMax: positions,
-                fullSequenceCount: sequenceCount, log: log
+                fullSequenceCount: sequenceCount, reusesPrefixes: reusesPrefixes, log: log
             ).run { cluster in
                 let service = ModelService(
                     modelName: ServedModel.name(folder: folder), coordinator: cluster.coordinator,
@@ -112,9 +118,18 @@ struct KeysOption: ParsableArguments {
     @Option(name: .customLong("api-keys"), help: "A file with one API key a line.")
     var path: String?
 
+    @Flag(
+        name: .customLong("share-prefixes"),
+        help: "Let the holders of different API keys share cached beginnings of prompts.")
+    var sharesPrefixes = false
+
     /// The keys of the file, if one is named; an open address without keys is worth a warning.
     func keys(host: String) throws(Refusal) -> APIKeys? {
-        if let path { return try APIKeys(file: path) }
+        if let path {
+            var keys = try APIKeys(file: path)
+            keys.sharesPrefixes = sharesPrefixes
+            return keys
+        }
         if !["localhost", "::1"].contains(host), !host.hasPrefix("127.") {
             Console.standardError(
                 "warning: \(host) is reachable from other machines, and without --api-keys anyone "

@@ -183,6 +183,9 @@ let brokenFiles: [BrokenFile] = [
         "chunk too large", "prefill_chunk: 256", "prefill_chunk: 5000", line: 7,
         field: "prefill_chunk", reason: "from 1 to"),
     .init(
+        "neither on nor off", "prefill_chunk: 256", "prefix_cache: true", line: 7,
+        field: "prefix_cache", reason: "found 'true', expected on or off"),
+    .init(
         "too many threads", "threads: 1", "threads: 5000", line: 15, field: "nodes[0].threads",
         reason: "from 1 to"),
     .init(

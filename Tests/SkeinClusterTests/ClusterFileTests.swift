@@ -60,6 +60,14 @@ import Testing
         #expect(topology.writtenStageLayers == [0..<2, 2..<4])
     }
 
+    @Test(arguments: [("", true), ("prefix_cache: on\n", true), ("prefix_cache: off\n", false)])
+    func thePrefixCacheIsOnUnlessTheFileSaysOff(_ line: String, _ isOn: Bool) throws {
+        let topology = try ClusterFile.parse(Array((line + loopback).utf8), path: "/lab/local.yaml")
+        #expect(topology.reusesPrefixes == isOn)
+        let again = try ClusterFile.parse(Array(topology.yaml.utf8), path: "/lab/local.yaml")
+        #expect(again == topology)
+    }
+
     @Test func aFileOfSeveralHostsKeepsItsKeysAndItsV() throws {
         let topology = try ClusterFile.parse(Array(hosts.utf8), path: "/lab/hosts.yaml")
         #expect(!topology.isLoopback)

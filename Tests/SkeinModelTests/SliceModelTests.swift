@@ -127,6 +127,23 @@ import Testing
         BadStep(description: "page", reason: "page 64 is none of the pool's 64") {
             $0.pageTable = [PageIndex(64)]
         },
+        BadStep(
+            description: "copied page", reason: "copies page 64, which is none of the pool's 64"
+        ) {
+            $0.firstPosition = 1
+            $0.pageCopy = PageCopy(source: PageIndex(64), target: PageIndex(0), rowCount: 1)
+        },
+        BadStep(description: "copy to another page", reason: "which does not hold position 1") {
+            $0.firstPosition = 1
+            $0.pageCopy = PageCopy(source: PageIndex(0), target: PageIndex(9), rowCount: 1)
+        },
+        BadStep(description: "copied rows", reason: "copies 2 rows before position 1, expected 1") {
+            $0.firstPosition = 1
+            $0.pageCopy = PageCopy(source: PageIndex(1), target: PageIndex(0), rowCount: 2)
+        },
+        BadStep(description: "copy of nothing", reason: "where a page begins") {
+            $0.pageCopy = PageCopy(source: PageIndex(1), target: PageIndex(0), rowCount: 1)
+        },
         BadStep(description: "negative page", reason: "page -1 is none of the pool's 64") {
             $0.pageTable = [PageIndex(-1)]
         },

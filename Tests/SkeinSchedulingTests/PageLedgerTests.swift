@@ -39,6 +39,28 @@ import Testing
         #expect(ledger.audit(owned: []).isEmpty)
     }
 
+    @Test func idlePagesStandInTheOrderOfTheirLastUse() {
+        var ledger = PageLedger(pageCount: 4)
+        _ = ledger.take(4)
+        let pages = Self.pages(0, 1, 2, 3)
+        for page in pages { ledger.keep(page) }
+        ledger.release(Self.pages(2, 0, 3, 1))
+        #expect(ledger.oldestIdle == PageIndex(2) && ledger.idleCount == 4)
+        ledger.touch(Self.pages(2))
+        ledger.share(Self.pages(0))
+        #expect(ledger.oldestIdle == PageIndex(3))
+        ledger.touch(Self.pages(0))
+        ledger.drop(PageIndex(3))
+        #expect(ledger.oldestIdle == PageIndex(1) && ledger.idleCount == 2)
+        ledger.release(Self.pages(0))
+        for page in Self.pages(1, 2, 0) {
+            #expect(ledger.oldestIdle == page)
+            ledger.drop(page)
+        }
+        #expect(ledger.oldestIdle == nil && ledger.freeCount == 4)
+        #expect(ledger.audit(owned: []).isEmpty)
+    }
+
     @Test func theAuditFindsLeaksDoubleOwnersAndForeignKeeping() {
         var ledger = PageLedger(pageCount: 3)
         _ = ledger.take(2)

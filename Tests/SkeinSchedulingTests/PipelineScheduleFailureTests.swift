@@ -149,33 +149,4 @@ import Testing
         try harness.comeBack()
         #expect(harness.tokens[1] == [110])
     }
-
-    @Test func anEqualBeginningIsNotRunAgainForTheSameTenant() throws {
-        var harness = Harness(smallPlan(reuses: true))
-        harness.arrive(Harness.request(1, prompt: 150, tokens: 1, tenant: "a"))
-        try harness.runDry()
-        #expect(harness.schedule.idlePageCount == 2 && harness.schedule.ownedPageCount == 0)
-        harness.arrive(
-            Harness.request(2, prompt: 150, tokens: 1, tenant: "a"),
-            Harness.request(3, prompt: 150, tokens: 1, tenant: "b"))
-        let sent = harness.fill().flatMap(\.spans)
-        #expect(sent.first { $0.sequence == 2 }?.firstPosition == 128)
-        #expect(sent.first { $0.sequence == 3 }?.firstPosition == 0)
-        try harness.runDry()
-        #expect(harness.tokens[2] == [250] && harness.tokens[3] == [250])
-        #expect(harness.schedule.tally.reusedRowCount == 128)
-        #expect(harness.schedule.audit().isEmpty)
-    }
-
-    @Test func idlePagesMakeRoomBeforeAnyoneIsPreempted() throws {
-        var harness = Harness(smallPlan(pages: 3, reuses: true))
-        harness.arrive(Harness.request(1, prompt: 130, tokens: 1))
-        try harness.runDry()
-        #expect(harness.schedule.idlePageCount == 2)
-        harness.arrive(Harness.request(2, prompt: 180, tokens: 1, tenant: "other"))
-        try harness.runDry()
-        #expect(harness.finished[2] == .length)
-        #expect(harness.schedule.tally.preemptionCount == 0)
-        #expect(harness.schedule.audit().isEmpty)
-    }
 }

@@ -11,6 +11,8 @@ struct ScheduleHarness {
     var tokens: [SequenceID: [TokenID]] = [:]
     var scores: [SequenceID: [Float]] = [:]
     var released: [SequenceID] = []
+    /// Prompt tokens that were not run, as told when each sequence began.
+    var cached: [SequenceID: Int] = [:]
 
     init(_ plan: SchedulePlan) {
         schedule = PipelineSchedule(plan: plan, epoch: Epoch(rawValue: 1))
@@ -90,6 +92,9 @@ struct ScheduleHarness {
         for directive in directives {
             switch directive {
             case .send(let microBatch): ring.append(microBatch)
+            case .began(let id, let count):
+                precondition(cached[id] == nil, "sequence \(id.rawValue) began twice")
+                cached[id] = count
             case .deliver(let id, let drawn): tokens[id, default: []] += drawn.map(\.token)
             case .score(let id, let first, let values):
                 precondition(scores[id, default: []].count == first)

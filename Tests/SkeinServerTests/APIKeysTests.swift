@@ -6,9 +6,12 @@ import Testing
 @Suite struct APIKeysTests {
     private static let text = "# people\nfirst-key\n\n  second-key  \n"
 
-    @Test(arguments: ["Bearer first-key", "bearer second-key"])
-    func aKnownKeyIsAdmitted(_ header: String) throws {
-        #expect(try APIKeys(text: Self.text, file: "keys").admit(authorization: header))
+    @Test(arguments: [("Bearer first-key", "key 0"), ("bearer second-key", "key 1")])
+    func aKnownKeyIsAdmittedAsATenantOfItsOwn(_ header: String, _ tenant: String) throws {
+        var keys = try APIKeys(text: Self.text, file: "keys")
+        #expect(keys.admit(authorization: header) == tenant)
+        keys.sharesPrefixes = true
+        #expect(keys.admit(authorization: header) == "")
     }
 
     @Test(arguments: [
@@ -16,7 +19,7 @@ import Testing
         "Bearer first-key1", "Bearer first-keyfirst-key", "Bearer # people", "Bearer FIRST-KEY",
     ])
     func anythingElseIsNot(_ header: String?) throws {
-        #expect(try !APIKeys(text: Self.text, file: "keys").admit(authorization: header))
+        #expect(try APIKeys(text: Self.text, file: "keys").admit(authorization: header) == nil)
     }
 
     @Test(arguments: ["", "# nothing\n\n", "two words\n", "schlüssel\n"])

@@ -47,13 +47,14 @@ struct TestServer: Sendable {
     private let port: Int
     private let session: URLSession
 
-    init(apiKeys: APIKeys? = nil) async throws {
+    init(apiKeys: APIKeys? = nil, reusesPrefixes: Bool = true) async throws {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        var layout = ClusterLayout(
+            nodeCount: 2, threadCount: 1, positionCountMax: 1_024, fullSequenceCount: 4)
+        layout.reusesPrefixes = reusesPrefixes
         cluster = try await EmbeddedCluster.start(
-            model: Self.gosling,
-            layout: ClusterLayout(
-                nodeCount: 2, threadCount: 1, positionCountMax: 1_024, fullSequenceCount: 4),
-            softwareVersion: "test", logger: logger)
+            model: Self.gosling, layout: layout, softwareVersion: "test",
+            logger: logger)
         service = ModelService(
             modelName: "gosling", coordinator: cluster.coordinator,
             text: try Tokenizer.fromFolder(Self.gosling), configuration: cluster.configuration,

@@ -31,6 +31,25 @@ import Testing
             name: "long answers, few pages, stages die", seed: 14, stageCount: 2, pageCount: 40,
             requestCount: 400, promptMax: 100, completionMax: 400, epochCount: 8,
             reusesPrefixes: true, runsOutOfPages: true, arrivalGap: 0),
+        Scenario(
+            name: "everybody asks the same", seed: 15, requestCount: 1_000, reusesPrefixes: true,
+            kinPercent: 90, arrivalGap: 0),
+        Scenario(
+            name: "conversations", seed: 16, stageCount: 2, pageCount: 200, requestCount: 2_000,
+            promptMax: 700, reusesPrefixes: true, kinPercent: 75, arrivalGap: 2_000),
+        Scenario(
+            name: "conversations, few pages, many go away", seed: 17, pageCount: 34,
+            requestCount: 1_000, epochCount: 10, cancelPercent: 35, reusesPrefixes: true,
+            kinPercent: 80, arrivalGap: 500),
+        Scenario(
+            name: "conversations, long answers, few pages, stages die", seed: 18, stageCount: 3,
+            pageCount: 36, requestCount: 600, promptMax: 200, completionMax: 300, epochCount: 6,
+            cancelPercent: 15, reusesPrefixes: true, kinPercent: 80, runsOutOfPages: true,
+            arrivalGap: 0),
+        Scenario(
+            name: "everybody asks the same, one credit", seed: 19, stageCount: 1, pageCount: 40,
+            microBatchesInFlightMax: 1, runningMax: 8, requestCount: 300, reusesPrefixes: true,
+            kinPercent: 95, arrivalGap: 0),
     ]
 
     @Test(arguments: scenarios)

@@ -23,7 +23,7 @@ extension RingSimulation {
         }
     }
 
-    private mutating func randomTokens(_ count: Int) -> [TokenID] {
+    mutating func randomTokens(_ count: Int) -> [TokenID] {
         (0..<count).map { _ in
             TokenID(Int.random(in: 0..<FakeModel.vocabularySize, using: &numbers))
         }
@@ -36,6 +36,16 @@ extension RingSimulation {
         var prompt = randomTokens(Int.random(in: 1...longest, using: &numbers))
         if numbers.chance(30) {
             prompt = openings[Int.random(in: 0..<4, using: &numbers)] + prompt
+        }
+        var tenant: String?
+        if scenario.kinPercent > 0, numbers.chance(scenario.kinPercent), id.rawValue > 1 {
+            let near = id.rawValue > 12 ? id.rawValue - 12 : 1
+            let kin = SequenceID(
+                rawValue: UInt64.random(in: near..<id.rawValue, using: &numbers))
+            if let kin = clients[kin] {
+                prompt = kinPrompt(of: kin)
+                if numbers.chance(80) { tenant = kin.request.tenant }
+            }
         }
         let isScored = numbers.chance(6)
         let completionMax = scenario.completionMax
@@ -55,7 +65,7 @@ extension RingSimulation {
             capture: numbers.chance(4) ? .logits : [],
             chunkRowsMax: numbers.chance(5)
                 ? [1, 7, 64, 4_096].randomElement(using: &numbers) : nil,
-            tenant: numbers.chance(50) ? "geese" : "swans")
+            tenant: tenant ?? (numbers.chance(50) ? "geese" : "swans"))
         var client = SimulatedClient(request: request, expected: [], expectedScores: [])
         if numbers.chance(5) {
             client.textStop = Int.random(in: 1...20, using: &numbers)
@@ -92,6 +102,7 @@ extension RingSimulation {
         }
         if schedule.ownedPageCount != 0 { faults.append("\(schedule.ownedPageCount) pages leaked") }
         checkReach()
+        checkCounts()
         for (id, client) in clients.sorted(by: { $0.key < $1.key }) {
             let name = "sequence \(id.rawValue)"
             if !client.expected.starts(with: client.received) {

@@ -1,5 +1,6 @@
 import SkeinCore
-import SkeinScheduling
+
+@testable import SkeinScheduling
 
 /// What a simulated cluster and its clients are like.
 struct Scenario: Sendable, CustomStringConvertible {
@@ -16,6 +17,8 @@ struct Scenario: Sendable, CustomStringConvertible {
     var epochCount = 0
     var cancelPercent = 5
     var reusesPrefixes = false
+    /// How many of the prompts have to do with one before: equal, begun alike, or the next turn.
+    var kinPercent = 0
     /// Whether the run is pointless unless pages run out again and again.
     var runsOutOfPages = false
     /// Mean time between arrivals; 0 lets all come at once.
@@ -51,6 +54,8 @@ struct SimulatedClient {
     var end: FinishReason?
     var isRefused = false
     var firstSend: UInt64?
+    /// Prompt tokens that were not run when it began.
+    var cachedTokenCount: Int?
 
     mutating func take(_ token: TokenID) {
         received.append(token)
@@ -80,7 +85,10 @@ struct RingSimulation {
     var newestSent = MicroBatchID(rawValue: 0)
     var newestStarted = SequenceID(rawValue: 0)
     var eventCount = 0
+    var checkNumber = 0
     var decodeSpans: [Int] = []
+    var copyCount = 0
+    var overtakingCount = 0
     var faults: [String] = []
 
     init(_ scenario: Scenario) {
@@ -137,7 +145,10 @@ struct RingSimulation {
         answer.stageTimes = journey.stageTimes
         let isCurrent = microBatch.epoch == schedule.epoch
         if isCurrent { inFlight.remove(microBatch.id) }
-        for span in microBatch.spans where isCurrent { run(span, into: &answer) }
+        for span in microBatch.spans where isCurrent {
+            ring.checkCopy(of: span)
+            run(span, into: &answer)
+        }
         do throws(Refusal) {
             carryOut(try schedule.onReturn(answer, roundTime: journey.roundTime), now)
         } catch {
@@ -192,6 +203,7 @@ struct RingSimulation {
             case .refuse(let id, _): clients[id]?.isRefused = true
             case .busy(let id, _): faults.append("\(id.rawValue) was told to come later")
             case .release: break
+            case .began(let id, let count): begin(id, cachedTokenCount: count)
             }
         }
     }
@@ -207,11 +219,11 @@ struct RingSimulation {
             guard let client = clients[span.sequence] else { continue }
             if client.firstSend == nil {
                 clients[span.sequence]?.firstSend = now
-                if span.sequence < newestStarted {
-                    faults.append("sequence \(span.sequence.rawValue) was overtaken")
-                }
-                newestStarted = span.sequence
+                if span.sequence < newestStarted { noteOvertaken(span.sequence) }
+                newestStarted = max(newestStarted, span.sequence)
+                noteBeginning(of: span)
             }
+            if span.pageCopy != nil { copyCount += 1 }
             ring.write(span, tenant: client.request.tenant)
         }
         let journey = ring.travel(microBatch, now: now, &numbers)
@@ -237,5 +249,10 @@ struct RingSimulation {
     private mutating func check() {
         faults += ring.faults
         faults += schedule.audit()
+        checkNumber += 1
+        guard checkNumber % 16 == 0 else { return }
+        for known in schedule.prefixes.beginnings {
+            ring.check(known.page, holds: known.tokens, of: known.tenant)
+        }
     }
 }

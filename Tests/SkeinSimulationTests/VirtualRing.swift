@@ -85,7 +85,7 @@ struct Timeline<Event> {
 /// Stages that work one micro-batch after the other, with hops between them, on a virtual clock;
 /// and the latent cache that all of them would hold.
 struct VirtualRing {
-    private struct CachedRow {
+    struct CachedRow: Equatable {
         var row: UInt64
         var tenant: String
     }
@@ -126,8 +126,10 @@ struct VirtualRing {
             back: back, stageTimes: stageTimes, roundTime: .microseconds(back - now))
     }
 
-    /// Writes the span's rows, reading the row before the first from the cache.
+    /// Carries out the span's copy, then writes its rows, reading the row before the first from the
+    /// cache.
     mutating func write(_ span: SequenceSpan, tenant: String) {
+        if let copy = span.pageCopy { carryOut(copy, of: span) }
         var before: UInt64 = 0
         if span.firstPosition > 0 {
             guard let cached = cached(span, span.firstPosition - 1, tenant) else { return }
@@ -138,6 +140,39 @@ struct VirtualRing {
             before = FakeModel.row(after: before, token)
             let page = Int(span.pageTable[position / Limits.pageRowCount].rawValue)
             pages[page][position % Limits.pageRowCount] = CachedRow(row: before, tenant: tenant)
+        }
+    }
+
+    private mutating func carryOut(_ copy: PageCopy, of span: SequenceSpan) {
+        if let fault = span.pageCopyFault {
+            faults.append("sequence \(span.sequence.rawValue) \(fault)")
+        }
+        let (source, target) = (Int(copy.source.rawValue), Int(copy.target.rawValue))
+        for row in 0..<copy.rowCount { pages[target][row] = pages[source][row] }
+    }
+
+    /// The last stage copies later than the first: the rows must be there until the return.
+    mutating func checkCopy(of span: SequenceSpan) {
+        guard let copy = span.pageCopy else { return }
+        let (source, target) = (Int(copy.source.rawValue), Int(copy.target.rawValue))
+        for row in 0..<copy.rowCount where pages[target][row] != pages[source][row] {
+            faults.append("sequence \(span.sequence.rawValue): row \(row) changed while copied")
+            return
+        }
+    }
+
+    /// Compares the rows of a page that is known for its rows with what they should be.
+    mutating func check(_ page: PageIndex, holds tokens: [TokenID], of tenant: String) {
+        let first = (tokens.count - 1) / Limits.pageRowCount * Limits.pageRowCount
+        var row: UInt64 = 0
+        for (position, token) in tokens.enumerated() {
+            row = FakeModel.row(after: row, token)
+            guard position >= first else { continue }
+            let held = pages[Int(page.rawValue)][position - first]
+            if held != CachedRow(row: row, tenant: tenant) {
+                faults.append("page \(page.rawValue) is known for other rows than it holds")
+                return
+            }
         }
     }
 

@@ -85,12 +85,17 @@ enum Raw {
 
     static func span(
         first: UInt64 = 0, tokens: [UInt64] = [1, 2], pages: RawMessage? = Raw.pages(),
-        demand: RawMessage? = nil, targets: [UInt64] = []
+        demand: RawMessage? = nil, targets: [UInt64] = [], copy: RawMessage? = nil
     ) -> RawMessage {
         var span = RawMessage().varint(1, 4).varint(2, first).packed(3, tokens)
         if let pages { span = span.message(4, pages) }
         if let demand { span = span.message(5, demand) }
+        if let copy { span = span.message(7, copy) }
         return span.packed(6, targets)
+    }
+
+    static func copy(_ source: UInt64, _ target: UInt64, _ rows: UInt64) -> RawMessage {
+        RawMessage().varint(1, source).varint(2, target).varint(3, rows)
     }
 
     static func parameters(_ more: RawMessage = RawMessage()) -> RawMessage {

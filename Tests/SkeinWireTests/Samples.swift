@@ -109,7 +109,8 @@ enum Samples {
                 SequenceSpan(
                     sequence: SequenceID(rawValue: 1), firstPosition: 200, tokens: [5],
                     pageTable: [9, 10, 11, 2].map { PageIndex($0) },
-                    demand: SamplingDemand(parameters: greedy)),
+                    demand: SamplingDemand(parameters: greedy),
+                    pageCopy: PageCopy(source: PageIndex(40), target: PageIndex(2), rowCount: 8)),
                 SequenceSpan(
                     sequence: SequenceID(rawValue: .max), firstPosition: 0, tokens: [1, 2, 3],
                     pageTable: [PageIndex(Int(Int32.max) - 1)],

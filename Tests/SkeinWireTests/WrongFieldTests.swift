@@ -22,7 +22,7 @@ struct WrongMessage: CustomTestStringConvertible, Sendable {
 }
 
 @Suite struct WrongFieldTests {
-    @Test(arguments: steps + demands + tensors + returns + placements + others)
+    @Test(arguments: steps + copies + demands + tensors + returns + placements + others)
     func aWrongFieldIsRefusedByName(wrong: WrongMessage) {
         let error = #expect(throws: WireError.self) {
             try Envelope(parsing: wrong.frames, from: "test")
@@ -35,6 +35,7 @@ struct WrongMessage: CustomTestStringConvertible, Sendable {
     @Test func theSameMessagesWithNothingWrongAreAccepted() throws {
         let step = Raw.envelope(32, Raw.step([Raw.span()]), target: 0)
         _ = try Envelope(parsing: [Frame(step)], from: "test")
+        _ = try Envelope(parsing: [Frame(Self.copy(Raw.copy(9, 0, 7)))], from: "test")
         let hop = Raw.envelope(
             32, Raw.step([Raw.span(demand: Raw.demand(RawMessage()))]), target: 1,
             tensors: [Raw.tensor()])
@@ -106,6 +107,28 @@ struct WrongMessage: CustomTestStringConvertible, Sendable {
         .init(
             "step.tensor_frames", "hidden rows missing",
             Raw.envelope(32, Raw.step([Raw.span()]), target: 1), reason: .wrongFrames),
+    ]
+
+    /// A span whose first token stands at position 7 of page 0.
+    private static func copy(_ copy: RawMessage, first: UInt64 = 7) -> [UInt8] {
+        step([Raw.span(first: first, copy: copy)])
+    }
+
+    static let copies: [WrongMessage] = [
+        .init("step.spans[0].page_copy.row_count", "nothing said", copy(RawMessage())),
+        .init("step.spans[0].page_copy.row_count", "no rows", copy(Raw.copy(9, 0, 0))),
+        .init("step.spans[0].page_copy.row_count", "a whole page", copy(Raw.copy(9, 0, 64))),
+        .init(
+            "step.spans[0].page_copy.source_page_index", "past the last page",
+            copy(Raw.copy(4_294_967_295, 0, 7))),
+        .init(
+            "step.spans[0].page_copy.target_page_index", "past the last page",
+            copy(Raw.copy(9, 2_147_483_647, 7))),
+        .init("step.spans[0].page_copy", "fewer rows than are missing", copy(Raw.copy(9, 0, 6))),
+        .init("step.spans[0].page_copy", "more rows than are missing", copy(Raw.copy(9, 0, 8))),
+        .init("step.spans[0].page_copy", "a page begins", copy(Raw.copy(9, 0, 7), first: 0)),
+        .init("step.spans[0].page_copy", "to another page", copy(Raw.copy(9, 1, 7))),
+        .init("step.spans[0].page_copy", "to itself", copy(Raw.copy(0, 0, 7))),
     ]
 
     private static func demand(_ more: RawMessage) -> [UInt8] {

@@ -142,6 +142,51 @@ void   skein__v1__sampling_demand__free_unpacked
   assert(message->base.descriptor == &skein__v1__sampling_demand__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   skein__v1__page_copy__init
+                     (Skein__V1__PageCopy         *message)
+{
+  static const Skein__V1__PageCopy init_value = SKEIN__V1__PAGE_COPY__INIT;
+  *message = init_value;
+}
+size_t skein__v1__page_copy__get_packed_size
+                     (const Skein__V1__PageCopy *message)
+{
+  assert(message->base.descriptor == &skein__v1__page_copy__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t skein__v1__page_copy__pack
+                     (const Skein__V1__PageCopy *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &skein__v1__page_copy__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t skein__v1__page_copy__pack_to_buffer
+                     (const Skein__V1__PageCopy *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &skein__v1__page_copy__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Skein__V1__PageCopy *
+       skein__v1__page_copy__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Skein__V1__PageCopy *)
+     protobuf_c_message_unpack (&skein__v1__page_copy__descriptor,
+                                allocator, len, data);
+}
+void   skein__v1__page_copy__free_unpacked
+                     (Skein__V1__PageCopy *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &skein__v1__page_copy__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   skein__v1__sequence_span__init
                      (Skein__V1__SequenceSpan         *message)
 {
@@ -695,7 +740,71 @@ const ProtobufCMessageDescriptor skein__v1__sampling_demand__descriptor =
   (ProtobufCMessageInit) skein__v1__sampling_demand__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor skein__v1__sequence_span__field_descriptors[6] =
+static const ProtobufCFieldDescriptor skein__v1__page_copy__field_descriptors[3] =
+{
+  {
+    "source_page_index",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__PageCopy, source_page_index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "target_page_index",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__PageCopy, target_page_index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "row_count",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__PageCopy, row_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned skein__v1__page_copy__field_indices_by_name[] = {
+  2,   /* field[2] = row_count */
+  0,   /* field[0] = source_page_index */
+  1,   /* field[1] = target_page_index */
+};
+static const ProtobufCIntRange skein__v1__page_copy__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor skein__v1__page_copy__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "skein.v1.PageCopy",
+  "PageCopy",
+  "Skein__V1__PageCopy",
+  "skein.v1",
+  sizeof(Skein__V1__PageCopy),
+  3,
+  skein__v1__page_copy__field_descriptors,
+  skein__v1__page_copy__field_indices_by_name,
+  1,  skein__v1__page_copy__number_ranges,
+  (ProtobufCMessageInit) skein__v1__page_copy__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor skein__v1__sequence_span__field_descriptors[7] =
 {
   {
     "sequence_id",
@@ -769,10 +878,23 @@ static const ProtobufCFieldDescriptor skein__v1__sequence_span__field_descriptor
     0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "page_copy",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__SequenceSpan, page_copy),
+    &skein__v1__page_copy__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned skein__v1__sequence_span__field_indices_by_name[] = {
   4,   /* field[4] = demand */
   1,   /* field[1] = first_position_index */
+  6,   /* field[6] = page_copy */
   3,   /* field[3] = pages */
   0,   /* field[0] = sequence_id */
   5,   /* field[5] = target_token_ids */
@@ -781,7 +903,7 @@ static const unsigned skein__v1__sequence_span__field_indices_by_name[] = {
 static const ProtobufCIntRange skein__v1__sequence_span__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor skein__v1__sequence_span__descriptor =
 {
@@ -791,7 +913,7 @@ const ProtobufCMessageDescriptor skein__v1__sequence_span__descriptor =
   "Skein__V1__SequenceSpan",
   "skein.v1",
   sizeof(Skein__V1__SequenceSpan),
-  6,
+  7,
   skein__v1__sequence_span__field_descriptors,
   skein__v1__sequence_span__field_indices_by_name,
   1,  skein__v1__sequence_span__number_ranges,

@@ -18,6 +18,7 @@ PROTOBUF_C__BEGIN_DECLS
 typedef struct Skein__V1__PageRuns Skein__V1__PageRuns;
 typedef struct Skein__V1__SamplingParameters Skein__V1__SamplingParameters;
 typedef struct Skein__V1__SamplingDemand Skein__V1__SamplingDemand;
+typedef struct Skein__V1__PageCopy Skein__V1__PageCopy;
 typedef struct Skein__V1__SequenceSpan Skein__V1__SequenceSpan;
 typedef struct Skein__V1__Step Skein__V1__Step;
 typedef struct Skein__V1__SampledToken Skein__V1__SampledToken;
@@ -142,6 +143,22 @@ struct  Skein__V1__SamplingDemand
 
 
 /*
+ * The first rows of a known page, copied into the page of a span's first token before the
+ * micro-batch is run: as many as that page has positions before it.
+ */
+struct  Skein__V1__PageCopy
+{
+  ProtobufCMessage base;
+  uint32_t source_page_index;
+  uint32_t target_page_index;
+  uint32_t row_count;
+};
+#define SKEIN__V1__PAGE_COPY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&skein__v1__page_copy__descriptor) \
+    , 0, 0, 0 }
+
+
+/*
  * The rows of one sequence: consecutive tokens from one position on.
  */
 struct  Skein__V1__SequenceSpan
@@ -158,10 +175,14 @@ struct  Skein__V1__SequenceSpan
    */
   size_t n_target_token_ids;
   uint32_t *target_token_ids;
+  /*
+   * Absent where nothing is copied.
+   */
+  Skein__V1__PageCopy *page_copy;
 };
 #define SKEIN__V1__SEQUENCE_SPAN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&skein__v1__sequence_span__descriptor) \
-    , 0, 0, 0,NULL, NULL, NULL, 0,NULL }
+    , 0, 0, 0,NULL, NULL, NULL, 0,NULL, NULL }
 
 
 /*
@@ -335,6 +356,25 @@ Skein__V1__SamplingDemand *
 void   skein__v1__sampling_demand__free_unpacked
                      (Skein__V1__SamplingDemand *message,
                       ProtobufCAllocator *allocator);
+/* Skein__V1__PageCopy methods */
+void   skein__v1__page_copy__init
+                     (Skein__V1__PageCopy         *message);
+size_t skein__v1__page_copy__get_packed_size
+                     (const Skein__V1__PageCopy   *message);
+size_t skein__v1__page_copy__pack
+                     (const Skein__V1__PageCopy   *message,
+                      uint8_t             *out);
+size_t skein__v1__page_copy__pack_to_buffer
+                     (const Skein__V1__PageCopy   *message,
+                      ProtobufCBuffer     *buffer);
+Skein__V1__PageCopy *
+       skein__v1__page_copy__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   skein__v1__page_copy__free_unpacked
+                     (Skein__V1__PageCopy *message,
+                      ProtobufCAllocator *allocator);
 /* Skein__V1__SequenceSpan methods */
 void   skein__v1__sequence_span__init
                      (Skein__V1__SequenceSpan         *message);
@@ -460,6 +500,9 @@ typedef void (*Skein__V1__SamplingParameters_Closure)
 typedef void (*Skein__V1__SamplingDemand_Closure)
                  (const Skein__V1__SamplingDemand *message,
                   void *closure_data);
+typedef void (*Skein__V1__PageCopy_Closure)
+                 (const Skein__V1__PageCopy *message,
+                  void *closure_data);
 typedef void (*Skein__V1__SequenceSpan_Closure)
                  (const Skein__V1__SequenceSpan *message,
                   void *closure_data);
@@ -489,6 +532,7 @@ extern const ProtobufCEnumDescriptor    skein__v1__capture_kind__descriptor;
 extern const ProtobufCMessageDescriptor skein__v1__page_runs__descriptor;
 extern const ProtobufCMessageDescriptor skein__v1__sampling_parameters__descriptor;
 extern const ProtobufCMessageDescriptor skein__v1__sampling_demand__descriptor;
+extern const ProtobufCMessageDescriptor skein__v1__page_copy__descriptor;
 extern const ProtobufCMessageDescriptor skein__v1__sequence_span__descriptor;
 extern const ProtobufCMessageDescriptor skein__v1__step__descriptor;
 extern const ProtobufCMessageDescriptor skein__v1__sampled_token__descriptor;
