@@ -25,13 +25,15 @@ public actor Coordinator {
     let start = ContinuousClock.now
     var membership: MembershipView
     var schedule: PipelineSchedule
-    var nodeLinks: [String: any Link] = [:]
+    var outboxes: [String: NodeOutbox] = [:]
     var nodeAddresses: [String: String] = [:]
     var live: [SequenceID: LiveRequest] = [:]
     var captureFlights: [MicroBatchID: [SequenceSpan]] = [:]
     var nextSequenceNumber: UInt64 = 1
     var joinedNodes: Set<String> = []
-    var vitalSigns: [String: Alive] = [:]
+    var nodes: [String: NodeRecord] = [:]
+    var ringProgress = RingProgress()
+    var probes = ProbeState()
     var heartbeatCount: UInt64 = 0
     var readiness: Readiness = .forming([])
     var statusWaits: [StatusWait] = []
@@ -121,7 +123,8 @@ public actor Coordinator {
             stopRule: StopRule(
                 completionTokensMax: request.newTokensMax, stopTokens: request.stopTokens),
             sampling: request.sampling, capture: request.capture,
-            chunkRowsMax: request.chunkRowCount, tenant: request.tenant)
+            chunkRowsMax: request.chunkRowCount, tenant: request.tenant,
+            label: request.printableLabel)
         if request.scoresPrompt {
             // The last row has no known successor: its score is of a token that stands in.
             arrival.targets = Array(request.promptTokens.dropFirst()) + [request.promptTokens[0]]
@@ -152,10 +155,13 @@ public actor Coordinator {
 
     /// Tells every node that the cluster ends, and ends.
     public func shutdown() async {
-        for name in nodeLinks.keys.sorted() { await tell(name, .shutdown) }
+        for name in outboxes.keys.sorted() { tell(name, .shutdown) }
         end(Refusal("cluster \(settings.clusterName)", "was shut down"))
-        for link in nodeLinks.values { await link.close() }
-        nodeLinks = [:]
+        let closing = outboxes.values
+        outboxes = [:]
+        await withTaskGroup { roads in
+            for outbox in closing { roads.addTask { await outbox.finish() } }
+        }
         await inbox.close()
     }
 
@@ -165,7 +171,7 @@ public actor Coordinator {
     /// Ends the cluster since a node's process has ended; nobody waits for its road any more.
     public func fail(_ refusal: Refusal, withoutNode name: String) async {
         end(refusal)
-        await nodeLinks.removeValue(forKey: name)?.close()
+        await outboxes.removeValue(forKey: name)?.abandon()
     }
 
     /// Refuses what no stage should ever see.
@@ -197,5 +203,6 @@ public actor Coordinator {
         live = [:]
         for wait in statusWaits { wait.continuation.resume() }
         statusWaits = []
+        settleProbe(.failed(refusal))
     }
 }

@@ -48,10 +48,13 @@ public struct SequenceSpan: Equatable, Sendable {
     /// The true next token of every row, where log-probabilities are scored; else empty.
     public var targets: [TokenID]
 
+    /// The client's request, for log lines; only in the sequence's first micro-batch, else empty.
+    public var label: String
+
     /// Describes one sequence's rows.
     public init(
         sequence: SequenceID, firstPosition: Int, tokens: [TokenID], pageTable: [PageIndex],
-        demand: SamplingDemand? = nil, targets: [TokenID] = []
+        demand: SamplingDemand? = nil, targets: [TokenID] = [], label: String = ""
     ) {
         self.sequence = sequence
         self.firstPosition = firstPosition
@@ -59,6 +62,7 @@ public struct SequenceSpan: Equatable, Sendable {
         self.pageTable = pageTable
         self.demand = demand
         self.targets = targets
+        self.label = label
     }
 }
 

@@ -166,6 +166,17 @@ public struct MembershipView: Sendable {
         return directives
     }
 
+    /// Notes that a node which is here is another process now, before it is welcomed anew.
+    ///
+    /// Whoever keeps a road to the old process can close it first.
+    public mutating func onRestart(_ report: NodeReport) -> [MembershipDirective] {
+        guard isHere(report.name), refusal(of: report) == nil,
+            let before = nodes[report.name]?.report, before.incarnation != report.incarnation
+        else { return [] }
+        return onLost(
+            report.name, Refusal("node \(report.name)", "was started again and has lost its cache"))
+    }
+
     /// Notes how far a node has loaded; a report that was overtaken by the node's own readiness
     /// changes nothing.
     public mutating func onLoading(
@@ -264,6 +275,11 @@ public struct MembershipView: Sendable {
     public func isHere(_ name: String) -> Bool {
         guard let state = nodes[name]?.state else { return false }
         return state != .waiting && state != .dead && state != .left
+    }
+
+    /// How long the node has given no sign of life; `nil` where it is not here.
+    public func silence(of name: String, now: Duration) -> Duration? {
+        isHere(name) ? nodes[name]?.detector?.silence(now: now) : nil
     }
 
     /// Nodes that are here and hold no slice.

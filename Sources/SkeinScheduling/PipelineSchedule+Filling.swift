@@ -15,13 +15,21 @@ extension PipelineSchedule {
             flightCounts[builder.phase, default: 0] += 1
             lastPhase = builder.phase
             tally.sendCount += 1
+            let rowCount = clientRowCount(of: microBatch)
             switch builder.phase {
-            case .prefill: tally.prefillRowCount += builder.rowCount
-            case .decode: tally.decodeRowCount += builder.rowCount
+            case .prefill: tally.prefillRowCount += rowCount
+            case .decode: tally.decodeRowCount += rowCount
             }
             directives.append(.send(microBatch))
         }
         return directives
+    }
+
+    /// Rows of what clients asked for; a probe's are nobody's.
+    private func clientRowCount(of microBatch: MicroBatch) -> Int {
+        microBatch.spans.reduce(0) { sum, span in
+            sum + (table[span.sequence].request.isProbe ? 0 : span.tokens.count)
+        }
     }
 
     /// Starts sequences in the order of arrival, as long as their tokens so far find room beside
@@ -122,6 +130,8 @@ extension PipelineSchedule {
         let span = table.update(id) { state -> SequenceSpan in
             state.rowsSent = rows.upperBound
             state.inFlightCount += 1
+            let label = state.isNamed ? "" : state.request.label
+            state.isNamed = true
             let isLast = rows.upperBound == state.tokens.count
             let targets = state.request.targets
             let owes = state.owesScores && rows.upperBound <= targets.count
@@ -129,7 +139,8 @@ extension PipelineSchedule {
                 sequence: id, firstPosition: rows.lowerBound, tokens: Array(state.tokens[rows]),
                 pageTable: Array(state.pages.prefix(PageLedger.pagesNeeded(rows: rows.upperBound))),
                 demand: isLast && state.request.wantsToken ? state.demand() : nil,
-                targets: owes && rows.upperBound > state.scoredCount ? Array(targets[rows]) : [])
+                targets: owes && rows.upperBound > state.scoredCount ? Array(targets[rows]) : [],
+                label: label)
         }
         builder.add(span, capture: table[id].request.capture)
     }

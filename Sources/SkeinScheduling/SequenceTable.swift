@@ -28,6 +28,8 @@ struct SequenceState {
     var scoredCount = 0
     var pages: [PageIndex] = []
     var inFlightCount = 0
+    /// Whether the stages were told the request's name in this life.
+    var isNamed = false
     /// How many of `pages`, from the first, are known to the prefix index, and where.
     var indexedPageCount = 0
     var prefixNode: PrefixIndex.NodeID?
@@ -111,6 +113,7 @@ struct SequenceTable {
             state.rowsReturned = 0
             state.indexedPageCount = 0
             state.prefixNode = nil
+            state.isNamed = false
         }
     }
 

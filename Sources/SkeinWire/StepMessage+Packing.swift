@@ -31,6 +31,7 @@ extension SequenceSpan {
         message.pointee.demand = demand?.packed(in: arena)
         message.pointee.n_target_token_ids = targets.count
         message.pointee.target_token_ids = arena.tokens(targets)
+        message.pointee.request_label = arena.text(label, cutTo: Limits.labelBytesMax)
         return message
     }
 }

@@ -115,7 +115,10 @@ extension SequenceSpan {
             demand: try message.demand.map { pointer throws(WireError) in
                 try SamplingDemand(parsing: pointer.pointee, reader)
             },
-            targets: targets)
+            targets: targets,
+            label: try reader.text(
+                message.request_label, bytesMax: Limits.labelBytesMax, mayBeEmpty: true,
+                "request_label"))
     }
 
     private static let pagesMax = Limits.positionsMax / Limits.pageRowCount

@@ -695,7 +695,7 @@ const ProtobufCMessageDescriptor skein__v1__sampling_demand__descriptor =
   (ProtobufCMessageInit) skein__v1__sampling_demand__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor skein__v1__sequence_span__field_descriptors[6] =
+static const ProtobufCFieldDescriptor skein__v1__sequence_span__field_descriptors[7] =
 {
   {
     "sequence_id",
@@ -769,19 +769,33 @@ static const ProtobufCFieldDescriptor skein__v1__sequence_span__field_descriptor
     0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "request_label",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__SequenceSpan, request_label),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned skein__v1__sequence_span__field_indices_by_name[] = {
   4,   /* field[4] = demand */
   1,   /* field[1] = first_position_index */
   3,   /* field[3] = pages */
+  6,   /* field[6] = request_label */
   0,   /* field[0] = sequence_id */
   5,   /* field[5] = target_token_ids */
   2,   /* field[2] = token_ids */
 };
-static const ProtobufCIntRange skein__v1__sequence_span__number_ranges[1 + 1] =
+static const ProtobufCIntRange skein__v1__sequence_span__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 15, 6 },
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor skein__v1__sequence_span__descriptor =
 {
@@ -791,10 +805,10 @@ const ProtobufCMessageDescriptor skein__v1__sequence_span__descriptor =
   "Skein__V1__SequenceSpan",
   "skein.v1",
   sizeof(Skein__V1__SequenceSpan),
-  6,
+  7,
   skein__v1__sequence_span__field_descriptors,
   skein__v1__sequence_span__field_indices_by_name,
-  1,  skein__v1__sequence_span__number_ranges,
+  2,  skein__v1__sequence_span__number_ranges,
   (ProtobufCMessageInit) skein__v1__sequence_span__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

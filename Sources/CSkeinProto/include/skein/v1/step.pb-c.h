@@ -158,10 +158,14 @@ struct  Skein__V1__SequenceSpan
    */
   size_t n_target_token_ids;
   uint32_t *target_token_ids;
+  /*
+   * The client's request, for log lines; only in the sequence's first micro-batch, else empty.
+   */
+  char *request_label;
 };
 #define SKEIN__V1__SEQUENCE_SPAN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&skein__v1__sequence_span__descriptor) \
-    , 0, 0, 0,NULL, NULL, NULL, 0,NULL }
+    , 0, 0, 0,NULL, NULL, NULL, 0,NULL, (char *)protobuf_c_empty_string }
 
 
 /*
