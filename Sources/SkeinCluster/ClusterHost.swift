@@ -71,10 +71,10 @@ public final class ClusterHost: Sendable {
             settings.prefillRowsMax = topology.prefillChunkRowsMax ?? settings.prefillRowsMax
             settings.onProgress = onProgress
             let roads = try ClusterKeys.roads(of: ClusterKeys.coordinatorName, in: topology)
-            roads.logEvents(to: logger)
             let inbox = try roads.hub.bind(topology.coordinator.address)
             let coordinator = Coordinator(
                 settings: settings, inbox: inbox, links: roads, logger: logger)
+            roads.logEvents(to: logger) { await coordinator.noteBrokenLink(to: $0) }
             self.roads = roads
             self.coordinator = coordinator
             loop = Task { await coordinator.run() }

@@ -100,6 +100,14 @@ extension Coordinator {
         }
     }
 
+    /// The connection to whoever listens at an address broke.
+    public func noteBrokenLink(to address: String) async {
+        for (name, known) in nodeAddresses where known == address {
+            await carryOut(membership.onLinkBroken(name, now: now))
+        }
+        beat()
+    }
+
     /// Looks at everyone's silence and gives a sign of life to all.
     func tick() async {
         await carryOut(membership.onTick(now: now))
@@ -140,7 +148,9 @@ extension Coordinator {
         case .allReady(let epoch):
             await becomeReady(epoch)
         case .suspect(let name, let silence):
-            logger.warning("node \(name) has been silent for \(silence)")
+            logger.warning("node \(name) has been silent for \(silence.secondsText)")
+            // Nobody waits long for a probe that is stuck there.
+            releaseLateProbe()
         case .recovered(let name):
             logger.info("node \(name) speaks again")
         case .dead(let name, let refusal):

@@ -61,7 +61,7 @@ extension Coordinator {
         }
         if probes.flight == nil { await sendProbe() }
         guard let flight = probes.flight else { return probes.last?.sign ?? .none }
-        if now - flight.since < settings.healthPatience.probeWait {
+        if now - flight.since < probeWait {
             await withCheckedContinuation { continuation in
                 // Whatever happens between the two looks happens on this actor, so not at all.
                 probes.flight?.waiting.append(continuation)
@@ -104,10 +104,17 @@ extension Coordinator {
 
     /// Lets those go who have waited long enough; the probe stays on its way.
     func releaseLateProbe() {
-        guard let flight = probes.flight,
-            now - flight.since >= settings.healthPatience.probeWait
-        else { return }
+        guard let flight = probes.flight, now - flight.since >= probeWait else { return }
         releaseProbeWaits()
+    }
+
+    /// How long whoever asks waits; not long where it is known already that something is wrong.
+    private var probeWait: Duration {
+        let patience = settings.healthPatience
+        let isSuspicious = membership.placement.nodes.contains {
+            membership.nodes[$0]?.state == .suspect
+        }
+        return isSuspicious ? min(patience.probeReuse, patience.probeWait) : patience.probeWait
     }
 
     /// Lets everyone go who waits for the probe, which stays on its way.

@@ -66,7 +66,7 @@ public struct HealthVerdict: Equatable, Sendable {
         guard signs.isReady else { return reasons }
         if let standstill = signs.standstill, standstill >= patience.stallAfter {
             reasons.append(
-                "nothing has moved in the ring for \(seconds(standstill))"
+                "nothing has moved in the ring for \(standstill.secondsText)"
                     + (signs.whereabouts.map { ": \($0)" } ?? ""))
         }
         if case .failed(let refusal) = signs.probe {
@@ -81,7 +81,7 @@ public struct HealthVerdict: Equatable, Sendable {
         var reasons: [String] = []
         for node in signs.nodes {
             if node.state == .suspect {
-                let silence = node.silence.map { " for \(seconds($0))" } ?? ""
+                let silence = node.silence.map { " for \($0.secondsText)" } ?? ""
                 reasons.append("node \(node.name): has been silent\(silence)")
             }
             if let version = node.version, version != signs.version {
@@ -101,13 +101,13 @@ public struct HealthVerdict: Equatable, Sendable {
         }
         switch signs.probe {
         case .answered(let time) where time > patience.probeWait:
-            reasons.append("busy: the probe took \(seconds(time))")
+            reasons.append("busy: the probe took \(time.secondsText)")
         case .late(let time):
             // A ring that moves carries others' work before the probe; one that does not may be
             // about to stall, which is said when it is certain.
             let isMoving = (signs.standstill ?? .zero) < patience.probeWait
             reasons.append(
-                (isMoving ? "busy: " : "") + "the probe has had no answer for \(seconds(time))"
+                (isMoving ? "busy: " : "") + "the probe has had no answer for \(time.secondsText)"
                     + (isMoving ? "" : signs.whereabouts.map { "; \($0)" } ?? ""))
         default: break
         }
@@ -126,10 +126,5 @@ public struct HealthVerdict: Equatable, Sendable {
             "node \(node.name): has loaded \(Int(node.loadedShare * 100)) % of its weights"
         default: nil
         }
-    }
-
-    private static func seconds(_ duration: Duration) -> String {
-        let tenths = Int(duration / .milliseconds(100))
-        return "\(tenths / 10).\(tenths % 10) s"
     }
 }

@@ -131,21 +131,22 @@ actor StageService {
         _ microBatch: MicroBatch, _ outcome: Result<StageOutcome, Refusal>, time: Duration
     ) {
         if case .failure(let refusal) = outcome {
-            logger.error(
-                "a step failed: \(refusal)",
-                metadata: [
-                    "request": "\(guests.labels(of: microBatch))",
-                    "micro_batch": "\(microBatch.id.rawValue)",
-                ])
+            logger.error("a step failed: \(refusal)", metadata: metadata(of: microBatch))
         }
         // The names are looked up only where somebody reads them.
         logger.debug(
             "step",
-            metadata: [
-                "request": "\(guests.labels(of: microBatch))",
-                "micro_batch": "\(microBatch.id.rawValue)", "phase": "\(microBatch.phase)",
-                "rows": "\(microBatch.rowCount)", "microseconds": "\(time.wholeMicroseconds)",
-            ])
+            metadata: metadata(of: microBatch).merging([
+                "phase": "\(microBatch.phase)", "rows": "\(microBatch.rowCount)",
+                "microseconds": "\(time.wholeMicroseconds)",
+            ]) { _, new in new })
+    }
+
+    private func metadata(of microBatch: MicroBatch) -> Logger.Metadata {
+        let labels = guests.labels(of: microBatch)
+        var metadata: Logger.Metadata = ["micro_batch": "\(microBatch.id.rawValue)"]
+        if !labels.isEmpty { metadata["request"] = "\(labels)" }
+        return metadata
     }
 
     private func send(_ outcome: Result<StageOutcome, Refusal>, of step: Step) async {

@@ -92,6 +92,8 @@ struct HeadClient: Sendable {
         case is NIOTooManyBytesError:
             "answered with more than \(Limits.statusBytesMax) bytes, expected at most that"
         case is NIOSSLError: "cannot be trusted: \(error); --ca-cert names who may be"
+        case let error as IOError:
+            "cannot be reached: \(String(cString: strerror(error.errnoCode)))"
         default: "cannot be reached: \(error)"
         }
     }
