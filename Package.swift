@@ -137,6 +137,13 @@ let package = Package(
         tests(
             "SkeinModelTests",
             ["SkeinCore", "SkeinTensor", "SkeinWeights", "SkeinCache", "SkeinModel"]),
+        tests("SkeinStageTests", ["SkeinCore", "SkeinStage", "SkeinWire"]),
+        tests(
+            "SkeinCoordinatorTests",
+            [
+                "SkeinCore", "SkeinWire", "SkeinTransport", "SkeinMembership",
+                "SkeinCoordinator",
+            ], outside: [logging]),
         tests("SkeinClusterTests", ["SkeinCore", "SkeinCluster"]),
         tests(
             "SkeinServerTests",
@@ -148,7 +155,7 @@ let package = Package(
             [
                 "SkeinCore", "SkeinTensor", "SkeinTransport", "SkeinText", "SkeinWeights",
                 "SkeinCoordinator", "SkeinCluster", "skein",
-            ], outside: [logging]),
+            ], outside: [httpTypes, hummingbird, logging, nioCore]),
         tests("SkeinStyleTests", [], outside: [crypto]),
     ]
 )

@@ -182,6 +182,7 @@ extension Coordinator {
     }
 
     private func becomeReady(_ epoch: Epoch) async {
+        hasBeenReady = true
         if schedule.epoch < epoch {
             captureFlights = [:]
             outgoing = []

@@ -40,6 +40,10 @@ public actor Coordinator {
     var isPumping = false
     var outgoing: [MicroBatch] = []
 
+    /// Whether every stage was loaded at some time: from then on requests wait while a lost node is
+    /// away, for it may come back within seconds.
+    public internal(set) var hasBeenReady = false
+
     /// Whether the ring can run micro-batches.
     enum Readiness {
         /// Nodes are joining or loading; these callers wait.

@@ -127,6 +127,9 @@ extension FrontRoutes {
         guard !isDraining else {
             throw .unavailable("the server is shutting down")
         }
+        if await service.coordinator.endReason == nil, await !service.coordinator.hasBeenReady {
+            throw .unavailable("the cluster is loading; /health tells what it waits for")
+        }
         let start = ContinuousClock.now
         let running = try await RunningCompletion.start(
             call, on: service, tenant: "", label: caller.requestID)

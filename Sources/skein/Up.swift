@@ -62,10 +62,13 @@ struct Up: AsyncParsableCommand {
         while true { try await Task.sleep(for: .seconds(3_600)) }
     }
 
-    /// The head's part: waits for all stages, then serves HTTP where the file names an address.
+    /// The head's part: HTTP where the file names an address, from the first moment on, so that
+    /// whoever asks learns what the cluster waits for; completions are served once it is ready.
     private static func serve(
         _ host: ClusterHost, _ coordinator: Coordinator, keys: KeysOption, log: LogOption
     ) async throws {
+        var banner = StartBanner(status: await coordinator.status())
+        let server = try await front(of: host, coordinator, keys, log, banner: &banner)
         do {
             try await withTaskCancellationHandler {
                 try await coordinator.waitUntilReady()
@@ -73,32 +76,37 @@ struct Up: AsyncParsableCommand {
                 Task { await host.stop() }
             }
         } catch {
+            await server?.drain(atMost: .seconds(1))
             if Task.isCancelled { return }
             throw error
         }
-        var server: HTTPFront?
-        var banner = StartBanner(status: await coordinator.freshStatus())
-        if let http = host.topology.coordinator.httpAddress {
-            let service = ModelService(
-                modelName: ServedModel.name(folder: host.topology.modelPath),
-                coordinator: coordinator,
-                text: try ServedModel.text(folder: host.topology.modelPath),
-                configuration: host.configuration, positionCountMax: host.topology.positionCount)
-            let name = http.bindName
-            let keys = try keys.keys(host: name)
-            let front = HTTPFront(
-                service: service, host: name, port: Int(http.port ?? 0), apiKeys: keys,
-                logger: log.logger("skein.http"))
-            _ = try await front.start()
-            server = front
-            banner.modelName = service.modelName
-            banner.address = "http://\(http.hostAndPort)"
-            banner.hasKeys = keys != nil
-        }
+        banner.status = await coordinator.freshStatus()
         Console.standardError(banner.text)
         Console.standardError("ready\(banner.address.map { " \($0)" } ?? "")")
         guard let server else { return try await waitForCancellation() }
         try await ServedModel.serve(server, until: coordinator)
+    }
+
+    /// The HTTP front of the cluster file, listening; `nil` where the file names no address.
+    private static func front(
+        of host: ClusterHost, _ coordinator: Coordinator, _ keys: KeysOption, _ log: LogOption,
+        banner: inout StartBanner
+    ) async throws -> HTTPFront? {
+        guard let http = host.topology.coordinator.httpAddress else { return nil }
+        let service = ModelService(
+            modelName: ServedModel.name(folder: host.topology.modelPath), coordinator: coordinator,
+            text: try ServedModel.text(folder: host.topology.modelPath),
+            configuration: host.configuration, positionCountMax: host.topology.positionCount)
+        let name = http.bindName
+        let keys = try keys.keys(host: name)
+        let front = HTTPFront(
+            service: service, host: name, port: Int(http.port ?? 0), apiKeys: keys,
+            logger: log.logger("skein.http"))
+        _ = try await front.start()
+        banner.modelName = service.modelName
+        banner.address = "http://\(http.hostAndPort)"
+        banner.hasKeys = keys != nil
+        return front
     }
 }
 
