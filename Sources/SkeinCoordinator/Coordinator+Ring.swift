@@ -121,12 +121,10 @@ extension Coordinator {
             return logger.error("\(refusal)")
         }
         let microBatch = schedule.microBatch(inFlight: id)
-        let labels = microBatch?.spans.compactMap { live[$0.sequence]?.request.printableLabel }
-        logger.error(
-            "\(refusal)",
-            metadata: [
-                "request": .string((labels ?? []).prefix(Limits.loggedRequestsMax).joined(separator: ","))
-            ])
+        let labels = (microBatch?.spans ?? []).prefix(Limits.loggedRequestsMax).compactMap {
+            live[$0.sequence]?.request.printableLabel
+        }
+        logger.error("\(refusal)", metadata: ["request": "\(labels.joined(separator: ","))"])
         guard let microBatch else { return }
         for span in microBatch.spans {
             if probes.flight?.sequence == span.sequence { probes.fault = refusal }

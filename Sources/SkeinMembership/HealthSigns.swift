@@ -8,8 +8,10 @@ public struct HealthPatience: Equatable, Sendable {
     /// How old a probe's result may be to be given to the next who asks.
     public var probeReuse: Duration = .seconds(1)
 
-    /// How long a ring with work may stand still before it is called down. A step of a large
-    /// prefill on a slow host takes seconds; one that reads its weights from disk takes more.
+    /// How long a ring with work may stand still before it is called down.
+    ///
+    /// A step of a large prefill on a slow host takes seconds; one that reads its weights from disk
+    /// takes more.
     public var stallAfter: Duration = .seconds(30)
 
     /// The usual bounds.

@@ -60,7 +60,9 @@ struct StageGuests {
             guard let label = guests[span.sequence]?.label, !label.isEmpty,
                 !labels.contains(label)
             else { continue }
-            if labels.count == Limits.loggedRequestsMax { return labels.joined(separator: ",") + ",…" }
+            guard labels.count < Limits.loggedRequestsMax else {
+                return labels.joined(separator: ",") + ",…"
+            }
             labels.append(label)
         }
         return labels.joined(separator: ",")

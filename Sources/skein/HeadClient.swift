@@ -61,8 +61,9 @@ struct HeadClient: Sendable {
             let response = try await client.execute(
                 request, timeout: .seconds(Int64(Limits.statusSecondsMax)))
             status = Int(response.status.code)
-            bytes = Array(try await response.body.collect(upTo: Limits.statusBytesMax)
-                .readableBytesView)
+            bytes = Array(
+                try await response.body.collect(upTo: Limits.statusBytesMax)
+                    .readableBytesView)
         } catch {
             throw Refusal(subject, Self.reason(error))
         }

@@ -68,7 +68,8 @@ struct Health: AsyncParsableCommand {
         }
         let code: Int32
         if watch {
-            code = try await Self.watch(client, display: HealthDisplay(isJSON: json), every: interval)
+            let display = HealthDisplay(isJSON: json)
+            code = try await Self.watch(client, display: display, every: interval)
         } else {
             let finding = await HealthFinding(asking: client)
             await client.close()

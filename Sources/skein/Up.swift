@@ -27,7 +27,8 @@ struct Up: AsyncParsableCommand {
         let (keys, log) = (keys, log)
         let host = try ClusterHost(
             clusterFile: clusterFile, topology: topology, startsNodes: !withoutNodes,
-            softwareVersion: SoftwareVersion.text, logger: log.logger("skein.up"), onProgress: { ClusterBanner.show($0) })
+            softwareVersion: SoftwareVersion.text, logger: log.logger("skein.up"),
+            onProgress: { ClusterBanner.show($0) })
         Console.standardError(ClusterBanner.placement(of: host))
         try await Interruptible.run {
             try await withThrowingTaskGroup(of: Void.self) { parts in

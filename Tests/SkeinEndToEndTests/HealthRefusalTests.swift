@@ -48,14 +48,16 @@ import Testing
         Stranger(
             "more nodes than a cluster has",
             "{\(fine), \"name\": \"x\", \"ready\": true, \"nodes\": ["
-                + [String](repeating: "{\"name\": \"a\"}", count: 129).joined(separator: ",") + "]}",
+                + [String](repeating: "{\"name\": \"a\"}", count: 129).joined(separator: ",")
+                + "]}",
             saying: "nodes"),
         Stranger(
             "more bytes than an answer has", String(repeating: " ", count: 2 << 20),
             saying: "bytes"),
         Stranger("an error", "{}", saying: "status 500", status: .internalServerError),
         Stranger(
-            "an error with two lines", #"{"error": {"message": "a\nb"}}"#, saying: "status 404: a?b",
+            "an error with two lines", #"{"error": {"message": "a\nb"}}"#,
+            saying: "status 404: a?b",
             status: .notFound),
         Stranger("a redirect", "{}", saying: "status 302", status: .found),
     ]

@@ -70,7 +70,9 @@ final class SeparateNodes: Sendable {
             "{\"prompt\": \"One goose\", \"temperature\": 0, \"max_tokens\": \(tokens), "
             + "\"ignore_eos\": true, \"stream\": true}"
         return try RunningProgram(
-            command: ["curl", "-sSN", "-i", "--max-time", "100", "-d", body, url + "/v1/completions"])
+            command: [
+                "curl", "-sSN", "-i", "--max-time", "100", "-d", body, url + "/v1/completions",
+            ])
     }
 
     /// Ends the head and the nodes in good order.

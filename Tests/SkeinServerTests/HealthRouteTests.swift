@@ -1,4 +1,5 @@
 import Foundation
+import SkeinCluster
 import SkeinServer
 import Testing
 
@@ -58,19 +59,20 @@ import Testing
 
     @Test func aBusyServerIsNotCalledDown() async throws {
         let server = try await TestServer()
-        try await withThrowingTaskGroup { asking in
+        try await withThrowingTaskGroup(of: Void.self) { asking in
             for number in 0..<12 {
                 asking.addTask {
                     let body = TestServer.chat(
                         "Tell me \(number).",
                         "\"temperature\": 0, \"max_tokens\": 200, \"ignore_eos\": true")
-                    #expect(try await server.ask("/v1/chat/completions", body).status == 200)
+                    let reply = try await server.ask("/v1/chat/completions", body)
+                    #expect(reply.status == 200)
                 }
             }
             for _ in 0..<20 {
                 asking.addTask {
                     let reply = try await server.ask("/health")
-                    #expect(reply.status == 200, "\(try reply.json())")
+                    #expect(reply.status == 200)
                 }
             }
             try await asking.waitForAll()
