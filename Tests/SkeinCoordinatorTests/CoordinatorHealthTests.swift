@@ -76,9 +76,9 @@ import Testing
 
     @Test func aRingThatMovesIsBusyWhereTheProbeIsLate() async throws {
         let cluster = try await FakeCluster.start { settings in
-            settings.healthPatience.probeWait = .zero
-            settings.healthPatience.probeReuse = .zero
+            settings.healthPatience.probeWait = .milliseconds(10)
         }
+        cluster.behave(.slow(.milliseconds(60)))
         let report = await cluster.coordinator.health(probing: true)
         #expect(report.verdict.level == .degraded)
         #expect(report.verdict.reasons.first?.hasPrefix("busy: ") == true, "\(report.verdict)")

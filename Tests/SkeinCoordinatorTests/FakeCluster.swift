@@ -14,6 +14,8 @@ final class FakeCluster: Sendable {
     enum Behaviour: Sendable {
         /// Pass it on at once; the last stage draws token 1.
         case flowing
+        /// Every stage takes its time, and then passes it on.
+        case slow(Duration)
         /// The stage keeps every step for ever, computing it.
         case stuck(stage: Int)
         /// The stage says that it cannot run it.

@@ -78,8 +78,12 @@ actor FakeNode {
         case .failing(stage.rawValue):
             let fault = Fault(stage: stage, microBatch: step.microBatch.id, reason: "no")
             return await tell(.fault(fault), epoch: epoch)
-        default: last = step.microBatch.id
+        case .slow(let time):
+            // Stands for compute.
+            try? await Task.sleep(for: time)
+        default: break
         }
+        last = step.microBatch.id
         guard stage.rawValue < ring.count - 1 else {
             return await tell(.tokenReturn(Self.answer(step.microBatch)), epoch: epoch)
         }
