@@ -30,10 +30,14 @@ func tests(
 
 let argumentParser = Target.Dependency.product(
     name: "ArgumentParser", package: "swift-argument-parser")
+let asyncHTTPClient = Target.Dependency.product(
+    name: "AsyncHTTPClient", package: "async-http-client")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let serviceLifecycle = Target.Dependency.product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -51,8 +55,10 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.0.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.70.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.27.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.20.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.20.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.6.0"),
     ],
     targets: [
@@ -104,7 +110,7 @@ let package = Package(
                 "SkeinStage", "SkeinCoordinator", "SkeinMembership",
             ], outside: [logging, yams]),
         room(
-            "SkeinServer", ["SkeinCore", "SkeinText", "SkeinCoordinator"],
+            "SkeinServer", ["SkeinCore", "SkeinText", "SkeinCoordinator", "SkeinMembership"],
             outside: [httpTypes, hummingbird, logging, nioCore, serviceLifecycle]),
 
         room("SkeinBench", ["SkeinCore", "SkeinCoordinator"]),
@@ -116,6 +122,8 @@ let package = Package(
                 "SkeinCore", "SkeinTensor", "SkeinTransport", "SkeinText", "SkeinMembership",
                 "SkeinWeights", "SkeinCoordinator", "SkeinCluster", "SkeinServer", "SkeinBench",
                 argumentParser, logging, unixSignals,
+                "SkeinWeights", "SkeinCoordinator", "SkeinCluster", "SkeinServer", argumentParser,
+                asyncHTTPClient, logging, nioCore, nioHTTP1, nioSSL, unixSignals,
             ],
             swiftSettings: settings),
 
@@ -133,6 +141,13 @@ let package = Package(
         tests(
             "SkeinModelTests",
             ["SkeinCore", "SkeinTensor", "SkeinWeights", "SkeinCache", "SkeinModel"]),
+        tests("SkeinStageTests", ["SkeinCore", "SkeinStage", "SkeinWire"]),
+        tests(
+            "SkeinCoordinatorTests",
+            [
+                "SkeinCore", "SkeinWire", "SkeinTransport", "SkeinMembership",
+                "SkeinCoordinator",
+            ], outside: [logging]),
         tests("SkeinClusterTests", ["SkeinCore", "SkeinCluster"]),
         tests(
             "SkeinServerTests",
@@ -145,7 +160,7 @@ let package = Package(
             [
                 "SkeinCore", "SkeinTensor", "SkeinTransport", "SkeinText", "SkeinWeights",
                 "SkeinCoordinator", "SkeinCluster", "skein",
-            ], outside: [logging]),
+            ], outside: [httpTypes, hummingbird, logging, nioCore]),
         tests("SkeinStyleTests", [], outside: [crypto]),
     ]
 )

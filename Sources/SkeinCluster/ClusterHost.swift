@@ -33,15 +33,20 @@ public final class ClusterHost: Sendable {
     /// A node belongs to this host if its address is one of this machine's; so does the
     /// coordinator.
     ///
+    /// - Parameter startsNodes: whether its nodes are started here; else whoever keeps services
+    ///   running starts each with `skein node`.
     /// - Throws: a `Refusal` where nothing in the file belongs to this host, or something of it
     ///   cannot start.
     public init(
-        clusterFile: String, topology: Topology, softwareVersion: String, logger: Logger,
+        clusterFile: String, topology: Topology, startsNodes: Bool = true,
+        softwareVersion: String, logger: Logger,
         onProgress: @escaping @Sendable (ClusterProgress) -> Void
     ) throws {
         self.topology = topology
         let local = try LocalAddresses()
-        nodeNames = try topology.nodes.filter { try local.holds($0.address) }.map(\.name)
+        nodeNames =
+            startsNodes
+            ? try topology.nodes.filter { try local.holds($0.address) }.map(\.name) : []
         let isHead = try local.holds(topology.coordinator.address)
         guard isHead || !nodeNames.isEmpty else {
             throw Refusal(
@@ -67,10 +72,10 @@ public final class ClusterHost: Sendable {
             settings.reusesPrefixes = topology.reusesPrefixes
             settings.onProgress = onProgress
             let roads = try ClusterKeys.roads(of: ClusterKeys.coordinatorName, in: topology)
-            roads.logEvents(to: logger)
             let inbox = try roads.hub.bind(topology.coordinator.address)
             let coordinator = Coordinator(
                 settings: settings, inbox: inbox, links: roads, logger: logger)
+            roads.logEvents(to: logger) { await coordinator.noteBrokenLink(to: $0) }
             self.roads = roads
             self.coordinator = coordinator
             loop = Task { await coordinator.run() }

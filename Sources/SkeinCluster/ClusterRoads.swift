@@ -37,12 +37,18 @@ struct ZeroMQRoads: ClusterRoads {
     let hub: ZeroMQHub
 
     /// Logs what becomes of connections: a wrong key shall be a line, not a silence.
-    func logEvents(to logger: Logger) {
+    ///
+    /// - Parameter onBreak: is told the address of each connection that breaks.
+    func logEvents(
+        to logger: Logger, onBreak: @escaping @Sendable (String) async -> Void = { _ in }
+    ) {
         Task { [events = hub.events] in
             for await event in events {
                 switch event.kind {
                 case .connected: logger.debug("\(event)")
-                case .disconnected: logger.info("\(event)")
+                case .disconnected:
+                    logger.info("\(event)")
+                    await onBreak(event.address)
                 case .handshakeFailed, .peerRefused, .messageDropped: logger.warning("\(event)")
                 }
             }

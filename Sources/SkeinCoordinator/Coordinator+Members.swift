@@ -45,13 +45,14 @@ extension Coordinator {
             await carryOut(
                 membership.onLoading(sender, epoch: envelope.epoch, share: share, now: now))
         case .ready(let ready):
+            nodes[sender, default: NodeRecord()].weightBytes = ready.loadedWeightBytes
             settings.onProgress(
                 .loaded(
                     node: sender, weightBytes: Int(clamping: ready.loadedWeightBytes),
                     residentBytes: Int(clamping: ready.residentBytes)))
             await carryOut(membership.onReady(sender, epoch: envelope.epoch, now: now))
         case .alive(let alive):
-            vitalSigns[sender] = alive
+            note(alive, of: sender)
             settleStatusWaits(answered: sender)
         case .leave: await carryOut(membership.onLeave(sender))
         case .tokenReturn(let tokenReturn): await receive(tokenReturn)
@@ -66,36 +67,61 @@ extension Coordinator {
 
     private func receive(_ hello: Hello) async {
         let name = hello.nodeName
-        if nodeLinks[name] == nil || nodeAddresses[name] != hello.inboxAddress {
+        let report = NodeReport(
+            name: name, version: hello.softwareVersion, wireVersion: hello.wireVersion,
+            fingerprint: hello.fingerprint, incarnation: hello.processID)
+        // A node that was started again is lost first, with its old road; then it comes anew.
+        await carryOut(membership.onRestart(report))
+        if outboxes[name] == nil || nodeAddresses[name] != hello.inboxAddress {
             do throws(Refusal) {
                 let link = try links.open(
                     to: hello.inboxAddress, publicKey: settings.publicKeys[name])
-                await nodeLinks.updateValue(link, forKey: name)?.close()
+                let outbox = NodeOutbox(to: name, over: link, logger: logger)
                 nodeAddresses[name] = hello.inboxAddress
+                await outboxes.updateValue(outbox, forKey: name)?.abandon()
             } catch {
                 logger.warning("node \(name): \(error)")
                 return
             }
         }
-        let report = NodeReport(
-            name: name, version: hello.softwareVersion, wireVersion: hello.wireVersion,
-            fingerprint: hello.fingerprint, incarnation: hello.processID)
+        if membership.nodes[name] != nil { nodes[name, default: NodeRecord()].hello = hello }
         await carryOut(membership.onHello(report, now: now))
+    }
+
+    private func note(_ alive: Alive, of name: String) {
+        nodes[name, default: NodeRecord()].note(alive, now: now)
+        for times in alive.stageTimes
+        where membership.placement.stages(of: name).contains(where: { $0.stage == times.stage }) {
+            ringProgress.onWork(
+                RingProgress.StageWork(
+                    stage: times.stage, node: name, current: times.currentMicroBatch,
+                    currentTime: .microseconds(Int64(clamping: times.currentStepMicroseconds)),
+                    last: times.lastMicroBatch), now: now)
+        }
+    }
+
+    /// The connection to whoever listens at an address broke.
+    public func noteBrokenLink(to address: String) async {
+        for (name, known) in nodeAddresses where known == address {
+            await carryOut(membership.onLinkBroken(name, now: now))
+        }
+        beat()
     }
 
     /// Looks at everyone's silence and gives a sign of life to all.
     func tick() async {
         await carryOut(membership.onTick(now: now))
         settleStatusWaits()
-        await beat()
+        releaseLateProbe()
+        beat()
     }
 
     /// Gives every node a sign of life, which it answers with its vital signs.
-    func beat() async {
+    func beat() {
         heartbeatCount += 1
         let alive = Alive(sequenceNumber: heartbeatCount, sentAtMicroseconds: now.wholeMicroseconds)
-        for name in nodeLinks.keys.sorted() where membership.isHere(name) {
-            await tell(name, .alive(alive))
+        for name in outboxes.keys.sorted() where membership.isHere(name) {
+            tell(name, .alive(alive))
         }
     }
 
@@ -111,14 +137,20 @@ extension Coordinator {
             settings.onProgress(.joined(node: name))
         case .refuse(let name, let refusal):
             logger.warning("refused \(refusal)")
-            await tell(name, .refused(reason: refusal.description))
+            if membership.nodes[name] != nil {
+                nodes[name, default: NodeRecord()].refusal = refusal
+                nodes[name]?.troubleAt = now
+            }
+            tell(name, .refused(reason: refusal.description))
             if settings.endsWithItsNodes { end(refusal) }
         case .placed(let epoch, let placement):
-            for name in placement.nodes { await place(placement, on: name, epoch: epoch) }
+            for name in placement.nodes { place(placement, on: name, epoch: epoch) }
         case .allReady(let epoch):
             await becomeReady(epoch)
         case .suspect(let name, let silence):
-            logger.warning("node \(name) has been silent for \(silence)")
+            logger.warning("node \(name) has been silent for \(silence.secondsText)")
+            // Nobody waits long for a probe that is stuck there.
+            releaseLateProbe()
         case .recovered(let name):
             logger.info("node \(name) speaks again")
         case .dead(let name, let refusal):
@@ -131,14 +163,14 @@ extension Coordinator {
     /// Sends a node the placement that it is part of.
     private func place(
         _ placement: SkeinMembership.Placement, on name: String, epoch: Epoch
-    ) async {
+    ) {
         let ring = placement.stages.map { stage in
             RingStage(
                 index: stage.stage, nodeName: stage.node,
                 address: nodeAddresses[stage.node, default: ""],
                 publicKey: settings.publicKeys[stage.node], slice: stage.slice)
         }
-        await tell(
+        tell(
             name,
             .placement(
                 SkeinWire.Placement(
@@ -150,10 +182,12 @@ extension Coordinator {
     }
 
     private func becomeReady(_ epoch: Epoch) async {
+        hasBeenReady = true
         if schedule.epoch < epoch {
             captureFlights = [:]
             outgoing = []
             sentAt = [:]
+            ringProgress.onEpoch()
             await carryOut(schedule.onEpoch(epoch))
         }
         if case .forming(let waiting) = readiness {
@@ -173,22 +207,30 @@ extension Coordinator {
         logger.error("\(refusal)")
         settings.onProgress(.lost(node: name, refusal))
         if settings.endsWithItsNodes { return end(refusal) }
-        await nodeLinks.removeValue(forKey: name)?.close()
+        await outboxes.removeValue(forKey: name)?.abandon()
         nodeAddresses[name] = nil
-        vitalSigns[name] = nil
+        nodes[name]?.alive = nil
+        nodes[name]?.roundTrip = nil
+        nodes[name]?.troubleAt = now
         if case .ready = readiness { readiness = .forming([]) }
+        releaseProbeWaits()
         await carryOut(membership.onPlacement(membership.placement))
     }
 
-    /// Sends a message to a node; a road that is down shows in the node's silence.
-    func tell(_ name: String, _ body: Envelope.Body, epoch: Epoch? = nil) async {
-        guard let link = nodeLinks[name] else { return }
-        do {
+    /// Queues a message for a node; a road that is down shows in the node's silence.
+    func tell(
+        _ name: String, _ body: Envelope.Body, epoch: Epoch? = nil, target: StageIndex? = nil
+    ) {
+        guard let outbox = outboxes[name] else { return }
+        do throws(WireError) {
             let envelope = Envelope(
-                epoch: epoch ?? membership.epoch, sender: CoordinatorSettings.ownName, body: body)
-            try await link.send(envelope.packed())
+                epoch: epoch ?? membership.epoch, sender: CoordinatorSettings.ownName,
+                target: target, body: body)
+            guard outbox.put(try envelope.packed()) else {
+                return logger.debug("node \(name): its road is blocked")
+            }
         } catch {
-            logger.debug("node \(name): \(error)")
+            logger.warning("node \(name): \(error)")
         }
     }
 }

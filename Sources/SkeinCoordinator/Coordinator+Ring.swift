@@ -2,15 +2,14 @@ internal import Logging
 internal import SkeinCore
 internal import SkeinMembership
 internal import SkeinScheduling
-internal import SkeinTransport
 internal import SkeinWire
 
 // The ring: directives out, returns and captured values in.
 extension Coordinator {
     /// Spends free credits: fills the ring and sends what the schedule closed.
     ///
-    /// Sending suspends, and meanwhile other events may close further micro-batches; one pump at a
-    /// time keeps their order.
+    /// Carrying out suspends, and meanwhile other events may close further micro-batches; one pump
+    /// at a time keeps their order.
     func pump() async {
         guard case .ready = readiness else { return }
         await carryOut(schedule.fillRing())
@@ -18,7 +17,7 @@ extension Coordinator {
         isPumping = true
         while !outgoing.isEmpty {
             let microBatch = outgoing.removeFirst()
-            await send(microBatch)
+            send(microBatch)
         }
         isPumping = false
     }
@@ -44,12 +43,14 @@ extension Coordinator {
             let count = min(scores.count, request.promptTokens.count - 1 - firstPosition)
             live[id]?.continuation.yield(.scored(Array(scores.prefix(max(0, count)))))
         case .finished(let id, let reason):
+            endProbe(id, reason)
             live[id]?.endedFor = reason
             finishIfComplete(id)
         case .refuse(let id, let refusal), .busy(let id, let refusal):
+            if probes.flight?.sequence == id { settleProbe(.failed(refusal)) }
             live.removeValue(forKey: id)?.continuation.finish(throwing: refusal)
         case .release(let ids):
-            for name in nodeLinks.keys.sorted() { await tell(name, .release(ids)) }
+            for name in outboxes.keys.sorted() { tell(name, .release(ids)) }
         }
     }
 
@@ -65,30 +66,24 @@ extension Coordinator {
         request.continuation.finish()
     }
 
-    private func send(_ microBatch: MicroBatch) async {
-        guard microBatch.epoch == schedule.epoch,
-            let link = nodeLinks[membership.placement.first.node]
-        else { return }
-        do {
-            let envelope = Envelope(
-                epoch: microBatch.epoch, sender: CoordinatorSettings.ownName,
-                target: StageIndex(0), body: .step(Step(microBatch: microBatch)))
-            sentAt[microBatch.id] = now
-            try await link.send(envelope.packed())
-        } catch {
-            // A cluster that has ended has said why.
-            if case .ended = readiness { return }
-            // The credit is lost until the membership view decides that the node is dead and a new
-            // epoch gives all credits back.
-            logger.warning("stage 0: \(error)")
-        }
+    private func send(_ microBatch: MicroBatch) {
+        guard microBatch.epoch == schedule.epoch else { return }
+        ringProgress.onSend(microBatch.id, now: now)
+        sentAt[microBatch.id] = now
+        // A credit whose message is lost comes back when the membership view decides that the node
+        // is dead and a new epoch gives all credits back.
+        tell(
+            membership.placement.first.node, .step(Step(microBatch: microBatch)),
+            epoch: microBatch.epoch, target: StageIndex(0))
     }
 
     /// A micro-batch has gone round.
     func receive(_ tokenReturn: TokenReturn) async {
         do throws(Refusal) {
             let roundTime = sentAt.removeValue(forKey: tokenReturn.microBatch).map { now - $0 }
-            await carryOut(try schedule.onReturn(tokenReturn, roundTime: roundTime))
+            let directives = try schedule.onReturn(tokenReturn, roundTime: roundTime)
+            ringProgress.onReturn(tokenReturn.microBatch, now: now)
+            await carryOut(directives)
         } catch {
             logger.warning("\(error)")
         }
@@ -129,9 +124,14 @@ extension Coordinator {
             if settings.endsWithItsNodes { return end(Refusal("node \(node)", fault.reason)) }
             return logger.error("\(refusal)")
         }
-        logger.error("\(refusal)")
-        guard let microBatch = schedule.microBatch(inFlight: id) else { return }
+        let microBatch = schedule.microBatch(inFlight: id)
+        let labels = (microBatch?.spans ?? []).prefix(Limits.loggedRequestsMax).compactMap {
+            live[$0.sequence]?.request.printableLabel
+        }
+        logger.error("\(refusal)", metadata: ["request": "\(labels.joined(separator: ","))"])
+        guard let microBatch else { return }
         for span in microBatch.spans {
+            if probes.flight?.sequence == span.sequence { probes.fault = refusal }
             live.removeValue(forKey: span.sequence)?.continuation.finish(throwing: refusal)
         }
         await carryOut(schedule.onFault(id))

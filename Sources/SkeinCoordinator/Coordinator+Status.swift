@@ -1,6 +1,7 @@
 public import SkeinCore
 internal import SkeinMembership
 internal import SkeinScheduling
+internal import SkeinTransport
 internal import SkeinWire
 
 /// The state of a cluster, as the coordinator sees it.
@@ -35,10 +36,68 @@ public struct ClusterStatus: Sendable {
         public let address: String?
         /// Its stages in ring order.
         public let stages: [Stage]
+        /// The version it runs; `nil` before it came.
+        public var softwareVersion: String?
+        /// The fingerprint of its checkpoint; `nil` before it came.
+        public var fingerprint: String?
+        /// The widest instruction set its kernels use; `nil` before it came.
+        public var instructionSet: String?
+        /// Threads that compute.
+        public var threadCount = 0
+        /// Bytes of weights that its slices touch; 0 before they are loaded.
+        public var weightBytes: UInt64 = 0
         /// Its resident memory, as it last said.
-        public let residentBytes: UInt64
+        public var residentBytes: UInt64 = 0
+        /// Memory that it may still take; 0 where it does not say.
+        public var memoryAvailableBytes: UInt64 = 0
+        /// Latent cache pages of the sequences it knows of.
+        public var usedPageCount = 0
+        /// Steps since the placement began.
+        public var stepCount: UInt64 = 0
+        /// Half of the recent steps took no longer.
+        public var stepP50Seconds = 0.0
+        /// 99 of 100 recent steps took no longer.
+        public var stepP99Seconds = 0.0
+        /// Rows a second over the last ten seconds.
+        public var rowsPerSecond = 0.0
+        /// The smoothed round trip of a heartbeat; `nil` before the first.
+        public var roundTripSeconds: Double?
+        /// The last round trip of a heartbeat.
+        public var lastRoundTripSeconds: Double?
+        /// Seconds since it was last heard; `nil` where it is not here.
+        public var silentSeconds: Double?
+        /// Seconds since its process started; `nil` where it is not here.
+        public var upSeconds: Double?
         /// The last thing that went wrong there, in one line; empty where nothing did.
-        public let lastError: String
+        public var lastError = ""
+        /// How long ago that was.
+        public var lastErrorAgeSeconds: Double?
+    }
+
+    /// What the schedule holds and has done.
+    public struct Work: Sendable {
+        /// Sequences that wait for their start.
+        public let waitingCount: Int
+        /// Sequences that may wait.
+        public let waitingMax: Int
+        /// Sequences that own pages or are in the ring.
+        public let runningCount: Int
+        /// Micro-batches in the ring.
+        public let inFlightCount: Int
+        /// Micro-batches that may be in the ring.
+        public let inFlightMax: Int
+        /// Micro-batches that have gone round.
+        public let stepCount: Int
+        /// Sequences that gave up their pages for an older one.
+        public let preemptionCount: Int
+        /// Rows put into the ring by prefill, replays included.
+        public let prefillRowCount: Int
+        /// Rows put into the ring by decode.
+        public let decodeRowCount: Int
+        /// Requests taken in.
+        public let arrivalCount: Int
+        /// Requests that have ended.
+        public let finishCount: Int
     }
 
     /// The cluster's name.
@@ -49,12 +108,28 @@ public struct ClusterStatus: Sendable {
     public let epoch: Epoch
     /// Whether every stage can run.
     public let isReady: Bool
+    /// The version that the head runs.
+    public let softwareVersion: String
+    /// The fingerprint of the head's checkpoint.
+    public let fingerprint: String
+    /// Where the coordinator listens for nodes.
+    public let address: String
+    /// Seconds since the coordinator started.
+    public let upSeconds: Double
     /// The nodes in ring order.
     public let nodes: [Node]
     /// Pages of every stage's pool, and those that sequences own.
     public let pageCount: Int
     /// Pages owned by sequences.
     public let ownedPageCount: Int
+    /// Pages that no sequence owns, kept for their rows.
+    public let keptPageCount: Int
+    /// Positions that one sequence may have.
+    public let positionCountMax: Int
+    /// Whether the pages of equal beginnings are shared.
+    public let reusesPrefixes: Bool
+    /// What the schedule holds and has done.
+    public let work: Work
     /// Sequences that have arrived and not departed.
     public let liveSequenceCount: Int
     /// What the reuse of equal beginnings has brought.
@@ -88,28 +163,17 @@ extension Coordinator {
 
     /// What is known now.
     public func status() -> ClusterStatus {
-        let placement = membership.placement
-        let nodes = placement.nodes.map { name in
-            let times = vitalSigns[name]?.stageTimes ?? []
-            let stages = placement.stages(of: name).map { stage in
-                let times =
-                    times.first { $0.stage == stage.stage } ?? StageTimes(stage: stage.stage)
-                return ClusterStatus.Stage(
-                    index: stage.stage, slice: stage.slice,
-                    busySeconds: Double(times.busyMicroseconds) / 1e6,
-                    waitingInSeconds: Double(times.waitingInMicroseconds) / 1e6,
-                    sendingSeconds: Double(times.sendingMicroseconds) / 1e6)
-            }
-            return ClusterStatus.Node(
-                name: name, state: membership.nodes[name]?.state.rawValue ?? "waiting",
-                address: nodeAddresses[name], stages: stages,
-                residentBytes: vitalSigns[name]?.residentBytes ?? 0,
-                lastError: vitalSigns[name]?.lastError ?? "")
-        }
+        let probeCount = probes.flight == nil ? 0 : 1
         return ClusterStatus(
-            name: settings.clusterName, kind: placement.kind, epoch: membership.epoch,
-            isReady: membership.isReady, nodes: nodes, pageCount: schedule.plan.pageCount,
-            ownedPageCount: schedule.ownedPageCount, liveSequenceCount: schedule.liveCount,
+            name: settings.clusterName, kind: membership.placement.kind, epoch: membership.epoch,
+            isReady: membership.isReady, softwareVersion: settings.softwareVersion,
+            fingerprint: settings.fingerprint, address: inbox.address,
+            upSeconds: now / .seconds(1), nodes: membership.placement.nodes.map(status(of:)),
+            pageCount: schedule.plan.pageCount, ownedPageCount: schedule.ownedPageCount,
+            keptPageCount: schedule.idlePageCount,
+            positionCountMax: schedule.plan.positionCountMax,
+            reusesPrefixes: schedule.plan.reusesPrefixes, work: work,
+            liveSequenceCount: max(0, schedule.liveCount - probeCount),
             prefixCache: ClusterStatus.PrefixCache(schedule),
             pipeline: PipelineTimes(
                 decodeMicroBatchCount: schedule.plan.decodeMicroBatchCount,
@@ -118,13 +182,55 @@ extension Coordinator {
                 computeOwners: schedule.plan.computeOwners))
     }
 
+    private var work: ClusterStatus.Work {
+        ClusterStatus.Work(
+            waitingCount: schedule.waitingCount, waitingMax: schedule.plan.waitingSequencesMax,
+            runningCount: schedule.runningCount, inFlightCount: schedule.inFlightCount,
+            inFlightMax: schedule.plan.microBatchesInFlightMax,
+            stepCount: schedule.tally.returnCount,
+            preemptionCount: schedule.tally.preemptionCount,
+            prefillRowCount: schedule.tally.prefillRowCount,
+            decodeRowCount: schedule.tally.decodeRowCount,
+            arrivalCount: schedule.tally.arrivalCount, finishCount: schedule.tally.finishCount)
+    }
+
+    private func status(of name: String) -> ClusterStatus.Node {
+        let record = nodes[name] ?? NodeRecord()
+        let known = membership.nodes[name]
+        let times = record.alive?.stageTimes ?? []
+        let stages = membership.placement.stages(of: name).map { stage in
+            ClusterStatus.Stage(
+                stage, times.first { $0.stage == stage.stage } ?? StageTimes(stage: stage.stage))
+        }
+        var node = ClusterStatus.Node(
+            name: name, state: (known?.state ?? .waiting).rawValue,
+            address: nodeAddresses[name], stages: stages)
+        node.softwareVersion = record.hello?.softwareVersion
+        node.fingerprint = record.hello?.fingerprint
+        node.instructionSet = record.hello?.cpuISA
+        node.threadCount = record.hello?.threadCount ?? 0
+        node.weightBytes = record.weightBytes ?? 0
+        node.note(record.alive)
+        node.roundTripSeconds = record.roundTrip.map { $0.smoothed / .seconds(1) }
+        node.lastRoundTripSeconds = record.roundTrip.map { $0.last / .seconds(1) }
+        node.silentSeconds = membership.silence(of: name, now: now).map { $0 / .seconds(1) }
+        if let error = record.lastError(now: now) {
+            node.lastError = error.line
+            node.lastErrorAgeSeconds = error.age / .seconds(1)
+        } else if let trouble = known?.lastError ?? record.refusal {
+            node.lastError = trouble.description
+            node.lastErrorAgeSeconds = record.troubleAt.map { (now - $0) / .seconds(1) }
+        }
+        return node
+    }
+
     /// Asks every node for its vital signs and waits for the answers, one second at most.
     public func freshStatus() async -> ClusterStatus {
         let asked = membership.placement.nodes.filter { membership.isHere($0) }
         guard case .ready = readiness, !asked.isEmpty else { return status() }
         await withCheckedContinuation { continuation in
             statusWaits.append(StatusWait(awaited: Set(asked), since: now, continuation))
-            Task { await beat() }
+            beat()
         }
         return status()
     }
@@ -138,6 +244,31 @@ extension Coordinator {
                 statusWaits.remove(at: index).continuation.resume()
             }
         }
+    }
+}
+
+extension ClusterStatus.Stage {
+    fileprivate init(_ placed: StagePlacement, _ times: StageTimes) {
+        self.init(
+            index: placed.stage, slice: placed.slice,
+            busySeconds: Double(times.busyMicroseconds) / 1e6,
+            waitingInSeconds: Double(times.waitingInMicroseconds) / 1e6,
+            sendingSeconds: Double(times.sendingMicroseconds) / 1e6)
+    }
+}
+
+extension ClusterStatus.Node {
+    /// Takes over what the node says of itself.
+    fileprivate mutating func note(_ alive: Alive?) {
+        guard let alive else { return }
+        residentBytes = alive.residentBytes
+        memoryAvailableBytes = alive.memoryAvailableBytes
+        usedPageCount = alive.usedPageCount
+        stepCount = alive.doneStepCount
+        stepP50Seconds = Double(alive.stepP50Microseconds) / 1e6
+        stepP99Seconds = Double(alive.stepP99Microseconds) / 1e6
+        rowsPerSecond = alive.tokensPerSecond
+        upSeconds = Double(alive.sentAtMicroseconds) / 1e6
     }
 }
 

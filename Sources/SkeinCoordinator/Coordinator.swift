@@ -25,13 +25,15 @@ public actor Coordinator {
     let start = ContinuousClock.now
     var membership: MembershipView
     var schedule: PipelineSchedule
-    var nodeLinks: [String: any Link] = [:]
+    var outboxes: [String: NodeOutbox] = [:]
     var nodeAddresses: [String: String] = [:]
     var live: [SequenceID: LiveRequest] = [:]
     var captureFlights: [MicroBatchID: [SequenceSpan]] = [:]
     var nextSequenceNumber: UInt64 = 1
     var joinedNodes: Set<String> = []
-    var vitalSigns: [String: Alive] = [:]
+    var nodes: [String: NodeRecord] = [:]
+    var ringProgress = RingProgress()
+    var probes = ProbeState()
     var heartbeatCount: UInt64 = 0
     var readiness: Readiness = .forming([])
     var statusWaits: [StatusWait] = []
@@ -39,6 +41,10 @@ public actor Coordinator {
     var outgoing: [MicroBatch] = []
     /// When each micro-batch in the ring was sent.
     var sentAt: [MicroBatchID: Duration] = [:]
+
+    /// Whether every stage was loaded at some time: from then on requests wait while a lost node is
+    /// away, for it may come back within seconds.
+    public internal(set) var hasBeenReady = false
 
     /// Whether the ring can run micro-batches.
     enum Readiness {
@@ -123,7 +129,8 @@ public actor Coordinator {
             stopRule: StopRule(
                 completionTokensMax: request.newTokensMax, stopTokens: request.stopTokens),
             sampling: request.sampling, capture: request.capture,
-            chunkRowsMax: request.chunkRowCount, tenant: request.tenant)
+            chunkRowsMax: request.chunkRowCount, tenant: request.tenant,
+            label: request.printableLabel)
         if request.scoresPrompt {
             // The last row has no known successor: its score is of a token that stands in.
             arrival.targets = Array(request.promptTokens.dropFirst()) + [request.promptTokens[0]]
@@ -154,10 +161,13 @@ public actor Coordinator {
 
     /// Tells every node that the cluster ends, and ends.
     public func shutdown() async {
-        for name in nodeLinks.keys.sorted() { await tell(name, .shutdown) }
+        for name in outboxes.keys.sorted() { tell(name, .shutdown) }
         end(Refusal("cluster \(settings.clusterName)", "was shut down"))
-        for link in nodeLinks.values { await link.close() }
-        nodeLinks = [:]
+        let closing = outboxes.values
+        outboxes = [:]
+        await withTaskGroup { roads in
+            for outbox in closing { roads.addTask { await outbox.finish() } }
+        }
         await inbox.close()
     }
 
@@ -167,7 +177,7 @@ public actor Coordinator {
     /// Ends the cluster since a node's process has ended; nobody waits for its road any more.
     public func fail(_ refusal: Refusal, withoutNode name: String) async {
         end(refusal)
-        await nodeLinks.removeValue(forKey: name)?.close()
+        await outboxes.removeValue(forKey: name)?.abandon()
     }
 
     /// Refuses what no stage should ever see.
@@ -199,5 +209,6 @@ public actor Coordinator {
         live = [:]
         for wait in statusWaits { wait.continuation.resume() }
         statusWaits = []
+        settleProbe(.failed(refusal))
     }
 }

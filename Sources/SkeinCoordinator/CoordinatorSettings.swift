@@ -35,6 +35,8 @@ public struct CoordinatorSettings: Sendable {
     public var endsWithItsNodes = false
     /// The program's version.
     public var softwareVersion: String
+    /// How patient the judgement of health is.
+    public var healthPatience = HealthPatience()
     /// Is told how the cluster forms.
     public var onProgress: @Sendable (ClusterProgress) -> Void = { _ in }
 

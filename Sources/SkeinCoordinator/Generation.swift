@@ -47,6 +47,19 @@ public struct GenerationRequest: Sendable {
     }
 }
 
+extension GenerationRequest {
+    /// The name as it may stand in every node's log: short, and without anything that a line of a
+    /// log could be taken apart by.
+    var printableLabel: String {
+        String(
+            String.UnicodeScalarView(
+                label.unicodeScalars.prefix(Limits.labelBytesMax).map { scalar in
+                    let isPlain = (0x21...0x7E).contains(scalar.value)
+                    return isPlain && scalar != "," && scalar != "\"" ? scalar : "_"
+                }))
+    }
+}
+
 /// One tensor that a stage sent back, for consecutive rows of one prompt.
 public struct CapturedTensor: Sendable, Equatable {
     /// What the values are.

@@ -76,6 +76,30 @@ public enum Limits {
     /// 128.
     public static let nameBytesMax = 256
 
+    /// Bytes of a request's name on the wire: `req_` and 96 bits in hexadecimal are 28.
+    public static let labelBytesMax = 64
+
+    /// Requests named in one log line; a micro-batch of more sequences names the first.
+    public static let loggedRequestsMax = 16
+
+    /// Sequences whose names and pages a stage keeps: twice what one micro-batch can hold.
+    public static let stageSequencesMax = 2 * microBatchSpansMax
+
+    /// Messages that wait for one node on its way out of the coordinator: for every micro-batch in
+    /// flight a release, and a heartbeat.
+    public static let outboxMessagesMax = 2 * microBatchesInFlightMax
+
+    /// Bytes of an answer about a cluster's health: 4 KB for every node and stage.
+    public static let statusBytesMax = (nodesMax + stagesMax) * 4_096
+
+    /// Seconds to wait for that answer: a probe may take five, vital signs one, and the roads the
+    /// rest.
+    public static let statusSecondsMax = 10
+
+    /// Available memory of a node below which its health is degraded: what the activations of one
+    /// micro-batch of a large model may take.
+    public static let memoryHeadroomBytesMin = 256 << 20
+
     /// Bytes of an address on the wire: `tcp://`, a domain name of at most 253, and a port.
     public static let addressBytesMax = 300
 

@@ -72,10 +72,14 @@ public struct SequenceSpan: Equatable, Sendable {
     /// that lie before it.
     public var pageCopy: PageCopy?
 
+    /// The client's request, for log lines; only in the sequence's first micro-batch, else empty.
+    public var label: String
+
     /// Describes one sequence's rows.
     public init(
         sequence: SequenceID, firstPosition: Int, tokens: [TokenID], pageTable: [PageIndex],
-        demand: SamplingDemand? = nil, targets: [TokenID] = [], pageCopy: PageCopy? = nil
+        demand: SamplingDemand? = nil, targets: [TokenID] = [], pageCopy: PageCopy? = nil,
+        label: String = ""
     ) {
         self.sequence = sequence
         self.firstPosition = firstPosition
@@ -84,6 +88,7 @@ public struct SequenceSpan: Equatable, Sendable {
         self.demand = demand
         self.targets = targets
         self.pageCopy = pageCopy
+        self.label = label
     }
 }
 

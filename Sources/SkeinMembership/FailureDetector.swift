@@ -18,6 +18,9 @@ public struct FailureDetector: Equatable, Sendable {
         /// Silence that is death.
         public var deadAfter: Duration
 
+        /// Silence after a broken connection that is death: time to connect again and to answer.
+        public var brokenAfter: Duration
+
         /// Mean deviations above the mean gap that are still usual.
         public var deviations: Int
 
@@ -31,6 +34,7 @@ public struct FailureDetector: Equatable, Sendable {
             self.heartbeat = heartbeat
             self.suspectAfter = suspectAfter ?? heartbeat * 3
             self.deadAfter = deadAfter ?? heartbeat * 10
+            brokenAfter = heartbeat * 4
             self.deviations = deviations
             precondition(
                 .zero < heartbeat && heartbeat < self.suspectAfter

@@ -95,6 +95,8 @@ public struct MembershipView: Sendable {
         /// The last reason for which it was lost.
         public internal(set) var lastError: Refusal?
         var detector: FailureDetector?
+        /// When the connection to it broke, where it has given no sign of life since.
+        var brokenAt: Duration?
         /// Where it stood before it became suspect.
         var stateBefore = NodeState.placed
         var isPlaced = false
@@ -166,6 +168,17 @@ public struct MembershipView: Sendable {
         return directives
     }
 
+    /// Notes that a node which is here is another process now, before it is welcomed anew.
+    ///
+    /// Whoever keeps a road to the old process can close it first.
+    public mutating func onRestart(_ report: NodeReport) -> [MembershipDirective] {
+        guard isHere(report.name), refusal(of: report) == nil,
+            let before = nodes[report.name]?.report, before.incarnation != report.incarnation
+        else { return [] }
+        return onLost(
+            report.name, Refusal("node \(report.name)", "was started again and has lost its cache"))
+    }
+
     /// Notes how far a node has loaded; a report that was overtaken by the node's own readiness
     /// changes nothing.
     public mutating func onLoading(
@@ -193,6 +206,7 @@ public struct MembershipView: Sendable {
     public mutating func onAlive(_ name: String, now: Duration) -> [MembershipDirective] {
         guard isHere(name) else { return [] }
         nodes[name]?.detector?.onSign(now: now)
+        nodes[name]?.brokenAt = nil
         guard let node = nodes[name], node.state == .suspect else { return [] }
         nodes[name]?.state = node.stateBefore
         return [.recovered(name)]
@@ -212,6 +226,25 @@ public struct MembershipView: Sendable {
         return [.dead(name, reason)]
     }
 
+    /// Notes that the connection to a node broke: its process has ended, or the network stumbled.
+    ///
+    /// A node that lives is connected again within moments and gives a sign; one that does not is
+    /// gone, which is known sooner than by silence alone.
+    public mutating func onLinkBroken(_ name: String, now: Duration) -> [MembershipDirective] {
+        guard isHere(name), let node = nodes[name], node.brokenAt == nil else { return [] }
+        nodes[name]?.brokenAt = now
+        guard node.state != .suspect else { return [] }
+        return [suspect(name, now: now)]
+    }
+
+    private mutating func suspect(_ name: String, now: Duration) -> MembershipDirective {
+        if let node = nodes[name] {
+            nodes[name]?.stateBefore = node.state
+            nodes[name]?.state = .suspect
+        }
+        return .suspect(name, silence: silence(of: name, now: now) ?? .zero)
+    }
+
     /// Looks at everyone's silence.
     public mutating func onTick(now: Duration) -> [MembershipDirective] {
         var directives: [MembershipDirective] = []
@@ -220,18 +253,25 @@ public struct MembershipView: Sendable {
                 continue
             }
             let silence = detector.silence(now: now)
+            if let broken = node.brokenAt, now - broken >= patience.brokenAfter {
+                let reason = Refusal(
+                    "node \(name)",
+                    "its connection broke, and it gave no sign of life for "
+                        + (now - broken).secondsText)
+                lose(name, to: .dead, reason)
+                directives.append(.dead(name, reason))
+                continue
+            }
             switch detector.verdict(now: now) {
             case .alive: break
             case .suspect where node.state != .suspect:
-                nodes[name]?.stateBefore = node.state
-                nodes[name]?.state = .suspect
-                directives.append(.suspect(name, silence: silence))
+                directives.append(suspect(name, now: now))
             case .suspect: break
             case .dead:
                 let reason = Refusal(
                     "node \(name)",
-                    "gave no sign of life for \(silence), expected one every "
-                        + "\(patience.heartbeat)")
+                    "gave no sign of life for \(silence.secondsText), expected one every "
+                        + patience.heartbeat.secondsText)
                 lose(name, to: .dead, reason)
                 directives.append(.dead(name, reason))
             }
@@ -264,6 +304,11 @@ public struct MembershipView: Sendable {
     public func isHere(_ name: String) -> Bool {
         guard let state = nodes[name]?.state else { return false }
         return state != .waiting && state != .dead && state != .left
+    }
+
+    /// How long the node has given no sign of life; `nil` where it is not here.
+    public func silence(of name: String, now: Duration) -> Duration? {
+        isHere(name) ? nodes[name]?.detector?.silence(now: now) : nil
     }
 
     /// Nodes that are here and hold no slice.
@@ -348,6 +393,7 @@ extension MembershipView {
         nodes[name]?.state = state
         nodes[name]?.lastError = reason
         nodes[name]?.detector = nil
+        nodes[name]?.brokenAt = nil
         if nodes[name]?.isPlaced == true { isReady = false }
     }
 }

@@ -6,8 +6,6 @@ struct MicroBatchBuilder {
     var spansMax: Int
     private(set) var spans: [SequenceSpan] = []
     private(set) var rowCount = 0
-    /// Rows of prompts, riders included.
-    private(set) var promptRowCount = 0
     private(set) var capture: Capture = []
 
     init(phase: Phase, spansMax: Int) {
@@ -21,11 +19,10 @@ struct MicroBatchBuilder {
     /// Captured values of a micro-batch concern all of its rows, so only like wishes may join.
     func accepts(_ wanted: Capture) -> Bool { spans.isEmpty || capture == wanted }
 
-    mutating func add(_ span: SequenceSpan, capture wanted: Capture, isChunk: Bool) {
+    mutating func add(_ span: SequenceSpan, capture wanted: Capture) {
         precondition(accepts(wanted) && !span.tokens.isEmpty, "span does not belong here")
         capture = wanted
         rowCount += span.tokens.count
-        if isChunk { promptRowCount += span.tokens.count }
         spans.append(span)
     }
 

@@ -37,7 +37,7 @@ extension PipelineSchedule {
             request.completionTokens = Array(table[id].completionTokens)
             guard let refusal = refusal(of: request) else { continue }
             table.depart(id)
-            tally.finishCount += 1
+            if !request.isProbe { tally.finishCount += 1 }
             directives.append(.refuse(id, refusal))
         }
         return directives

@@ -16,8 +16,6 @@ extension PipelineSchedule {
             flightCounts[builder.phase, default: 0] += 1
             lastPhase = builder.phase
             tally.sendCount += 1
-            tally.prefillRowCount += builder.promptRowCount
-            tally.decodeRowCount += builder.rowCount - builder.promptRowCount
             directives.append(.send(microBatch))
         }
         return directives
@@ -185,6 +183,8 @@ extension PipelineSchedule {
             state.rowsSent = rows.upperBound
             state.inFlightCount += 1
             state.hasBegun = true
+            let label = state.isNamed ? "" : state.request.label
+            state.isNamed = true
             let isLast = rows.upperBound == state.tokens.count
             let targets = state.request.targets
             let owes = state.owesScores && rows.upperBound <= targets.count
@@ -192,7 +192,8 @@ extension PipelineSchedule {
                 sequence: id, firstPosition: rows.lowerBound, tokens: Array(state.tokens[rows]),
                 pageTable: Array(state.pages.prefix(PageLedger.pagesNeeded(rows: rows.upperBound))),
                 demand: isLast && state.request.wantsToken ? state.demand() : nil,
-                targets: owes && rows.upperBound > state.scoredCount ? Array(targets[rows]) : [])
+                targets: owes && rows.upperBound > state.scoredCount ? Array(targets[rows]) : [],
+                label: label)
             if let copied = state.copiedPage, !copied.isSent {
                 state.copiedPage?.isSent = true
                 span.pageCopy = PageCopy(
@@ -202,13 +203,25 @@ extension PipelineSchedule {
             return span
         }
         let request = table[id].request
-        if isFirst {
-            let promptCount = request.promptTokens.count
-            let cachedCount = min(rows.lowerBound, promptCount)
+        if isFirst { begin(id, cachedRowCount: rows.lowerBound, into: &directives) }
+        if !request.isProbe {
+            tally.prefillRowCount += isChunk ? rows.count : 0
+            tally.decodeRowCount += isChunk ? 0 : rows.count
+        }
+        builder.add(span, capture: request.capture)
+    }
+
+    /// Tells how much of the prompt was known; a probe's rows are nobody's.
+    private mutating func begin(
+        _ id: SequenceID, cachedRowCount: Int, into directives: inout [Directive]
+    ) {
+        let request = table[id].request
+        let promptCount = request.promptTokens.count
+        let cachedCount = min(cachedRowCount, promptCount)
+        if !request.isProbe {
             tally.promptTokenCount += promptCount
             tally.cachedTokenCount += cachedCount
-            directives.append(.began(id, cachedTokenCount: cachedCount))
         }
-        builder.add(span, capture: request.capture, isChunk: isChunk)
+        directives.append(.began(id, cachedTokenCount: cachedCount))
     }
 }

@@ -65,7 +65,7 @@ public struct PipelineSchedule: Sendable {
             request.targets.isEmpty || request.targets.count == request.promptTokens.count,
             "one target for each prompt token")
         if let refusal = refusal(of: request) { return [.refuse(request.id, refusal)] }
-        if table.waiting.count >= plan.waitingSequencesMax {
+        if !request.isProbe, table.waiting.count >= plan.waitingSequencesMax {
             return [
                 .busy(
                     request.id,
@@ -76,7 +76,7 @@ public struct PipelineSchedule: Sendable {
             ]
         }
         table.arrive(request)
-        tally.arrivalCount += 1
+        if !request.isProbe { tally.arrivalCount += 1 }
         return []
     }
 
@@ -166,6 +166,12 @@ extension PipelineSchedule {
 
     /// Sequences in the queue.
     public var waitingCount: Int { table.waiting.count }
+
+    /// Sequences that own pages or are in the ring.
+    public var runningCount: Int { table.running.count }
+
+    /// The micro-batch that has been in the ring for longest.
+    public var oldestInFlight: MicroBatchID? { flights.keys.min { $0.rawValue < $1.rawValue } }
 
     /// Micro-batches in the ring.
     public var inFlightCount: Int { flights.count }

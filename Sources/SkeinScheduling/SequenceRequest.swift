@@ -33,12 +33,19 @@ public struct SequenceRequest: Equatable, Sendable {
     /// Who may share latent pages with this sequence: only sequences of the same tenant.
     public var tenant: String
 
+    /// The name of the client's request, which travels with the first micro-batch of each life.
+    public var label: String
+
+    /// Whether this is the cluster's own question whether tokens flow: it is never told to come
+    /// later, and counts in no tally.
+    public var isProbe: Bool
+
     /// Describes an arrival.
     public init(
         id: SequenceID, promptTokens: [TokenID], stopRule: StopRule,
         sampling: SamplingParameters = SamplingParameters(), completionTokens: [TokenID] = [],
         targets: [TokenID] = [], capture: Capture = [], chunkRowsMax: Int? = nil,
-        tenant: String = ""
+        tenant: String = "", label: String = "", isProbe: Bool = false
     ) {
         self.id = id
         self.promptTokens = promptTokens
@@ -49,6 +56,8 @@ public struct SequenceRequest: Equatable, Sendable {
         self.capture = capture
         self.chunkRowsMax = chunkRowsMax
         self.tenant = tenant
+        self.label = label
+        self.isProbe = isProbe
     }
 
     /// Whether any token is to be drawn.

@@ -30,6 +30,8 @@ struct SequenceState {
     var inFlightCount = 0
     /// Whether a micro-batch of it was ever sent, in this life or one before.
     var hasBegun = false
+    /// Whether the stages were told the request's name in this life.
+    var isNamed = false
     /// How many of `pages`, from the first, are known to the prefix index, and where.
     var indexedPageCount = 0
     var prefixNode: PrefixIndex.NodeID?
@@ -141,6 +143,7 @@ struct SequenceTable {
             state.prefixNode = nil
             state.copiedPage = nil
             state.leader = nil
+            state.isNamed = false
         }
     }
 

@@ -8,12 +8,32 @@ extension ClusterStatus {
         .fields([
             "name": .string(name), "placement": .string(kind.rawValue),
             "epoch": .count(epoch.rawValue), "ready": .bool(isReady),
+            "head": .fields([
+                "address": .string(address), "version": .string(softwareVersion),
+                "fingerprint": .string(fingerprint), "up_seconds": .seconds(upSeconds),
+            ]),
             "nodes": .array(nodes.map(\.json)),
             "pages": .fields([
                 "total": .count(pageCount), "owned": .count(ownedPageCount),
+                "kept": .count(keptPageCount),
             ]),
+            "positions_max": .count(positionCountMax), "prefix_reuse": .bool(reusesPrefixes),
             "sequences": .count(liveSequenceCount),
             "prefix_cache": prefixCache.json,
+            "queue": .fields([
+                "waiting": .count(work.waitingCount), "waiting_max": .count(work.waitingMax),
+                "running": .count(work.runningCount),
+            ]),
+            "micro_batches": .fields([
+                "in_flight": .count(work.inFlightCount), "in_flight_max": .count(work.inFlightMax),
+            ]),
+            "tally": .fields([
+                "steps": .count(work.stepCount), "preemptions": .count(work.preemptionCount),
+                "prefill_rows": .count(work.prefillRowCount),
+                "decode_rows": .count(work.decodeRowCount),
+                "requests_taken": .count(work.arrivalCount),
+                "requests_ended": .count(work.finishCount),
+            ]),
         ])
     }
 }
@@ -31,10 +51,26 @@ extension ClusterStatus.PrefixCache {
 extension ClusterStatus.Node {
     var json: JSONValue {
         .fields([
-            "name": .string(name), "state": .string(state),
+            "name": .string(name), "role": .string("node"), "state": .string(state),
             "address": address.map { .string($0) } ?? .null,
+            "version": softwareVersion.map { .string($0) } ?? .null,
+            "fingerprint": fingerprint.map { .string($0) } ?? .null,
+            "instruction_set": instructionSet.map { .string($0) } ?? .null,
+            "threads": .count(threadCount), "weight_bytes": .count(weightBytes),
             "resident_bytes": .count(residentBytes),
+            "memory_available_bytes": memoryAvailableBytes > 0
+                ? .count(memoryAvailableBytes) : .null,
+            "pages_used": .count(usedPageCount), "steps": .count(stepCount),
+            "step_seconds": .fields([
+                "p50": .seconds(stepP50Seconds), "p99": .seconds(stepP99Seconds),
+            ]),
+            "rows_per_second": .seconds(rowsPerSecond),
+            "round_trip_seconds": .fields([
+                "smoothed": .seconds(roundTripSeconds), "last": .seconds(lastRoundTripSeconds),
+            ]),
+            "silent_seconds": .seconds(silentSeconds), "up_seconds": .seconds(upSeconds),
             "last_error": lastError.isEmpty ? .null : .string(lastError),
+            "last_error_age_seconds": .seconds(lastErrorAgeSeconds),
             "stages": .array(stages.map(\.json)),
         ])
     }
@@ -53,5 +89,13 @@ extension ClusterStatus.Stage {
             "waiting_in_seconds": .seconds(waitingInSeconds),
             "sending_seconds": .seconds(sendingSeconds), "busy_share": .seconds(busyShare),
         ])
+    }
+}
+
+extension JSONValue {
+    /// A number of seconds, or `null` where it is not known.
+    fileprivate static func seconds(_ seconds: Double?) -> JSONValue {
+        guard let seconds, seconds.isFinite else { return .null }
+        return .seconds(seconds)
     }
 }

@@ -14,7 +14,7 @@ final class FrontRoutes: Sendable {
         var running: [String: RunningCompletion] = [:]
     }
 
-    private let service: ModelService
+    let service: ModelService
     private let apiKeys: APIKeys?
     private let state = Mutex(State())
 
@@ -22,6 +22,9 @@ final class FrontRoutes: Sendable {
         self.service = service
         self.apiKeys = apiKeys
     }
+
+    /// Whether no new completion begins.
+    var isDraining: Bool { state.withLock { $0.isDraining } }
 
     /// From now on no new completion begins.
     func beginDraining() { state.withLock { $0.isDraining = true } }
@@ -53,7 +56,7 @@ final class FrontRoutes: Sendable {
         let path = request.uri.path
         if path == "/health" {
             try expect(.get, request)
-            return await health()
+            return try await health(request)
         }
         var tenant = ""
         if let apiKeys {
@@ -69,7 +72,7 @@ final class FrontRoutes: Sendable {
                 .fields(["object": .string("list"), "data": .array([modelCard])]))
         case "/v1/cluster":
             try expect(.get, request)
-            return Self.response(await service.coordinator.freshStatus().json)
+            return try await cluster(request)
         case "/v1/chat/completions":
             let fields = try await fields(of: request)
             let call = try CompletionCall(chat: fields, service: service)
@@ -125,8 +128,11 @@ extension FrontRoutes {
     private func complete(
         _ call: CompletionCall, from caller: Caller, tenant: String
     ) async throws(APIError) -> Response {
-        guard !state.withLock({ $0.isDraining }) else {
+        guard !isDraining else {
             throw .unavailable("the server is shutting down")
+        }
+        if await service.coordinator.endReason == nil, await !service.coordinator.hasBeenReady {
+            throw .unavailable("the cluster is loading; /health tells what it waits for")
         }
         let start = ContinuousClock.now
         let running = try await RunningCompletion.start(
@@ -219,17 +225,6 @@ extension FrontRoutes {
         ])
     }
 
-    private func health() async -> Response {
-        if let reason = await service.coordinator.endReason {
-            return Self.response(
-                .fields(["status": .string("down"), "reason": .string(reason.description)]),
-                status: 503)
-        }
-        let isReady = await service.coordinator.status().isReady
-        return Self.response(
-            .fields(["status": .string(isReady ? "ok" : "loading")]), status: isReady ? 200 : 503)
-    }
-
     /// Text or a conversation to tokens.
     private func tokenize(_ fields: RequestFields) throws(APIError) -> JSONValue {
         let tokens: [TokenID]
@@ -266,7 +261,7 @@ extension FrontRoutes {
         ])
     }
 
-    private static func response(_ json: JSONValue, status: Int = 200) -> Response {
+    static func response(_ json: JSONValue, status: Int = 200) -> Response {
         Response(
             status: .init(code: status), headers: [.contentType: "application/json"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: json.pythonText)))

@@ -23,14 +23,16 @@ extension NodeService {
         }
     }
 
-    /// Answers the coordinator's sign of life with our vital signs.
-    func answerHeartbeat() async {
+    /// Answers the coordinator's sign of life with our vital signs and its own clock.
+    func answer(_ heartbeat: Alive) async {
         coordinatorHeardAt = .now
+        var alive = vitalSigns()
+        alive.echoedAtMicroseconds = heartbeat.sentAtMicroseconds
         switch life {
         case .running(let stages):
-            await tell(.alive(await vitalSigns(of: stages)), epoch: stages.epoch)
-        case .loading(let epoch):
-            await tell(.alive(vitalSigns()), epoch: epoch)
+            await stages.report(into: &alive)
+            await tell(.alive(alive), epoch: stages.epoch)
+        case .loading(let epoch): await tell(.alive(alive), epoch: epoch)
         case .joining, .left: break
         }
     }
@@ -44,19 +46,19 @@ extension NodeService {
             cpuISA: String(describing: pool.instructionSet), threadCount: pool.threadCount)
     }
 
-    private func vitalSigns(of stages: PlacedStages) async -> Alive {
-        var alive = vitalSigns()
-        await stages.report(into: &alive)
-        return alive
-    }
-
     private func vitalSigns() -> Alive {
         heartbeatCount += 1
         let now = ContinuousClock.now - start
         var alive = Alive(
             sequenceNumber: heartbeatCount, sentAtMicroseconds: now.wholeMicroseconds)
-        alive.residentBytes = UInt64(MachineMemory.now().residentBytes)
+        let memory = MachineMemory.now()
+        alive.residentBytes = UInt64(memory.residentBytes)
+        alive.memoryAvailableBytes = UInt64(memory.availableBytes ?? 0)
         alive.lastError = lastError
+        if !lastError.isEmpty {
+            let age = ContinuousClock.now - lastErrorAt
+            alive.lastErrorAgeMicroseconds = age.wholeMicroseconds
+        }
         return alive
     }
 

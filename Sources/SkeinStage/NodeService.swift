@@ -74,6 +74,7 @@ public actor NodeService {
     var heartbeatCount: UInt64 = 0
     var coordinatorHeardAt: ContinuousClock.Instant
     var lastError = ""
+    var lastErrorAt: ContinuousClock.Instant
     var loadTask: Task<Void, Never>?
 
     /// Makes a node that has not joined yet.
@@ -92,6 +93,7 @@ public actor NodeService {
         self.computeThread = computeThread
         self.logger = logger
         coordinatorHeardAt = .now
+        lastErrorAt = .now
     }
 
     /// Joins the cluster and works until the coordinator says that everybody ends, or the task is
@@ -145,15 +147,18 @@ public actor NodeService {
             begin(placement, fingerprint: fingerprint)
         case .step(let step):
             await accept(step, envelope: envelope)
-        case .alive:
-            await answerHeartbeat()
+        case .alive(let alive):
+            await answer(alive)
         case .shutdown:
             logger.info("the coordinator ends the cluster")
             if case .running(let stages) = life { await stages.close() }
             life = .left
             return false
-        case .release:
-            break
+        case .release(let sequences):
+            guard case .running(let stages) = life,
+                envelope.standing(in: stages.epoch) == .current
+            else { break }
+            await stages.release(sequences)
         default:
             note("\(arrival.peer): a \(envelope.body.kind) message is not for a node")
         }
@@ -182,6 +187,7 @@ public actor NodeService {
     /// Remembers trouble for the next heartbeat, and logs it.
     func note(_ line: String) {
         lastError = line
+        lastErrorAt = .now
         logger.warning("\(line)")
     }
 

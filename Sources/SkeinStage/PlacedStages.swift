@@ -48,7 +48,7 @@ struct PlacedStages: Sendable {
                 place: StagePlace(
                     index: place.index, epoch: placement.epoch, nodeName: name,
                     microBatchesInFlight: placement.microBatchesInFlight),
-                onward: onward, coordinator: coordinator,
+                onward: onward, coordinator: coordinator, logger: node.logger,
                 onTrouble: { [weak node] line in await node?.note(line) })
         }
         self.services = services
@@ -67,6 +67,11 @@ struct PlacedStages: Sendable {
             throw Refusal("step for stage \(named)", "this node holds no such stage")
         }
         try service.accept(step)
+    }
+
+    /// Forgets sequences that have ended.
+    func release(_ sequences: [SequenceID]) async {
+        for service in services.values { await service.release(sequences) }
     }
 
     /// Ends every stage after its running step and closes the roads between stages.

@@ -18,8 +18,25 @@ struct StageClock {
         times = StageTimes(stage: stage)
     }
 
+    private var current: (microBatch: MicroBatchID, start: Duration)?
+
+    /// A step begins.
+    mutating func onBegin(_ microBatch: MicroBatchID, start: Duration) {
+        current = (microBatch, start)
+    }
+
+    /// Where the time went, with what is being computed at `now`.
+    func times(now: Duration) -> StageTimes {
+        var told = times
+        told.currentMicroBatch = current?.microBatch
+        told.currentStepMicroseconds = current.map { (now - $0.start).wholeMicroseconds } ?? 0
+        return told
+    }
+
     /// A step ran from `start` to `end`; the stage had waited for it since `idleSince`.
     mutating func onStep(idleSince: Duration, start: Duration, end: Duration, rowCount: Int) {
+        times.lastMicroBatch = current?.microBatch
+        current = nil
         times.waitingInMicroseconds += (start - idleSince).wholeMicroseconds
         let step = (end - start).wholeMicroseconds
         times.busyMicroseconds += step
@@ -49,12 +66,12 @@ struct StageClock {
 
     /// Rows a second over the ten seconds before `now`.
     func rowsPerSecond(now: Duration) -> Double {
-        let window = Duration.seconds(10)
+        var window = Duration.seconds(10)
+        // Of a stage that is faster than we remember, the rate is that of what we remember.
+        if recentRows.count == Self.recentStepsMax, let oldest = recentRows.first {
+            window = min(window, max(now - oldest.at, .milliseconds(1)))
+        }
         let rows = recentRows.lazy.filter { now - $0.at <= window }.reduce(0) { $0 + $1.count }
-        return Double(rows) / min(10, max(1, now.wholeSeconds))
+        return Double(rows) / (min(window, max(now, .seconds(1))) / .seconds(1))
     }
-}
-
-extension Duration {
-    var wholeSeconds: Double { Double(components.seconds) }
 }

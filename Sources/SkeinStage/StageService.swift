@@ -1,3 +1,4 @@
+internal import Logging
 internal import SkeinCore
 internal import SkeinTransport
 internal import SkeinWire
@@ -18,7 +19,9 @@ actor StageService {
     private let steps: AsyncStream<Step>
     private let queue: AsyncStream<Step>.Continuation
     private let start = ContinuousClock.now
+    private let logger: Logger
     private var clock: StageClock
+    private var guests = StageGuests()
     private var loop: Task<Void, Never>?
 
     /// Joins a loaded stage to its roads.
@@ -28,7 +31,7 @@ actor StageService {
     ///   - coordinator: where token returns, captured tensors and faults go.
     init(
         stage: Stage, place: StagePlace, onward: any Link, coordinator: any Link,
-        onTrouble: @escaping @Sendable (String) async -> Void
+        logger: Logger, onTrouble: @escaping @Sendable (String) async -> Void
     ) {
         self.stage = stage
         index = place.index
@@ -37,6 +40,9 @@ actor StageService {
         self.onward = onward
         self.coordinator = coordinator
         self.onTrouble = onTrouble
+        var logger = logger
+        logger[metadataKey: "stage"] = "\(place.index.rawValue)"
+        self.logger = logger
         clock = StageClock(stage: place.index)
         (steps, queue) = AsyncStream.makeStream(
             bufferingPolicy: .bufferingOldest(place.microBatchesInFlight))
@@ -47,11 +53,14 @@ actor StageService {
         loop = Task {
             var idleSince = ContinuousClock.now - start
             for await step in steps {
+                welcome(step.microBatch)
+                clock.onBegin(step.microBatch.id, start: ContinuousClock.now - start)
                 let run = await stage.run(step)
                 let ended = run.ended - start
                 clock.onStep(
                     idleSince: idleSince, start: run.began - start, end: ended,
                     rowCount: step.microBatch.rowCount)
+                log(step.microBatch, run)
                 await send(run, of: step)
                 idleSince = ContinuousClock.now - start
                 clock.onSent(start: ended, end: idleSince)
@@ -80,14 +89,61 @@ actor StageService {
 
     /// Adds this stage's vital signs to a heartbeat.
     func report(into alive: inout Alive) {
-        alive.stageTimes.append(clock.times)
+        let now = ContinuousClock.now - start
+        alive.stageTimes.append(clock.times(now: now))
+        alive.usedPageCount = max(alive.usedPageCount, guests.usedPageCount)
         alive.doneStepCount += clock.doneStepCount
         alive.stepP50Microseconds = max(
             alive.stepP50Microseconds, clock.stepPercentileMicroseconds(0.5))
         alive.stepP99Microseconds = max(
             alive.stepP99Microseconds, clock.stepPercentileMicroseconds(0.99))
         alive.tokensPerSecond = max(
-            alive.tokensPerSecond, clock.rowsPerSecond(now: ContinuousClock.now - start))
+            alive.tokensPerSecond, clock.rowsPerSecond(now: now))
+    }
+
+    /// Forgets sequences that have ended or gave up their pages.
+    func release(_ sequences: [SequenceID]) {
+        for sequence in sequences {
+            guard let guest = guests.onRelease(sequence), !guest.label.isEmpty else { continue }
+            logger.info(
+                "a sequence has left",
+                metadata: [
+                    "request": "\(guest.label)", "sequence": "\(sequence.rawValue)",
+                    "rows": "\(guest.rowCount)",
+                ])
+        }
+    }
+
+    /// Notes whose rows a micro-batch carries.
+    private func welcome(_ microBatch: MicroBatch) {
+        for span in microBatch.spans where guests.onSpan(span) && !span.label.isEmpty {
+            logger.info(
+                "the first rows of a sequence",
+                metadata: [
+                    "request": "\(span.label)", "sequence": "\(span.sequence.rawValue)",
+                    "position": "\(span.firstPosition)", "rows": "\(span.tokens.count)",
+                ])
+        }
+    }
+
+    private func log(_ microBatch: MicroBatch, _ run: StageRun) {
+        if case .failure(let refusal) = run.outcome {
+            logger.error("a step failed: \(refusal)", metadata: metadata(of: microBatch))
+        }
+        // The names are looked up only where somebody reads them.
+        logger.debug(
+            "step",
+            metadata: metadata(of: microBatch).merging([
+                "phase": "\(microBatch.phase)", "rows": "\(microBatch.rowCount)",
+                "microseconds": "\((run.ended - run.began).wholeMicroseconds)",
+            ]) { _, new in new })
+    }
+
+    private func metadata(of microBatch: MicroBatch) -> Logger.Metadata {
+        let labels = guests.labels(of: microBatch)
+        var metadata: Logger.Metadata = ["micro_batch": "\(microBatch.id.rawValue)"]
+        if !labels.isEmpty { metadata["request"] = "\(labels)" }
+        return metadata
     }
 
     private func send(_ run: StageRun, of step: Step) async {

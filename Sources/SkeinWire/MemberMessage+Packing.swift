@@ -124,6 +124,9 @@ extension Alive {
         message.pointee.stage_times = arena.list(
             stageTimes.map { Optional($0.packed(in: arena)) })
         message.pointee.last_error = arena.reason(lastError)
+        message.pointee.last_error_age_microseconds = lastErrorAgeMicroseconds
+        message.pointee.echoed_at_microseconds = echoedAtMicroseconds
+        message.pointee.memory_available_bytes = memoryAvailableBytes
         return message
     }
 }
@@ -136,6 +139,9 @@ extension StageTimes {
         message.pointee.waiting_in_microseconds = waitingInMicroseconds
         message.pointee.waiting_out_microseconds = waitingOutMicroseconds
         message.pointee.sending_microseconds = sendingMicroseconds
+        message.pointee.current_micro_batch_id = currentMicroBatch?.rawValue ?? 0
+        message.pointee.current_step_microseconds = currentStepMicroseconds
+        message.pointee.last_micro_batch_id = lastMicroBatch?.rawValue ?? 0
         return message
     }
 }

@@ -190,16 +190,32 @@ extension Alive {
             message.stage_times, message.n_stage_times, in: 0...Limits.stagesMax, "stage_times")
         for (place, pointer) in times.enumerated() {
             let reader = reader.at("stage_times", place)
-            let times = try reader.part(pointer, "")
             stageTimes.append(
-                StageTimes(
-                    stage: try reader.stage(times.stage_index, "stage_index"),
-                    busyMicroseconds: times.busy_microseconds,
-                    waitingInMicroseconds: times.waiting_in_microseconds,
-                    waitingOutMicroseconds: times.waiting_out_microseconds,
-                    sendingMicroseconds: times.sending_microseconds))
+                try StageTimes(parsing: try reader.part(pointer, ""), reader))
         }
         lastError = try reader.reason(message.last_error, "last_error")
+        lastErrorAgeMicroseconds = message.last_error_age_microseconds
+        echoedAtMicroseconds = message.echoed_at_microseconds
+        memoryAvailableBytes = message.memory_available_bytes
+    }
+}
+
+extension StageTimes {
+    fileprivate init(
+        parsing message: Skein__V1__StageTimes, _ reader: FieldReader
+    ) throws(WireError) {
+        self.init(
+            stage: try reader.stage(message.stage_index, "stage_index"),
+            busyMicroseconds: message.busy_microseconds,
+            waitingInMicroseconds: message.waiting_in_microseconds,
+            waitingOutMicroseconds: message.waiting_out_microseconds,
+            sendingMicroseconds: message.sending_microseconds)
+        // Micro-batches are counted from 1.
+        let current = message.current_micro_batch_id
+        currentMicroBatch = current == 0 ? nil : MicroBatchID(rawValue: current)
+        currentStepMicroseconds = message.current_step_microseconds
+        let last = message.last_micro_batch_id
+        lastMicroBatch = last == 0 ? nil : MicroBatchID(rawValue: last)
     }
 }
 

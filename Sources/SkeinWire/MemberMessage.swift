@@ -142,6 +142,12 @@ public struct StageTimes: Equatable, Sendable {
     public var waitingOutMicroseconds: UInt64
     /// Packing and giving frames to the link.
     public var sendingMicroseconds: UInt64
+    /// The micro-batch that is computed now; `nil` where there is none.
+    public var currentMicroBatch: MicroBatchID?
+    /// For how long it has been computed.
+    public var currentStepMicroseconds: UInt64 = 0
+    /// The micro-batch that was finished last; `nil` before the first.
+    public var lastMicroBatch: MicroBatchID?
 
     /// Tells where a stage's time went.
     public init(
@@ -160,11 +166,11 @@ public struct StageTimes: Equatable, Sendable {
 public struct Alive: Equatable, Sendable {
     /// Counts the sender's heartbeats.
     public var sequenceNumber: UInt64
-    /// The sender's clock; only differences between heartbeats of one sender mean anything.
+    /// The sender's clock, from 0 at its start.
     public var sentAtMicroseconds: UInt64
     /// Resident memory.
     public var residentBytes: UInt64 = 0
-    /// Latent cache pages that hold rows.
+    /// Latent cache pages of sequences that the stages have not been told to forget.
     public var usedPageCount = 0
     /// Steps since the placement began.
     public var doneStepCount: UInt64 = 0
@@ -178,6 +184,12 @@ public struct Alive: Equatable, Sendable {
     public var stageTimes: [StageTimes] = []
     /// The last thing that went wrong, in one line; empty where nothing did.
     public var lastError = ""
+    /// How long ago that was.
+    public var lastErrorAgeMicroseconds: UInt64 = 0
+    /// The clock of the heartbeat that this one answers; 0 where it answers none.
+    public var echoedAtMicroseconds: UInt64 = 0
+    /// Memory that may still be taken; 0 where the system does not say.
+    public var memoryAvailableBytes: UInt64 = 0
 
     /// A heartbeat without vital signs.
     public init(sequenceNumber: UInt64, sentAtMicroseconds: UInt64) {

@@ -41,6 +41,7 @@ extension SequenceSpan {
         message.pointee.n_target_token_ids = targets.count
         message.pointee.target_token_ids = arena.tokens(targets)
         message.pointee.page_copy = pageCopy?.packed(in: arena)
+        message.pointee.request_label = arena.text(label, cutTo: Limits.labelBytesMax)
         return message
     }
 }

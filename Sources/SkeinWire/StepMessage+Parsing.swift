@@ -119,7 +119,10 @@ extension SequenceSpan {
             targets: targets,
             pageCopy: try message.page_copy.map { pointer throws(WireError) in
                 try PageCopy(parsing: pointer.pointee, reader)
-            })
+            },
+            label: try reader.text(
+                message.request_label, bytesMax: Limits.labelBytesMax, mayBeEmpty: true,
+                "request_label"))
         if let fault = pageCopyFault { throw reader.error("page_copy", fault) }
     }
 

@@ -45,13 +45,18 @@ struct Serve: AsyncParsableCommand {
                 let service = ModelService(
                     modelName: ServedModel.name(folder: folder), coordinator: cluster.coordinator,
                     text: text, configuration: cluster.configuration, positionCountMax: positions)
+                let keys = try front.keys()
                 let server = HTTPFront(
-                    service: service, host: front.host, port: front.port,
-                    apiKeys: try front.keys(), logger: log.logger("skein.http"))
+                    service: service, host: front.host, port: front.port, apiKeys: keys,
+                    logger: log.logger("skein.http"))
                 let port = try await server.start()
-                let status = await cluster.coordinator.status()
-                Console.standardError(Self.banner(service, status))
-                Console.standardError("ready http://\(front.host):\(port)")
+                let address = "http://\(front.host):\(port)"
+                let banner = StartBanner(
+                    modelName: service.modelName,
+                    status: await cluster.coordinator.freshStatus(), address: address,
+                    hasKeys: keys != nil)
+                Console.standardError(banner.text)
+                Console.standardError("ready \(address)")
                 try await ServedModel.serve(server, until: cluster.coordinator)
             }
         } catch is CancellationError {
@@ -75,21 +80,6 @@ struct Serve: AsyncParsableCommand {
             }
         }
         return 1
-    }
-
-    /// What is served, and which layers lie where.
-    private static func banner(_ service: ModelService, _ status: ClusterStatus) -> String {
-        var lines = [
-            "serving \(service.modelName): \(status.nodes.count) node(s), \(status.kind.rawValue), "
-                + "\(service.positionCountMax) positions, \(status.pageCount) pages"
-        ]
-        for node in status.nodes {
-            for stage in node.stages {
-                lines.append(
-                    "  stage \(stage.index.rawValue)  node \(node.name)  \(stage.slice.text)")
-            }
-        }
-        return lines.joined(separator: "\n")
     }
 }
 

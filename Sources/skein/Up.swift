@@ -14,6 +14,11 @@ struct Up: AsyncParsableCommand {
     @Argument(help: "The cluster file.")
     var clusterFile: String
 
+    @Flag(
+        name: .customLong("without-nodes"),
+        help: "Start the head only; its host's nodes are started by 'skein node'.")
+    var withoutNodes = false
+
     @OptionGroup var keys: KeysOption
     @OptionGroup var log: LogOption
 
@@ -21,8 +26,9 @@ struct Up: AsyncParsableCommand {
         let topology = try ClusterFile.read(path: clusterFile)
         let (keys, log) = (keys, log)
         let host = try ClusterHost(
-            clusterFile: clusterFile, topology: topology, softwareVersion: SoftwareVersion.text,
-            logger: log.logger("skein.up"), onProgress: { ClusterBanner.show($0) })
+            clusterFile: clusterFile, topology: topology, startsNodes: !withoutNodes,
+            softwareVersion: SoftwareVersion.text, logger: log.logger("skein.up"),
+            onProgress: { ClusterBanner.show($0) })
         Console.standardError(ClusterBanner.placement(of: host))
         try await Interruptible.run {
             try await withThrowingTaskGroup(of: Void.self) { parts in
@@ -57,10 +63,13 @@ struct Up: AsyncParsableCommand {
         while true { try await Task.sleep(for: .seconds(3_600)) }
     }
 
-    /// The head's part: waits for all stages, then serves HTTP where the file names an address.
+    /// The head's part: HTTP where the file names an address, from the first moment on, so that
+    /// whoever asks learns what the cluster waits for; completions are served once it is ready.
     private static func serve(
         _ host: ClusterHost, _ coordinator: Coordinator, keys: KeysOption, log: LogOption
     ) async throws {
+        var banner = StartBanner(status: await coordinator.status())
+        let server = try await front(of: host, coordinator, keys, log, banner: &banner)
         do {
             try await withTaskCancellationHandler {
                 try await coordinator.waitUntilReady()
@@ -68,28 +77,37 @@ struct Up: AsyncParsableCommand {
                 Task { await host.stop() }
             }
         } catch {
+            await server?.drain(atMost: .seconds(1))
             if Task.isCancelled { return }
             throw error
         }
-        var server: HTTPFront?
-        var address = ""
-        if let http = host.topology.coordinator.httpAddress {
-            let service = ModelService(
-                modelName: ServedModel.name(folder: host.topology.modelPath),
-                coordinator: coordinator,
-                text: try ServedModel.text(folder: host.topology.modelPath),
-                configuration: host.configuration, positionCountMax: host.topology.positionCount)
-            let name = http.bindName
-            let front = HTTPFront(
-                service: service, host: name, port: Int(http.port ?? 0),
-                apiKeys: try keys.keys(host: name), logger: log.logger("skein.http"))
-            _ = try await front.start()
-            server = front
-            address = " http://\(http.hostAndPort)"
-        }
-        Console.standardError("ready\(address)")
+        banner.status = await coordinator.freshStatus()
+        Console.standardError(banner.text)
+        Console.standardError("ready\(banner.address.map { " \($0)" } ?? "")")
         guard let server else { return try await waitForCancellation() }
         try await ServedModel.serve(server, until: coordinator)
+    }
+
+    /// The HTTP front of the cluster file, listening; `nil` where the file names no address.
+    private static func front(
+        of host: ClusterHost, _ coordinator: Coordinator, _ keys: KeysOption, _ log: LogOption,
+        banner: inout StartBanner
+    ) async throws -> HTTPFront? {
+        guard let http = host.topology.coordinator.httpAddress else { return nil }
+        let service = ModelService(
+            modelName: ServedModel.name(folder: host.topology.modelPath), coordinator: coordinator,
+            text: try ServedModel.text(folder: host.topology.modelPath),
+            configuration: host.configuration, positionCountMax: host.topology.positionCount)
+        let name = http.bindName
+        let keys = try keys.keys(host: name)
+        let front = HTTPFront(
+            service: service, host: name, port: Int(http.port ?? 0), apiKeys: keys,
+            logger: log.logger("skein.http"))
+        _ = try await front.start()
+        banner.modelName = service.modelName
+        banner.address = "http://\(http.hostAndPort)"
+        banner.hasKeys = keys != nil
+        return front
     }
 }
 
@@ -105,19 +123,12 @@ extension TCPAddress {
 
 /// What `up` tells people while the cluster forms.
 enum ClusterBanner {
-    /// Which layers lie where.
+    /// What this host is about to start; what lies where is said once it does.
     static func placement(of host: ClusterHost) -> String {
-        var lines = [
-            "cluster \(host.topology.name): \(host.topology.nodes.count) nodes, "
-                + "\(host.placement.kind.rawValue), \(host.configuration.layerCount) layers"
-        ]
-        for stage in host.placement.stages {
-            let isHere = host.nodeNames.contains(stage.node) ? "this host" : "elsewhere"
-            lines.append(
-                "  stage \(stage.stage.rawValue)  node \(stage.node) (\(isHere))  "
-                    + stage.slice.text)
-        }
-        return lines.joined(separator: "\n")
+        let nodes = host.nodeNames.isEmpty ? "no node" : host.nodeNames.joined(separator: ", ")
+        return "cluster \(host.topology.name): \(host.topology.nodes.count) nodes, "
+            + "\(host.placement.kind.rawValue), \(host.configuration.layerCount) layers; "
+            + "this host starts \(nodes)\(host.coordinator == nil ? "" : " and the coordinator")"
     }
 
     /// A line for each step.

@@ -97,10 +97,13 @@ final class RunningProgram: Sendable {
         await wait(for: text, in: "errors", secondsMax: secondsMax)
     }
 
-    /// Waits until something stands on standard output.
-    func waitForOutput(secondsMax: Double = 30) async -> Bool {
-        await wait(for: "", in: "output", secondsMax: secondsMax)
+    /// Waits until standard output holds `text`, or by custom anything.
+    func waitForOutput(containing text: String = "", secondsMax: Double = 30) async -> Bool {
+        await wait(for: text, in: "output", secondsMax: secondsMax)
     }
+
+    /// Whether it has not ended yet.
+    var isRunning: Bool { process.isRunning }
 
     private func wait(for text: String, in name: String, secondsMax: Double) async -> Bool {
         let path = folder.path + "/" + name

@@ -144,6 +144,42 @@ import Testing
         #expect(!view.isReady)
     }
 
+    @Test func aRestartIsNotedBeforeTheNewProcessIsWelcomed() throws {
+        var view = try Self.ready()
+        #expect(view.onRestart(Self.report("b")).isEmpty)
+        #expect(view.onRestart(Self.report("x", incarnation: 9)).isEmpty)
+        // Who would be refused anyway cannot push a living node out.
+        #expect(view.onRestart(Self.report("b", version: "2.0", incarnation: 9)).isEmpty)
+        let reason = Refusal("node b", "was started again and has lost its cache")
+        #expect(view.onRestart(Self.report("b", incarnation: 9)) == [.dead("b", reason)])
+        #expect(view.missing == ["b"] && !view.isReady)
+    }
+
+    @Test func aBrokenConnectionIsSuspiciousAtOnceAndDeathWithoutASign() throws {
+        var view = try Self.ready()
+        #expect(
+            view.onLinkBroken("b", now: .milliseconds(50))
+                == [.suspect("b", silence: .milliseconds(50))])
+        #expect(view.onLinkBroken("b", now: .milliseconds(60)).isEmpty)
+        for name in ["a", "c"] { _ = view.onAlive(name, now: .milliseconds(400)) }
+        #expect(view.onTick(now: .milliseconds(449)).isEmpty && view.isReady)
+        let reason = Refusal(
+            "node b", "its connection broke, and it gave no sign of life for 0.4 seconds")
+        #expect(view.onTick(now: .milliseconds(450)) == [.dead("b", reason)])
+        #expect(view.onLinkBroken("b", now: .milliseconds(460)).isEmpty)
+    }
+
+    @Test func aNodeThatIsConnectedAgainHasOnlyBeenSuspected() throws {
+        var view = try Self.ready()
+        _ = view.onLinkBroken("b", now: .milliseconds(50))
+        #expect(view.onAlive("b", now: .milliseconds(300)) == [.recovered("b")])
+        _ = view.onAlive("a", now: .milliseconds(300))
+        #expect(view.onTick(now: .milliseconds(500)).isEmpty)
+        #expect(view.isReady && view.epoch.rawValue == 1)
+        #expect(view.silence(of: "b", now: .milliseconds(500)) == .milliseconds(200))
+        #expect(view.silence(of: "c", now: .milliseconds(500)) == nil)
+    }
+
     @Test func aStandbyTakesThePlaceOfADeadNode() throws {
         var view = try Self.ready()
         _ = view.onHello(Self.report("c"), now: .zero)

@@ -71,10 +71,17 @@ enum Samples {
         alive.stepP99Microseconds = 9_000
         alive.tokensPerSecond = 41.25
         alive.stageTimes = [0, 7].map { stage in
-            StageTimes(
+            var times = StageTimes(
                 stage: StageIndex(stage), busyMicroseconds: 1, waitingInMicroseconds: 2,
                 waitingOutMicroseconds: 3, sendingMicroseconds: 4)
+            times.currentMicroBatch = stage == 0 ? nil : MicroBatchID(rawValue: 9)
+            times.currentStepMicroseconds = 5
+            times.lastMicroBatch = stage == 0 ? MicroBatchID(rawValue: 8) : nil
+            return times
         }
+        alive.lastErrorAgeMicroseconds = 1 << 30
+        alive.echoedAtMicroseconds = 1 << 51
+        alive.memoryAvailableBytes = 1 << 36
         alive.lastError = "link to tcp://10.0.0.2:7001: the connection was lost"
         return alive
     }
@@ -115,7 +122,8 @@ enum Samples {
                     sequence: SequenceID(rawValue: .max), firstPosition: 0, tokens: [1, 2, 3],
                     pageTable: [PageIndex(Int(Int32.max) - 1)],
                     demand: SamplingDemand(
-                        parameters: parameters, promptTokens: [1, 2], completionTokens: [3])),
+                        parameters: parameters, promptTokens: [1, 2], completionTokens: [3]),
+                    label: "req_0123456789abcdef01234567"),
             ])
     }
 

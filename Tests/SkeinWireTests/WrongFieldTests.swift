@@ -100,6 +100,11 @@ struct WrongMessage: CustomTestStringConvertible, Sendable {
             "step.spans[0].target_token_ids", "more than rows",
             step([Raw.span(targets: [1, 2, 3])])),
         .init(
+            "step.spans[0].request_label", "longer than a name",
+            step([Raw.span().text(15, String(repeating: "r", count: 65))])),
+        .init(
+            "step.spans[0].request_label", "two lines", step([Raw.span().text(15, "req_a\nb")])),
+        .init(
             "step.target_stage_index", "missing", Raw.envelope(32, Raw.step([Raw.span()]))),
         .init(
             "step.target_stage_index", "past the last stage",

@@ -1074,7 +1074,7 @@ const ProtobufCMessageDescriptor skein__v1__ready__descriptor =
   (ProtobufCMessageInit) skein__v1__ready__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor skein__v1__stage_times__field_descriptors[5] =
+static const ProtobufCFieldDescriptor skein__v1__stage_times__field_descriptors[8] =
 {
   {
     "stage_index",
@@ -1136,9 +1136,48 @@ static const ProtobufCFieldDescriptor skein__v1__stage_times__field_descriptors[
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "current_micro_batch_id",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__StageTimes, current_micro_batch_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "current_step_microseconds",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__StageTimes, current_step_microseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_micro_batch_id",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__StageTimes, last_micro_batch_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned skein__v1__stage_times__field_indices_by_name[] = {
   1,   /* field[1] = busy_microseconds */
+  5,   /* field[5] = current_micro_batch_id */
+  6,   /* field[6] = current_step_microseconds */
+  7,   /* field[7] = last_micro_batch_id */
   4,   /* field[4] = sending_microseconds */
   0,   /* field[0] = stage_index */
   2,   /* field[2] = waiting_in_microseconds */
@@ -1147,7 +1186,7 @@ static const unsigned skein__v1__stage_times__field_indices_by_name[] = {
 static const ProtobufCIntRange skein__v1__stage_times__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor skein__v1__stage_times__descriptor =
 {
@@ -1157,14 +1196,14 @@ const ProtobufCMessageDescriptor skein__v1__stage_times__descriptor =
   "Skein__V1__StageTimes",
   "skein.v1",
   sizeof(Skein__V1__StageTimes),
-  5,
+  8,
   skein__v1__stage_times__field_descriptors,
   skein__v1__stage_times__field_indices_by_name,
   1,  skein__v1__stage_times__number_ranges,
   (ProtobufCMessageInit) skein__v1__stage_times__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor skein__v1__alive__field_descriptors[10] =
+static const ProtobufCFieldDescriptor skein__v1__alive__field_descriptors[13] =
 {
   {
     "sequence_number",
@@ -1286,10 +1325,49 @@ static const ProtobufCFieldDescriptor skein__v1__alive__field_descriptors[10] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "echoed_at_microseconds",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__Alive, echoed_at_microseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "memory_available_bytes",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__Alive, memory_available_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_error_age_microseconds",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__Alive, last_error_age_microseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned skein__v1__alive__field_indices_by_name[] = {
   4,   /* field[4] = done_step_count */
+  10,   /* field[10] = echoed_at_microseconds */
   9,   /* field[9] = last_error */
+  12,   /* field[12] = last_error_age_microseconds */
+  11,   /* field[11] = memory_available_bytes */
   2,   /* field[2] = resident_bytes */
   1,   /* field[1] = sent_at_microseconds */
   0,   /* field[0] = sequence_number */
@@ -1302,7 +1380,7 @@ static const unsigned skein__v1__alive__field_indices_by_name[] = {
 static const ProtobufCIntRange skein__v1__alive__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor skein__v1__alive__descriptor =
 {
@@ -1312,7 +1390,7 @@ const ProtobufCMessageDescriptor skein__v1__alive__descriptor =
   "Skein__V1__Alive",
   "skein.v1",
   sizeof(Skein__V1__Alive),
-  10,
+  13,
   skein__v1__alive__field_descriptors,
   skein__v1__alive__field_indices_by_name,
   1,  skein__v1__alive__number_ranges,

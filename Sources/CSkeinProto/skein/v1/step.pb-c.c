@@ -804,7 +804,7 @@ const ProtobufCMessageDescriptor skein__v1__page_copy__descriptor =
   (ProtobufCMessageInit) skein__v1__page_copy__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor skein__v1__sequence_span__field_descriptors[7] =
+static const ProtobufCFieldDescriptor skein__v1__sequence_span__field_descriptors[8] =
 {
   {
     "sequence_id",
@@ -890,20 +890,34 @@ static const ProtobufCFieldDescriptor skein__v1__sequence_span__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "request_label",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__SequenceSpan, request_label),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned skein__v1__sequence_span__field_indices_by_name[] = {
   4,   /* field[4] = demand */
   1,   /* field[1] = first_position_index */
   6,   /* field[6] = page_copy */
   3,   /* field[3] = pages */
+  7,   /* field[7] = request_label */
   0,   /* field[0] = sequence_id */
   5,   /* field[5] = target_token_ids */
   2,   /* field[2] = token_ids */
 };
-static const ProtobufCIntRange skein__v1__sequence_span__number_ranges[1 + 1] =
+static const ProtobufCIntRange skein__v1__sequence_span__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 15, 7 },
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor skein__v1__sequence_span__descriptor =
 {
@@ -913,10 +927,10 @@ const ProtobufCMessageDescriptor skein__v1__sequence_span__descriptor =
   "Skein__V1__SequenceSpan",
   "skein.v1",
   sizeof(Skein__V1__SequenceSpan),
-  7,
+  8,
   skein__v1__sequence_span__field_descriptors,
   skein__v1__sequence_span__field_indices_by_name,
-  1,  skein__v1__sequence_span__number_ranges,
+  2,  skein__v1__sequence_span__number_ranges,
   (ProtobufCMessageInit) skein__v1__sequence_span__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -183,10 +183,19 @@ struct  Skein__V1__StageTimes
   uint64_t waiting_in_microseconds;
   uint64_t waiting_out_microseconds;
   uint64_t sending_microseconds;
+  /*
+   * The micro-batch that is computed now, and for how long; 0 where there is none.
+   */
+  uint64_t current_micro_batch_id;
+  uint64_t current_step_microseconds;
+  /*
+   * The micro-batch that the stage finished last; 0 before its first.
+   */
+  uint64_t last_micro_batch_id;
 };
 #define SKEIN__V1__STAGE_TIMES__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&skein__v1__stage_times__descriptor) \
-    , 0, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
 /*
@@ -197,10 +206,14 @@ struct  Skein__V1__Alive
   ProtobufCMessage base;
   uint64_t sequence_number;
   /*
-   * The sender's own clock; only differences between heartbeats of one sender mean anything.
+   * The sender's own clock, from 0 at its start; only differences between heartbeats of one sender
+   * and its age mean anything.
    */
   uint64_t sent_at_microseconds;
   uint64_t resident_bytes;
+  /*
+   * Pages of sequences that the stages have not been told to forget.
+   */
   uint32_t used_page_count;
   uint64_t done_step_count;
   uint64_t step_p50_microseconds;
@@ -212,10 +225,22 @@ struct  Skein__V1__Alive
    * One line; empty where nothing went wrong.
    */
   char *last_error;
+  /*
+   * The clock of the heartbeat that this one answers; 0 where it answers none.
+   */
+  uint64_t echoed_at_microseconds;
+  /*
+   * 0 where the system does not say.
+   */
+  uint64_t memory_available_bytes;
+  /*
+   * How long ago the last error was.
+   */
+  uint64_t last_error_age_microseconds;
 };
 #define SKEIN__V1__ALIVE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&skein__v1__alive__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL, (char *)protobuf_c_empty_string }
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL, (char *)protobuf_c_empty_string, 0, 0, 0 }
 
 
 /*

@@ -179,10 +179,14 @@ struct  Skein__V1__SequenceSpan
    * Absent where nothing is copied.
    */
   Skein__V1__PageCopy *page_copy;
+  /*
+   * The client's request, for log lines; only in the sequence's first micro-batch, else empty.
+   */
+  char *request_label;
 };
 #define SKEIN__V1__SEQUENCE_SPAN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&skein__v1__sequence_span__descriptor) \
-    , 0, 0, 0,NULL, NULL, NULL, 0,NULL, NULL }
+    , 0, 0, 0,NULL, NULL, NULL, 0,NULL, NULL, (char *)protobuf_c_empty_string }
 
 
 /*

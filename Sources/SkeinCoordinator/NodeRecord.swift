@@ -1,0 +1,39 @@
+internal import SkeinCore
+internal import SkeinMembership
+internal import SkeinWire
+
+/// What a node has said of itself, and what the coordinator has measured of it.
+struct NodeRecord {
+    /// What it said when it came.
+    var hello: Hello?
+    /// Its last vital signs.
+    var alive: Alive?
+    /// When they came.
+    var aliveAt = Duration.zero
+    /// How long a heartbeat and its answer take.
+    var roundTrip: RoundTrip?
+    /// Bytes of weights that its slices touch, once it has loaded them.
+    var weightBytes: UInt64?
+    /// Why it was last not let in.
+    var refusal: Refusal?
+    /// When it was lost or not let in.
+    var troubleAt: Duration?
+
+    /// Takes in vital signs.
+    mutating func note(_ alive: Alive, now: Duration) {
+        self.alive = alive
+        aliveAt = now
+        guard
+            let trip = RoundTrip.measured(
+                echoedMicroseconds: alive.echoedAtMicroseconds, now: now)
+        else { return }
+        if roundTrip == nil { roundTrip = RoundTrip(trip) } else { roundTrip?.note(trip) }
+    }
+
+    /// The last thing that went wrong there and how long ago, by its own words.
+    func lastError(now: Duration) -> (line: String, age: Duration)? {
+        guard let alive, !alive.lastError.isEmpty else { return nil }
+        let age = Int64(clamping: alive.lastErrorAgeMicroseconds)
+        return (alive.lastError, .microseconds(age) + (now - aliveAt))
+    }
+}

@@ -1,0 +1,30 @@
+import Foundation
+import SkeinCore
+
+/// Where a head answers over HTTP: scheme, host, port, and a path where a proxy adds one.
+struct HeadAddress: Equatable, Sendable {
+    /// Without a slash at the end.
+    let text: String
+
+    /// Reads an address as a person writes it; a trailing `/v1`, as clients want it, is dropped.
+    init(parsing text: String, subject: String) throws(Refusal) {
+        guard text.utf8.count <= Limits.addressBytesMax, let parts = URLComponents(string: text),
+            let scheme = parts.scheme?.lowercased(), ["http", "https"].contains(scheme),
+            let host = parts.host, !host.isEmpty, parts.query == nil, parts.fragment == nil,
+            parts.user == nil
+        else {
+            throw Refusal(
+                subject, "found '\(text.prefix(100))', expected http://HOST:PORT or https://HOST")
+        }
+        var trimmed = text[...]
+        while trimmed.hasSuffix("/") { trimmed = trimmed.dropLast() }
+        if trimmed.hasSuffix("/v1") { trimmed = trimmed.dropLast(3) }
+        self.text = String(trimmed)
+    }
+
+    /// The address of a cluster file; one that means every address of the head is asked here.
+    init(_ address: TCPAddress) {
+        let isAll = address.host == .all || address.bindName == "0.0.0.0"
+        text = isAll ? "http://127.0.0.1:\(address.port ?? 0)" : "http://\(address.hostAndPort)"
+    }
+}

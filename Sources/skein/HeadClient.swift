@@ -1,0 +1,101 @@
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import NIOHTTP1
+import NIOSSL
+import SkeinCore
+import SkeinText
+
+/// Asks a cluster's head over HTTP; whatever answers is foreign, and bounded in size and time.
+struct HeadClient: Sendable {
+    /// What a path answered.
+    struct Answer: Sendable {
+        let status: Int
+        let value: SkeinText.JSONValue
+    }
+
+    /// The head.
+    let address: HeadAddress
+    /// Whether a key goes with every question.
+    var hasKey: Bool { apiKey != nil }
+
+    private let apiKey: String?
+    private let client: HTTPClient
+
+    /// Opens a client.
+    init(
+        _ address: HeadAddress, apiKey: String?, certificates: String?, trustsAnyone: Bool
+    ) throws(Refusal) {
+        self.address = address
+        self.apiKey = apiKey
+        if let apiKey, !apiKey.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) {
+            throw Refusal("--api-key", "found characters that no HTTP header carries")
+        }
+        var security = TLSConfiguration.makeClientConfiguration()
+        if trustsAnyone { security.certificateVerification = .none }
+        if let certificates {
+            do {
+                security.trustRoots = .certificates(
+                    try NIOSSLCertificate.fromPEMFile(certificates))
+            } catch {
+                throw Refusal(certificates, "cannot be read, expected certificates in PEM form")
+            }
+        }
+        var configuration = HTTPClient.Configuration(
+            tlsConfiguration: security, redirectConfiguration: .disallow)
+        configuration.timeout.connect = .seconds(3)
+        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }
+
+    /// Asks for a path.
+    ///
+    /// - Throws: a `Refusal` that names the address, where nobody answers, or not in JSON.
+    func ask(_ path: String) async throws(Refusal) -> Answer {
+        let subject = address.text
+        var request = HTTPClientRequest(url: address.text + path)
+        request.headers.add(name: "accept", value: "application/json")
+        if let apiKey { request.headers.add(name: "authorization", value: "Bearer \(apiKey)") }
+        let bytes: [UInt8]
+        let status: Int
+        do {
+            let response = try await client.execute(
+                request, timeout: .seconds(Int64(Limits.statusSecondsMax)))
+            status = Int(response.status.code)
+            bytes = Array(
+                try await response.body.collect(upTo: Limits.statusBytesMax)
+                    .readableBytesView)
+        } catch {
+            throw Refusal(subject, Self.reason(error))
+        }
+        do throws(Refusal) {
+            return Answer(
+                status: status, value: try SkeinText.JSONValue(parsing: bytes, subject: "answer"))
+        } catch {
+            throw Refusal(
+                subject, "answered with status \(status) and no JSON; is it a Skein head?")
+        }
+    }
+
+    /// Lets go of the connections.
+    func close() async {
+        do { try await client.shutdown() } catch {
+            // The program ends; what is still open is closed with it.
+        }
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        switch error {
+        case let error as HTTPClientError where error == .connectTimeout:
+            "cannot be reached within 3 s"
+        case let error as HTTPClientError
+        where error == .deadlineExceeded || error == .readTimeout:
+            "gave no answer within \(Limits.statusSecondsMax) s"
+        case is NIOTooManyBytesError:
+            "answered with more than \(Limits.statusBytesMax) bytes, expected at most that"
+        case is NIOSSLError: "cannot be trusted: \(error); --ca-cert names who may be"
+        case let error as IOError:
+            "cannot be reached: \(String(cString: strerror(error.errnoCode)))"
+        default: "cannot be reached: \(error)"
+        }
+    }
+}

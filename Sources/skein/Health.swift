@@ -1,0 +1,114 @@
+import ArgumentParser
+import Foundation
+import SkeinCluster
+import SkeinCore
+
+/// Says whether a cluster serves, and shows its nodes.
+struct Health: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Says whether a cluster serves, and shows its nodes.",
+        discussion: """
+            Asks the head over HTTP; before it says healthy it has pushed a token through every \
+            stage. Exit codes: 0 healthy, 1 degraded, 2 down or loading (and, as with every \
+            command, wrong usage), 3 could not tell. With --watch, the code of the last verdict.
+            """)
+
+    @Option(help: "The cluster file, whose http address is asked.")
+    var cluster: String?
+
+    @Option(help: "The head's address, for example http://10.0.0.1:8080.")
+    var url: String?
+
+    @Flag(help: "Go on until Ctrl-C: redrawn on a terminal, a line each time in a log.")
+    var watch = false
+
+    @Option(help: "Seconds between two looks with --watch.")
+    var interval = 2.0
+
+    @Flag(help: "Print one JSON object; with --watch one a line.")
+    var json = false
+
+    @Option(name: .customLong("api-key"), help: "A key that the head knows (or SKEIN_API_KEY).")
+    var apiKey: String?
+
+    @Option(name: .customLong("ca-cert"), help: "A file of certificates to trust, for https.")
+    var certificates: String?
+
+    @Flag(help: "Trust any certificate; whoever sits between can then answer for the head.")
+    var insecure = false
+
+    func validate() throws {
+        guard (cluster == nil) != (url == nil) else {
+            throw ValidationError("expected either --cluster or --url")
+        }
+        guard interval >= 0.1, interval <= 86_400 else {
+            throw ValidationError("--interval: expected 0.1 to 86400, found \(interval)")
+        }
+        guard certificates == nil || !insecure else {
+            throw ValidationError("expected at most one of --ca-cert and --insecure")
+        }
+        guard let url else { return }
+        do throws(Refusal) {
+            _ = try HeadAddress(parsing: url, subject: "--url")
+        } catch {
+            throw ValidationError(error.description)
+        }
+    }
+
+    func run() async throws {
+        let key = apiKey ?? ProcessInfo.processInfo.environment["SKEIN_API_KEY"]
+        let client: HeadClient
+        do throws(Refusal) {
+            client = try HeadClient(
+                try address(), apiKey: key, certificates: certificates, trustsAnyone: insecure)
+        } catch {
+            let finding = HealthFinding(unknown: error, asked: cluster ?? "")
+            try HealthDisplay(isJSON: json).show(finding)
+            throw ExitCode(finding.exitCode)
+        }
+        let code: Int32
+        if watch {
+            let display = HealthDisplay(isJSON: json)
+            code = try await Self.watch(client, display: display, every: interval)
+        } else {
+            let finding = await HealthFinding(asking: client)
+            await client.close()
+            try HealthDisplay(isJSON: json).show(finding)
+            code = finding.exitCode
+        }
+        throw ExitCode(code)
+    }
+
+    private func address() throws(Refusal) -> HeadAddress {
+        if let url { return try HeadAddress(parsing: url, subject: "--url") }
+        let file = cluster ?? ""
+        guard let http = try ClusterFile.read(path: file).coordinator.httpAddress else {
+            throw Refusal(
+                "\(file): coordinator.http",
+                "found nothing; a cluster without an HTTP address cannot be asked, since nodes "
+                    + "answer their coordinator only")
+        }
+        return HeadAddress(http)
+    }
+
+    /// Looks again and again until the program is interrupted.
+    ///
+    /// - Returns: the exit code of the last verdict.
+    private static func watch(
+        _ client: HeadClient, display: HealthDisplay, every interval: Double
+    ) async throws -> Int32 {
+        let last = LastVerdict()
+        try await Interruptible.run {
+            while !Task.isCancelled {
+                let finding = await HealthFinding(asking: client)
+                // An answer that the interrupt has cut off says nothing about the cluster.
+                if Task.isCancelled { break }
+                last.note(finding)
+                try display.showAgain(finding)
+                do { try await Task.sleep(for: .seconds(interval)) } catch { break }
+            }
+        }
+        await client.close()
+        return last.exitCode
+    }
+}

@@ -1,0 +1,154 @@
+import SkeinCoordinator
+import SkeinCore
+import SkeinMembership
+import Testing
+
+@Suite struct CoordinatorHealthTests {
+    /// A cluster whose patience is short enough for a test.
+    private static func impatient() async throws -> FakeCluster {
+        try await FakeCluster.start { settings in
+            settings.healthPatience.probeWait = .milliseconds(100)
+            settings.healthPatience.probeReuse = .milliseconds(50)
+            settings.healthPatience.stallAfter = .milliseconds(1_500)
+        }
+    }
+
+    private static func request(_ tokens: Int) -> GenerationRequest {
+        GenerationRequest(promptTokens: [1, 2, 3], newTokensMax: tokens)
+    }
+
+    @Test func aProbeGoesThroughEveryStageAndCountsForNobody() async throws {
+        let cluster = try await FakeCluster.start()
+        let report = await cluster.coordinator.health(probing: true)
+        #expect(report.verdict == HealthVerdict(.healthy))
+        guard case .answered = report.probe else {
+            Issue.record("\(report.probe)")
+            return
+        }
+        let status = await cluster.coordinator.status()
+        #expect(status.work.arrivalCount == 0 && status.work.prefillRowCount == 0)
+        #expect(status.liveSequenceCount == 0 && status.ownedPageCount == 0)
+        await cluster.stop()
+    }
+
+    @Test func whoOnlyLooksSendsNoProbe() async throws {
+        let cluster = try await FakeCluster.start()
+        let report = await cluster.coordinator.health(probing: false)
+        #expect(report.verdict.level == .healthy && report.probe == .none)
+        #expect(await cluster.coordinator.status().work.stepCount == 0)
+        await cluster.stop()
+    }
+
+    @Test func manyWhoAskTogetherShareOneProbe() async throws {
+        let cluster = try await FakeCluster.start()
+        await withTaskGroup { askers in
+            for _ in 0..<50 {
+                askers.addTask {
+                    let report = await cluster.coordinator.health(probing: true)
+                    #expect(report.verdict.level == .healthy)
+                }
+            }
+        }
+        // One micro-batch for all of them: they asked within the second of its result.
+        #expect(await cluster.coordinator.status().work.stepCount == 1)
+        await cluster.stop()
+    }
+
+    @Test func aRingThatStandsStillIsDegradedThenDownAndNamesTheStage() async throws {
+        let cluster = try await Self.impatient()
+        cluster.behave(.stuck(stage: 1))
+        let first = await cluster.coordinator.health(probing: true)
+        #expect(first.verdict.level == .degraded, "\(first.verdict)")
+        guard case .late = first.probe else {
+            Issue.record("\(first.probe)")
+            return
+        }
+        var last = first.verdict
+        let end = ContinuousClock.now + .seconds(20)
+        while last.level != .down, ContinuousClock.now < end {
+            last = await cluster.coordinator.health(probing: true).verdict
+        }
+        #expect(last.level == .down)
+        let reason = last.reasons.first ?? ""
+        #expect(reason.hasSuffix("micro-batch 1 is in stage 1 on b"), "\(last)")
+        await cluster.stop()
+    }
+
+    @Test func aRingThatMovesIsBusyWhereTheProbeIsLate() async throws {
+        let cluster = try await FakeCluster.start { settings in
+            settings.healthPatience.probeWait = .milliseconds(10)
+        }
+        cluster.behave(.slow(.milliseconds(60)))
+        let report = await cluster.coordinator.health(probing: true)
+        #expect(report.verdict.level == .degraded)
+        #expect(report.verdict.reasons.first?.hasPrefix("busy: ") == true, "\(report.verdict)")
+        await cluster.stop()
+    }
+
+    @Test func aProbeThatAStageCannotRunIsDown() async throws {
+        let cluster = try await FakeCluster.start()
+        cluster.behave(.failing(stage: 0))
+        let report = await cluster.coordinator.health(probing: true)
+        #expect(
+            report.verdict == HealthVerdict(.down, ["the probe failed: stage 0 on a: no"]))
+        await cluster.stop()
+    }
+
+    @Test func aNodeThatIsGoneIsNamed() async throws {
+        let cluster = try await FakeCluster.start()
+        await cluster.killNode("b")
+        await cluster.coordinator.noteBrokenLink(to: "in-process:b")
+        let suspicious = await cluster.coordinator.health(probing: false).verdict
+        #expect(suspicious.level == .degraded, "\(suspicious)")
+        var verdict = suspicious
+        let end = ContinuousClock.now + .seconds(20)
+        // A probe that nobody answers is what paces this loop.
+        while verdict.level != .down, ContinuousClock.now < end {
+            verdict = await cluster.coordinator.health(probing: true).verdict
+        }
+        #expect(verdict.level == .down)
+        #expect(verdict.reasons.first?.hasPrefix("node b: its connection broke") == true)
+        await cluster.stop()
+    }
+
+    /// A node that is started again before anybody missed it used to be given the road to its
+    /// former process, and its neighbours an empty address.
+    @Test func aNodeThatIsStartedAgainAtOnceTakesUpItsWork() async throws {
+        let cluster = try await FakeCluster.start()
+        let (_, stream) = try await cluster.coordinator.submit(Self.request(4))
+        for try await event in stream { if case .finished = event { break } }
+        await cluster.killNode("b")
+        cluster.startNode("b", process: 2)
+        let (_, after) = try await cluster.coordinator.submit(Self.request(4))
+        var count = 0
+        for try await event in after { if case .token = event { count += 1 } }
+        #expect(count == 4)
+        #expect(await cluster.coordinator.status().epoch > Epoch.none.next)
+        await cluster.stop()
+    }
+
+    @Test func statusTellsWhatNodesSay() async throws {
+        let cluster = try await FakeCluster.start()
+        let status = await cluster.coordinator.freshStatus()
+        let node = try #require(status.nodes.first)
+        #expect(node.softwareVersion == "test" && node.fingerprint == "f00d")
+        #expect(node.instructionSet == "scalar" && node.threadCount == 3)
+        #expect(node.weightBytes == 7 && node.usedPageCount == 2 && node.upSeconds == 90)
+        #expect(node.lastError == "something was wrong")
+        #expect((60..<70).contains(try #require(node.lastErrorAgeSeconds)))
+        #expect((0..<5).contains(try #require(node.roundTripSeconds)))
+        #expect(node.memoryAvailableBytes == 1 << 40 && node.silentSeconds != nil)
+        #expect(status.work.waitingMax > 0 && status.work.inFlightCount == 0)
+        await cluster.stop()
+    }
+
+    @Test func anEndedClusterIsDownAndNobodyWaits() async throws {
+        let cluster = try await FakeCluster.start()
+        cluster.behave(.stuck(stage: 0))
+        async let asking = cluster.coordinator.health(probing: true)
+        await cluster.stop()
+        let report = await asking
+        #expect(report.verdict.level == .down)
+        #expect(await cluster.coordinator.health(probing: true).verdict.level == .down)
+    }
+}

@@ -1,0 +1,116 @@
+import Foundation
+import Testing
+
+/// A cluster whose head and nodes are processes of their own, each started by hand, so that a test
+/// can stop, kill and start any of them.
+final class SeparateNodes: Sendable {
+    static let names = ["a", "b", "c"]
+
+    let folder: ScratchFolder
+    let file: String
+    let url: String
+    let head: RunningProgram
+
+    /// Starts the head.
+    init() async throws {
+        folder = try ScratchFolder()
+        let ports = try await FreePorts.take(Self.names.count + 2)
+        url = "http://127.0.0.1:\(ports[1])"
+        // Room for an answer that takes seconds.
+        let model = try Bent.gosling(in: folder) { $0["max_position_embeddings"] = 100_000 }
+        var lines = [
+            "cluster: separate", "model: \(model)", "placement: linear", "context: 8192",
+            "pages: 256", "coordinator:", "  address: tcp://127.0.0.1:\(ports[0])",
+            "  http: 127.0.0.1:\(ports[1])", "nodes:",
+        ]
+        for (name, port) in zip(Self.names, ports.dropFirst(2)) {
+            lines += [
+                "  - name: \(name)", "    address: tcp://127.0.0.1:\(port)", "    threads: 1",
+            ]
+        }
+        file = try folder.write(lines.joined(separator: "\n") + "\n", to: "separate.yaml")
+        head = try SkeinProgram.start(["up", file, "--without-nodes", "--log-level", "info"])
+    }
+
+    deinit { head.signal(SIGKILL) }
+
+    /// Starts a node; its log tells every step.
+    func startNode(_ name: String) throws -> RunningProgram {
+        try SkeinProgram.start([
+            "node", "--cluster", file, "--name", name, "--log-level", "debug",
+        ])
+    }
+
+    /// Starts all nodes and waits until the head serves.
+    func startNodes() async throws -> [String: RunningProgram] {
+        var nodes: [String: RunningProgram] = [:]
+        for name in Self.names { nodes[name] = try startNode(name) }
+        try #require(await head.waitForError(containing: "ready http"), "\(head.errors)")
+        return nodes
+    }
+
+    /// Asks after the cluster's health.
+    func health(_ more: String...) async throws -> SkeinProgram.Outcome {
+        try await SkeinProgram.run(["health", "--url", url] + more, secondsMax: 30)
+    }
+
+    /// Asks again and again until the exit code is `status`, for `secondsMax` at most.
+    func waitForHealth(
+        _ status: Int32, secondsMax: Double = 30
+    ) async throws -> SkeinProgram.Outcome {
+        let end = ContinuousClock.now + .seconds(secondsMax)
+        var last = try await health()
+        while last.status != status, ContinuousClock.now < end { last = try await health() }
+        return last
+    }
+
+    /// Starts a greedy completion as a stream of events, through `curl`.
+    func startStream(tokens: Int) throws -> RunningProgram {
+        let body =
+            "{\"prompt\": \"One goose\", \"temperature\": 0, \"max_tokens\": \(tokens), "
+            + "\"ignore_eos\": true, \"stream\": true}"
+        return try RunningProgram(
+            command: [
+                "curl", "-sSN", "-i", "--max-time", "100", "-d", body, url + "/v1/completions",
+            ])
+    }
+
+    /// Ends the head and the nodes in good order.
+    func stop(_ nodes: [RunningProgram]) async throws {
+        head.signal(SIGTERM)
+        let end = try await head.finish(secondsMax: 20)
+        #expect(end.status == 0, "\(end.errors)")
+        for node in nodes {
+            node.signal(SIGTERM)
+            _ = try await node.finish(secondsMax: 10)
+        }
+    }
+}
+
+/// The events of a stream that `curl -i` has written.
+struct StreamText {
+    /// The completion's text, put together.
+    let text: String
+    /// The answer's x-request-id.
+    let requestID: String
+    /// Whether the stream was not cut off.
+    let isWhole: Bool
+
+    init(_ output: String) throws {
+        var text = ""
+        var requestID = ""
+        // HTTP ends its header lines with two characters that Swift takes for one.
+        for line in output.split(whereSeparator: \.isNewline) {
+            if line.hasPrefix("x-request-id: ") { requestID = String(line.dropFirst(14)) }
+            guard line.hasPrefix("data: {") else { continue }
+            let value = try JSONSerialization.jsonObject(with: Data(line.dropFirst(6).utf8))
+            let event = try #require(value as? [String: Any])
+            try #require(event["error"] == nil, "\(line)")
+            let choice = (event["choices"] as? [[String: Any]])?.first
+            text += choice?["text"] as? String ?? ""
+        }
+        self.text = text
+        self.requestID = requestID
+        isWhole = output.contains("data: [DONE]")
+    }
+}

@@ -1,0 +1,51 @@
+import SkeinCore
+import SkeinMembership
+import Testing
+
+@Suite struct RingProgressTests {
+    typealias Work = RingProgress.StageWork
+
+    private static func id(_ number: UInt64) -> MicroBatchID { MicroBatchID(rawValue: number) }
+
+    @Test func anEmptyRingDoesNotStandStill() {
+        var ring = RingProgress()
+        #expect(ring.standstill(now: .seconds(100)) == nil && ring.whereabouts == nil)
+        ring.onSend(Self.id(1), now: .seconds(100))
+        #expect(ring.standstill(now: .seconds(103)) == .seconds(3))
+        ring.onReturn(Self.id(1), now: .seconds(104))
+        #expect(ring.standstill(now: .seconds(200)) == nil)
+    }
+
+    @Test func aReturnOrAFinishedStepIsProgress() {
+        var ring = RingProgress()
+        for number in 1...3 { ring.onSend(Self.id(UInt64(number)), now: .zero) }
+        ring.onReturn(Self.id(1), now: .seconds(5))
+        #expect(ring.standstill(now: .seconds(8)) == .seconds(3))
+        ring.onWork(Work(stage: StageIndex(0), node: "a", last: Self.id(2)), now: .seconds(9))
+        #expect(ring.standstill(now: .seconds(10)) == .seconds(1))
+        // The same news again is no progress, and neither is a return that answers nothing.
+        ring.onWork(Work(stage: StageIndex(0), node: "a", last: Self.id(2)), now: .seconds(12))
+        ring.onReturn(Self.id(1), now: .seconds(12))
+        #expect(ring.standstill(now: .seconds(13)) == .seconds(4))
+    }
+
+    @Test func theOldestMicroBatchIsNamedWithTheStageThatSawItLast() {
+        var ring = RingProgress()
+        ring.onSend(Self.id(7), now: .zero)
+        ring.onSend(Self.id(8), now: .zero)
+        #expect(ring.whereabouts == "micro-batch 7 was not seen by any stage")
+        ring.onWork(Work(stage: StageIndex(0), node: "a", last: Self.id(8)), now: .zero)
+        #expect(ring.whereabouts == "micro-batch 7 has left stage 0 on a")
+        ring.onWork(
+            Work(stage: StageIndex(1), node: "b", current: Self.id(7), last: Self.id(6)),
+            now: .zero)
+        #expect(ring.whereabouts == "micro-batch 7 is in stage 1 on b")
+    }
+
+    @Test func aNewPlacementEmptiesTheRing() {
+        var ring = RingProgress()
+        ring.onSend(Self.id(7), now: .zero)
+        ring.onEpoch()
+        #expect(ring.inFlightCount == 0 && ring.standstill(now: .seconds(60)) == nil)
+    }
+}
