@@ -30,11 +30,16 @@ func tests(
 
 let argumentParser = Target.Dependency.product(
     name: "ArgumentParser", package: "swift-argument-parser")
+let asyncHTTPClient = Target.Dependency.product(
+    name: "AsyncHTTPClient", package: "async-http-client")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let serviceLifecycle = Target.Dependency.product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(
@@ -46,6 +51,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [.executable(name: "skein", targets: ["skein"])],
     dependencies: [
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.0.0"),
@@ -53,6 +59,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.70.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.20.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.30.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.6.0"),
     ],
     targets: [
@@ -106,14 +113,17 @@ let package = Package(
         room(
             "SkeinServer", ["SkeinCore", "SkeinText", "SkeinCoordinator"],
             outside: [httpTypes, hummingbird, logging, nioCore, serviceLifecycle]),
+        room(
+            "SkeinBench", ["SkeinCore"],
+            outside: [asyncHTTPClient, histogram, nioCore, nioHTTP1, nioPosix]),
 
         // Floor 7: roof
         .executableTarget(
             name: "skein",
             dependencies: [
                 "SkeinCore", "SkeinTensor", "SkeinTransport", "SkeinText", "SkeinMembership",
-                "SkeinWeights", "SkeinCoordinator", "SkeinCluster", "SkeinServer", argumentParser,
-                logging, unixSignals,
+                "SkeinWeights", "SkeinCoordinator", "SkeinCluster", "SkeinServer", "SkeinBench",
+                argumentParser, logging, unixSignals,
             ],
             swiftSettings: settings),
 
@@ -136,6 +146,9 @@ let package = Package(
             "SkeinServerTests",
             ["SkeinCore", "SkeinText", "SkeinCoordinator", "SkeinCluster", "SkeinServer"],
             outside: [logging]),
+        tests(
+            "SkeinBenchTests", ["SkeinCore", "SkeinBench"],
+            outside: [asyncHTTPClient, histogram, nioCore, nioHTTP1, nioPosix]),
         tests("SkeinSimulationTests", ["SkeinCore", "SkeinScheduling"]),
         tests(
             "SkeinEndToEndTests",

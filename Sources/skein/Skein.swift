@@ -11,7 +11,7 @@ struct Skein: AsyncParsableCommand {
         version: SoftwareVersion.text,
         subcommands: [
             Up.self, RunNode.self, Serve.self, Generate.self, Score.self, Inspect.self,
-            Synth.self, Keys.self,
+            Synth.self, Keys.self, Bench.self,
         ])
 
     /// Runs a command and maps its outcome to the exit codes others script against:
