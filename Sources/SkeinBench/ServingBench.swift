@@ -11,11 +11,18 @@ public struct ServingBench: Sendable {
     ///
     /// - Parameter onProgress: called as requests end, never on the thread that measures.
     public init(
-        _ options: ServingOptions, onProgress: @escaping @Sendable (ServingProgress) -> Void = { _ in }
+        _ options: ServingOptions, onProgress: @escaping @Sendable (ServingProgress) -> Void
+    ) {
+        self.init(options, client: ServingClient(options.target), onProgress: onProgress)
+    }
+
+    init(
+        _ options: ServingOptions, client: ServingClient,
+        onProgress: @escaping @Sendable (ServingProgress) -> Void = { _ in }
     ) {
         self.options = options
         self.onProgress = onProgress
-        client = ServingClient(options.target)
+        self.client = client
     }
 
     /// Measures; a cancelled task ends the load early and reports what there is.

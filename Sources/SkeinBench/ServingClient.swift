@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Foundation
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -13,9 +14,12 @@ final class ServingClient: Sendable {
     let target: ServingTarget
     private let http: HTTPClient
 
-    init(_ target: ServingTarget) {
+    init(
+        _ target: ServingTarget,
+        loop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next()
+    ) {
         self.target = target
-        loop = MultiThreadedEventLoopGroup.singleton.next()
+        self.loop = loop
         var configuration = HTTPClient.Configuration(
             timeout: .init(connect: .seconds(10)),
             // Servers close idle connections, some after five seconds; a request on a connection
@@ -23,6 +27,8 @@ final class ServingClient: Sendable {
             connectionPool: .init(
                 idleTimeout: .seconds(3),
                 concurrentHTTP1ConnectionsPerHostSoftLimit: Limits.loadConnectionsMax))
+        // A server that refuses connections is to be told of at once.
+        configuration.connectionPool.retryConnectionEstablishment = false
         configuration.redirectConfiguration = .disallow
         configuration.httpVersion = .http1Only
         configuration.maximumUsesPerConnection = nil
@@ -103,22 +109,39 @@ extension ServingFailure {
             self = failure
             return
         }
+        if let reason = Self.reasonOfNoConnection(error) {
+            self.init(kind: "connect", detail: "cannot connect: \(reason)")
+            return
+        }
         let kind: String
         switch error as? HTTPClientError {
         case .deadlineExceeded, .readTimeout, .writeTimeout: kind = "timeout"
-        case .connectTimeout: kind = "connect"
         case .cancelled: kind = "interrupted"
         case .remoteConnectionClosed: kind = "cut_off"
-        default:
-            let isConnecting = error is NIOConnectionError || error is ChannelError
-            kind = isConnecting ? "connect" : error is IOError ? "cut_off" : "client"
+        default: kind = error is IOError || error is HTTPParserError ? "cut_off" : "client"
         }
-        self.init(kind: kind, detail: Self.line(of: error))
+        self.init(kind: kind, detail: "\(error)")
     }
 
-    private static func line(of error: any Error) -> String {
-        guard let error = error as? NIOConnectionError else { return "\(error)" }
-        let reason = error.connectionErrors.first.map { "\($0.error)" } ?? "no address was found"
-        return "cannot connect to \(error.host):\(error.port): \(reason)"
+    /// Why there is no connection; `nil` where there was one.
+    private static func reasonOfNoConnection(_ error: any Error) -> String? {
+        switch error {
+        case let error as NIOConnectionError:
+            guard let first = error.connectionErrors.first?.error else {
+                return "no address of \(error.host) was found"
+            }
+            return reasonOfNoConnection(first) ?? "\(first)"
+        case let error as HTTPClientError where error == .connectTimeout:
+            return "the host does not answer"
+        case let error as ChannelError: return "\(error)"
+        case let error as IOError:
+            switch error.errnoCode {
+            case ECONNREFUSED: return "connection refused"
+            case EHOSTUNREACH, ENETUNREACH: return "the host cannot be reached"
+            case EMFILE, ENFILE: return "no more files may be open; see 'ulimit -n'"
+            default: return nil
+            }
+        default: return nil
+        }
     }
 }

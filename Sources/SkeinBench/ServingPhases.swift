@@ -1,4 +1,5 @@
 import Foundation
+import NIOCore
 import SkeinCore
 
 /// One load that was measured, with what it took on both sides.
@@ -14,6 +15,8 @@ struct ServingLoad: Sendable {
     let wasInterrupted: Bool
     /// Every request, for a timeline.
     let records: [ServingRecord]
+    /// The time from which those of the records count.
+    let start: NIODeadline
 }
 
 /// The parts of a measurement, one after another: warm-up, requests alone, load or sweep.
@@ -64,7 +67,7 @@ struct ServingPhases: Sendable {
         return ServingLoad(
             shape: shape, figures: ServingFigures(run, serviceLevel: options.serviceLevel),
             lag: run.lag, clientSeconds: processorSeconds, server: server,
-            wasInterrupted: run.wasInterrupted, records: run.records)
+            wasInterrupted: run.wasInterrupted, records: run.records, start: run.start)
     }
 
     /// Loads of several rates.

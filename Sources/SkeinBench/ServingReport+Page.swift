@@ -50,7 +50,9 @@ extension ServingReport {
     private func plots(_ load: ServingLoad) -> String {
         let figures = load.figures
         func line(_ name: String, _ latency: LatencyFigures) -> LinePlot.Line {
-            .init(name: name, points: latency.distribution.map { ($0.ms, $0.share * 100) })
+            let steps = latency.distribution.map { (x: $0.ms, y: $0.share * 100) }
+            let start = steps.prefix(1).map { (x: $0.x, y: 0.0) }
+            return .init(name: name, points: start + steps, isStepped: true)
         }
         func seconds(_ name: String, _ value: (ServingFigures.Second) -> Double) -> LinePlot.Line {
             .init(

@@ -60,9 +60,7 @@ extension ServingReport {
     }
 
     private func latencyRows(_ figures: ServingFigures) -> [String] {
-        let names = ["mean", "median", "std"] + options.percentiles.map {
-            "p" + FigureText.number($0)
-        }
+        let names = ["mean", "std"] + options.percentiles.map { "p" + FigureText.number($0) }
         func line(_ title: String, _ values: [String]) -> String {
             "  " + FigureText.padded(title, 12)
                 + values.map { FigureText.rightAligned($0, 10) }.joined()
@@ -70,7 +68,7 @@ extension ServingReport {
         var lines = ["", line("ms", names)]
         for (name, latency) in namedLatencies(figures) {
             let values =
-                [latency.meanMs, latency.percentileMs(50), latency.deviationMs]
+                [latency.meanMs, latency.deviationMs]
                 + options.percentiles.map { latency.percentileMs($0) }
             lines.append(line(name.uppercased(), values.map(FigureText.number)))
         }

@@ -27,6 +27,8 @@ actor ServingRun {
     struct Outcome: Sendable {
         /// Requests in the order in which they ended.
         var records: [ServingRecord] = []
+        /// The time from which all others count.
+        var start: NIODeadline = .now()
         /// From the start to the end of the last request.
         var duration: Duration = .zero
         var runningCountPeak = 0
@@ -74,6 +76,7 @@ actor ServingRun {
     /// - Returns: what was measured, and the prompts that are left.
     func measure() async -> (Outcome, ServingPrompts) {
         start = .now()
+        outcome.start = start
         let lagTimer = Task { await self.watchLag() }
         follow(schedule.onTime(.zero))
         await withTaskCancellationHandler {
