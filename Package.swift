@@ -33,12 +33,14 @@ let argumentParser = Target.Dependency.product(
 let asyncHTTPClient = Target.Dependency.product(
     name: "AsyncHTTPClient", package: "async-http-client")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let serviceLifecycle = Target.Dependency.product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(
@@ -50,6 +52,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [.executable(name: "skein", targets: ["skein"])],
     dependencies: [
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.0.0"),
@@ -58,7 +61,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.27.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.20.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
-        .package(url: "https://github.com/swift-server/async-http-client", from: "1.20.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.30.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.6.0"),
     ],
     targets: [
@@ -112,8 +115,9 @@ let package = Package(
         room(
             "SkeinServer", ["SkeinCore", "SkeinText", "SkeinCoordinator", "SkeinMembership"],
             outside: [httpTypes, hummingbird, logging, nioCore, serviceLifecycle]),
-
-        room("SkeinBench", ["SkeinCore", "SkeinCoordinator"]),
+        room(
+            "SkeinBench", ["SkeinCore", "SkeinCoordinator"],
+            outside: [asyncHTTPClient, histogram, nioCore, nioHTTP1, nioPosix]),
 
         // Floor 7: roof
         .executableTarget(
@@ -153,7 +157,9 @@ let package = Package(
             "SkeinServerTests",
             ["SkeinCore", "SkeinText", "SkeinCoordinator", "SkeinCluster", "SkeinServer"],
             outside: [logging]),
-        tests("SkeinBenchTests", ["SkeinCore", "SkeinBench"]),
+        tests(
+            "SkeinBenchTests", ["SkeinCore", "SkeinBench"],
+            outside: [asyncHTTPClient, histogram, nioCore, nioHTTP1, nioPosix]),
         tests("SkeinSimulationTests", ["SkeinCore", "SkeinScheduling"]),
         tests(
             "SkeinEndToEndTests",

@@ -191,4 +191,25 @@ public enum Limits {
 
     /// Bytes of a file of API keys: 4,096 keys of 256 characters.
     public static let apiKeysFileBytesMax = 1 << 20
+
+    /// Bytes of one server-sent event that a load tester reads: an answer's logprobs are far less.
+    public static let streamEventBytesMax = 1 << 20
+
+    /// Connections of a load tester at once; further requests wait, and their latency counts it.
+    public static let loadConnectionsMax = 4_096
+
+    /// Requests of one load: at 100 a second, nearly three hours.
+    public static let loadRequestsMax = 1_000_000
+
+    /// The longest load: a day.
+    public static let loadDuration: Duration = .seconds(24 * 3_600)
+
+    /// Bytes of a file of prompts; the published ShareGPT file has 673 MB.
+    public static let promptFileBytesMax = 1 << 30
+
+    /// Bytes of a server's answer that is no stream: a model list, a cluster's state, an error.
+    public static let serverAnswerBytesMax = 16 << 20
+
+    /// Seconds that a load tester waits where a server asks it to come again later.
+    public static let retryAfterSecondsMax = 300
 }

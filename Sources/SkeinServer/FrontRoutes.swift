@@ -222,6 +222,7 @@ extension FrontRoutes {
         .fields([
             "id": .string(service.modelName), "object": .string("model"), "created": .count(0),
             "owned_by": .string("skein"), "max_model_len": .count(service.positionCountMax),
+            "vocab_size": .count(service.vocabularySize),
         ])
     }
 

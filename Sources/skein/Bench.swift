@@ -1,7 +1,8 @@
 import ArgumentParser
 
-/// Measures, each in a command of its own.
+/// Measures: a server under load, a ring under decode, and two reports against each other.
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measures: a ring under decode.", subcommands: [BenchPipeline.self])
+        abstract: "Measures a server under load and a ring under decode.",
+        subcommands: [BenchServe.self, BenchPipeline.self, BenchCompare.self])
 }

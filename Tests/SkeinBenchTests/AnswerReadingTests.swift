@@ -1,0 +1,72 @@
+import Testing
+
+@testable import SkeinBench
+
+@Suite struct AnswerReadingTests {
+    private static func chat(_ delta: String, _ finish: String = "null") -> String {
+        "data: {\"choices\": [{\"index\": 0, \"delta\": \(delta), \"finish_reason\": \(finish)}]}\n\n"
+    }
+
+    private static func read(_ events: [String]) -> (reading: AnswerReading, ended: Duration) {
+        var reading = AnswerReading()
+        for (index, event) in events.enumerated() {
+            reading.take(event.utf8, at: .milliseconds(10 * (index + 1)))
+        }
+        let ended = reading.end(at: .milliseconds(10 * (events.count + 1)))
+        return (reading, ended)
+    }
+
+    @Test func onlyEventsWithTextAreTokens() {
+        let (reading, ended) = Self.read([
+            Self.chat(#"{"role": "assistant", "content": ""}"#),
+            Self.chat(#"{"reasoning_content": "a"}"#), Self.chat(#"{"content": "b"}"#),
+            Self.chat(#"{"tool_calls": [{"index": 0}]}"#), ": ping\n\n",
+            Self.chat(#"{"content": null}"#), Self.chat("{}", "\"stop\""),
+            """
+            data: {"choices": [], "usage": {"prompt_tokens": 4, "completion_tokens": 5, \
+            "prompt_tokens_details": {"cached_tokens": 3}}}\n\n
+            """,
+            "data: [DONE]\n\n",
+        ])
+        #expect(reading.failure == nil)
+        #expect(reading.emissions == [.milliseconds(20), .milliseconds(30), .milliseconds(40)])
+        // The end is that of the answer; the usage and the mark behind it are not waited for.
+        #expect(ended == .milliseconds(70))
+        #expect(
+            reading.usage
+                == .init(promptTokenCount: 4, completionTokenCount: 5, cachedTokenCount: 3))
+    }
+
+    @Test func aTextCompletionIsReadAsWell() {
+        let (reading, ended) = Self.read([
+            #"data: {"choices": [{"text": "a", "finish_reason": null}]}"# + "\n\n",
+            #"data: {"choices": [{"text": "b", "finish_reason": "length"}]}"# + "\n\n",
+        ])
+        #expect(reading.failure == nil)
+        #expect(reading.emissions.count == 2)
+        #expect(ended == .milliseconds(20))
+        #expect(reading.usage == nil)
+    }
+
+    @Test(arguments: [
+        ([#"data: {"choices": [{"text": "a"}]}"#], "cut_off"),
+        ([], "cut_off"),
+        ([#"data: {"error": {"message": "no"}}"#, "data: [DONE]"], "error_event"),
+        ([#"data: {"error": "no"}"#], "error_event"),
+        (["event: error\ndata: {}"], "error_event"),
+        (["data: {\"choices\""], "malformed_event"),
+        (["data: 4"], "malformed_event"),
+    ])
+    func aBrokenStreamSaysHow(_ events: [String], _ kind: String) {
+        #expect(Self.read(events.map { $0 + "\n\n" }).reading.failure?.kind == kind)
+    }
+
+    @Test func aStreamMayEndWithoutItsMark() {
+        let finished = Self.read([Self.chat(#"{"content": "a"}"#, "\"stop\"")])
+        #expect(finished.reading.failure == nil)
+        let marked = Self.read([Self.chat(#"{"content": "a"}"#), "data: [DONE]\n\n"])
+        #expect(marked.reading.failure == nil)
+        let torn = Self.read([Self.chat(#"{"content": "a"}"#), "data: {\"cho"])
+        #expect(torn.reading.failure?.kind == "cut_off")
+    }
+}

@@ -1,0 +1,149 @@
+// What every source of prompts has in common: what it makes, and what it refuses.
+import Foundation
+import SkeinCore
+import Testing
+
+@testable import SkeinBench
+
+@Suite struct PromptTests {
+    private static func tokens(_ prompt: ServingPrompt) throws -> [Int] {
+        guard case .tokens(let tokens) = prompt.content else {
+            throw Refusal("prompt", "found a text, expected tokens")
+        }
+        return tokens
+    }
+
+    @Test func randomPromptsHaveTheirLengthsAndStayInTheVocabulary() throws {
+        var lengths = PromptOrigin.RandomLengths()
+        lengths.inputTokenCount = 20
+        lengths.outputTokenCount = 10
+        lengths.rangeRatio = 0.5
+        lengths.prefixTokenCount = 6
+        let random = RandomPrompts(lengths, material: .tokens(vocabularySize: 50), seed: 3)
+        let prompts = (0..<300).map(random.prompt)
+        for prompt in prompts {
+            let tokens = try Self.tokens(prompt)
+            #expect((16...36).contains(tokens.count))
+            #expect((5...15).contains(prompt.outputTokenCount))
+            #expect(tokens.allSatisfy { (0..<50).contains($0) })
+            #expect(prompt.inputTokenCount == tokens.count)
+            #expect(try tokens.prefix(6) == Self.tokens(prompts[0]).prefix(6))
+        }
+        #expect(Set(prompts.map(\.outputTokenCount)).count == 11)
+        // A prompt that comes again would be found in a prefix cache.
+        #expect(try Set(prompts.map { try Self.tokens($0) }).count == 300)
+        #expect(random.prompt(7) == RandomPrompts(
+            lengths, material: .tokens(vocabularySize: 50), seed: 3
+        ).prompt(7))
+    }
+
+    @Test func wordsTakeTheTokensThatTheServerHasCounted() {
+        var lengths = PromptOrigin.RandomLengths()
+        lengths.inputTokenCount = 30
+        let random = RandomPrompts(lengths, material: .words(tokensPerWord: 1.5), seed: 1)
+        guard case .text(let text) = random.prompt(0).content else {
+            Issue.record("found tokens, expected a text")
+            return
+        }
+        #expect(text.split(separator: " ").count == 20)
+    }
+
+    @Test func aBodyIsWhatTheInterfaceTakes() throws {
+        var target = ServingTarget(baseURL: "http://a", interface: .text)
+        target.fields = ["temperature": .number(0), "ignore_eos": .bool(true)]
+        let tokens = ServingPrompt(content: .tokens([1, 2]), outputTokenCount: 4)
+        #expect(
+            tokens.body(for: target, model: "m\"") == """
+                {"ignore_eos":true,"max_tokens":4,"model":"m\\"","prompt":[1,2],"stream":true,\
+                "stream_options":{"include_usage":true},"temperature":0.0}
+                """)
+        let chat = ServingTarget(baseURL: "http://a", interface: .chat)
+        let text = ServingPrompt(content: .text("a\nb"), outputTokenCount: 4)
+        #expect(
+            text.body(for: chat, model: "m") == """
+                {"max_tokens":4,"messages":[{"content":"a\\nb","role":"user"}],"model":"m",\
+                "stream":true,"stream_options":{"include_usage":true}}
+                """)
+    }
+
+    @Test func aFileIsReadLineByLine() throws {
+        let path = try Self.file("{\"prompt\": \"a\"}\r\n\n{\"prompt\": \"b\", \"output_len\": 9}")
+        defer { Self.remove(path) }
+        #expect(
+            try PromptFile.lines(path: path, outputTokenCount: 5) == [
+                .init(prompt: "a", outputTokenCount: 5), .init(prompt: "b", outputTokenCount: 9),
+            ])
+    }
+
+    @Test(arguments: [
+        ("{\"prompt\": \"a\"}\n{", ":2"), ("[]", ":1: found a list of 0"),
+        ("{\"prompt\": 4}", ":1: prompt: found 4, expected a text"),
+        ("{\"prompt\": \"\"}", ":1: prompt"), ("{}", ":1: prompt: found nothing"),
+        ("\n{\"prompt\": \"a\", \"output_len\": 0}", ":2: output_len: found 0"),
+        ("{\"prompt\": \"a\", \"output_len\": \"x\"}", ":1: output_len"), ("", "holds no prompts"),
+    ])
+    func aBadLineIsNamed(_ text: String, _ expected: String) throws {
+        let path = try Self.file(text)
+        defer { Self.remove(path) }
+        let refusal = #expect(throws: Refusal.self) {
+            try PromptFile.lines(path: path, outputTokenCount: 5)
+        }
+        #expect(refusal?.description.contains(expected) == true, "\(refusal?.description ?? "")")
+    }
+
+    @Test func conversationsGiveTheirFirstTwoTurns() throws {
+        let path = try Self.file(
+            """
+            [{"id": "x", "conversations": [{"from": "human", "value": "a"},
+              {"from": "gpt", "value": "b"}, {"from": "human", "value": "c"}]},
+             {"conversations": [{"from": "human", "value": "alone"}]},
+             {"conversations": []}]
+            """)
+        defer { Self.remove(path) }
+        #expect(
+            try PromptFile.shareGPT(path: path, outputTokenCount: nil) == [
+                .init(prompt: "a", answer: "b")
+            ])
+    }
+
+    @Test(arguments: [
+        ("{}", "expected a list"), ("[{}]", "[0].conversations: found nothing"),
+        ("[{\"conversations\": [1, 2]}]", "[0].conversations[0].value"),
+        ("[]", "holds no conversation"), ("[", "not valid JSON"),
+        (
+            "[{\"conversations\": [{\"value\": \"a\"}, {\"value\": 3}]}]",
+            "[0].conversations[1].value: found 3"
+        ),
+    ])
+    func aBadConversationIsNamed(_ text: String, _ expected: String) throws {
+        let path = try Self.file(text)
+        defer { Self.remove(path) }
+        let refusal = #expect(throws: Refusal.self) {
+            try PromptFile.shareGPT(path: path, outputTokenCount: nil)
+        }
+        #expect(refusal?.description.contains(expected) == true, "\(refusal?.description ?? "")")
+    }
+
+    @Test func aFileIsBegunAgainOnlyWhereItEnds() {
+        let listed = (0..<5).map { ServingPrompt(content: .tokens([$0]), outputTokenCount: 1) }
+        var prompts = ServingPrompts(listed, seed: 2)
+        let first = (0..<5).map { _ in prompts.next() }
+        #expect(first.count { listed.contains($0) } == 5 && first != listed)
+        #expect(prompts.repeatedCount == 0)
+        #expect(prompts.next() == first[0])
+        #expect(prompts.repeatedCount == 1)
+    }
+
+    // MARK: Rooms
+
+    private static func file(_ text: String) throws -> String {
+        let path = FileManager.default.temporaryDirectory
+            .appending(path: "prompts-\(UInt64.random(in: 0...(.max)))").path()
+        try Data(text.utf8).write(to: URL(filePath: path))
+        return path
+    }
+
+    private static func remove(_ path: String) {
+        do { try FileManager.default.removeItem(atPath: path) } catch {}
+    }
+}

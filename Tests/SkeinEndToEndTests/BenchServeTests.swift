@@ -1,0 +1,68 @@
+import Foundation
+import Testing
+
+/// The load tester against a real server, both as a user would start them.
+@Suite struct BenchServeTests {
+    @Test(.timeLimit(.minutes(3)))
+    func aServerIsMeasuredAndTwoMeasurementsAreCompared() async throws {
+        let server = try SkeinProgram.start([
+            "serve", "--model", SkeinProgram.gosling, "--stages", "2", "--threads", "1",
+            "--port", "0",
+        ])
+        defer { server.signal(SIGKILL) }
+        #expect(await server.waitForError(containing: "ready http", secondsMax: 60))
+        let ready = server.errors.split(separator: "\n").last { $0.hasPrefix("ready ") }
+        let url = try #require(ready?.split(separator: " ").last.map(String.init))
+        let folder = try ScratchFolder()
+        let report = folder.path + "/report.json"
+        let page = folder.path + "/report.html"
+        let first = try await SkeinProgram.run([
+            "bench", "serve", "--base-url", url, "--max-concurrency", "3", "--num-prompts", "6",
+            "--random-input-len", "24", "--random-output-len", "8", "--ignore-eos", "--json",
+            "--goodput", "ttft:60000", "tpot:60000", "--result-file", report, "--html", page,
+        ])
+        #expect(first.status == 0, "\(first.errors)")
+        let figures = try first.json()
+        #expect(figures["completed"] as? Int == 6 && figures["failed"] as? Int == 0)
+        // The server counts exactly the tokens that were asked for.
+        #expect(figures["total_input_tokens"] as? Int == 144)
+        #expect(figures["total_output_tokens"] as? Int == 48)
+        #expect(figures["good_requests"] as? Int == 6)
+        #expect(figures["model_id"] as? String == "gosling")
+        let told = try #require(figures["server"] as? [String: Any])
+        let stages = try #require(told["stages"] as? [[String: Any]])
+        #expect(stages.count == 2)
+        #expect(stages.allSatisfy { ($0["busy_share"] as? Double ?? 0) > 0 })
+        #expect(FileManager.default.contents(atPath: page)?.starts(with: Array("<!DOCTYPE".utf8)) == true)
+
+        let chat = try await SkeinProgram.run([
+            "bench", "serve", "--base-url", url, "--backend", "openai-chat", "--request-rate",
+            "20", "--num-prompts", "4", "--random-input-len", "16", "--random-output-len", "4",
+            "--no-single-stream", "--compare", report,
+        ])
+        #expect(chat.status == 0, "\(chat.errors)")
+        #expect(chat.output.contains("not the same load: backend"))
+        let compared = try await SkeinProgram.run(["bench", "compare", report, report, "--json"])
+        let ratios = try #require(try compared.json()["figures"] as? [String: [String: Any]])
+        #expect(ratios["p99_ttft_ms"]?["ratio"] as? Double == 1)
+    }
+
+    @Test(arguments: [
+        (["--request-rate", "0"], "--request-rate"), (["--goodput", "ttft"], "--goodput"),
+        (["--base-url", "host:1"], "--base-url"), (["--extra-body", "[]"], "--extra-body"),
+        (["--dataset-name", "custom", "--dataset-path", "/nowhere.jsonl"], "/nowhere.jsonl"),
+        (["--sweep-rates", "1,x"], "--sweep-rates"), (["--header", "a"], "--header"),
+        (["--compare", "/nowhere.json"], "/nowhere.json"), (["--duration", "5"], "--duration"),
+        (["--metric-percentiles", "101"], "--metric-percentiles"),
+        (["--result-file", "/nowhere/a.json"], "/nowhere/a.json"),
+    ])
+    func whatCannotBeMeasuredIsSaidInOneLine(_ arguments: [String], _ subject: String) async throws {
+        // Port 9 discards what comes, where anything listens there at all.
+        let outcome = try await SkeinProgram.run(["bench", "serve", "--port", "9"] + arguments)
+        let isUnreachable = outcome.errors.contains("127.0.0.1:9/v1/models")
+        #expect(outcome.status == 1 && outcome.output.isEmpty)
+        #expect(outcome.errors.contains(subject) || isUnreachable, "\(outcome.errors)")
+        #expect(outcome.errors.hasPrefix("skein: error: "))
+        #expect(outcome.errors.split(separator: "\n").count == 1)
+    }
+}
