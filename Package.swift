@@ -33,8 +33,10 @@ let argumentParser = Target.Dependency.product(
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let serviceLifecycle = Target.Dependency.product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(
@@ -51,6 +53,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.0.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.70.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.20.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.6.0"),
@@ -78,6 +81,7 @@ let package = Package(
         room("SkeinWeights", ["SkeinCore", "SkeinTensor"], outside: [crypto]),
         room("SkeinCache", ["SkeinCore", "SkeinTensor"]),
         room("SkeinDecoding", ["SkeinCore"]),
+        room("SkeinTelemetry", ["SkeinCore"]),
 
         // Floor 4: architecture
         room("SkeinModel", ["SkeinCore", "SkeinTensor", "SkeinWeights", "SkeinCache"]),
@@ -104,8 +108,11 @@ let package = Package(
                 "SkeinStage", "SkeinCoordinator", "SkeinMembership",
             ], outside: [logging, yams]),
         room(
-            "SkeinServer", ["SkeinCore", "SkeinText", "SkeinCoordinator"],
-            outside: [httpTypes, hummingbird, logging, nioCore, serviceLifecycle]),
+            "SkeinServer", ["SkeinCore", "SkeinText", "SkeinTelemetry", "SkeinCoordinator"],
+            outside: [
+                httpTypes, hummingbird, hummingbirdTLS, logging, nioCore, nioSSL,
+                serviceLifecycle,
+            ]),
 
         // Floor 7: roof
         .executableTarget(
@@ -128,6 +135,7 @@ let package = Package(
         tests("SkeinWeightsTests", ["SkeinCore", "SkeinTensor", "SkeinWeights"]),
         tests("SkeinCacheTests", ["SkeinCore", "SkeinTensor", "SkeinCache"]),
         tests("SkeinDecodingTests", ["SkeinCore", "SkeinDecoding"]),
+        tests("SkeinTelemetryTests", ["SkeinTelemetry"]),
         tests(
             "SkeinModelTests",
             ["SkeinCore", "SkeinTensor", "SkeinWeights", "SkeinCache", "SkeinModel"]),

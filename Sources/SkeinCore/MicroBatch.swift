@@ -48,10 +48,13 @@ public struct SequenceSpan: Equatable, Sendable {
     /// The true next token of every row, where log-probabilities are scored; else empty.
     public var targets: [TokenID]
 
+    /// The most probable tokens wanted with each target's score, where targets are scored.
+    public var targetTopLogprobsCount: Int
+
     /// Describes one sequence's rows.
     public init(
         sequence: SequenceID, firstPosition: Int, tokens: [TokenID], pageTable: [PageIndex],
-        demand: SamplingDemand? = nil, targets: [TokenID] = []
+        demand: SamplingDemand? = nil, targets: [TokenID] = [], targetTopLogprobsCount: Int = 0
     ) {
         self.sequence = sequence
         self.firstPosition = firstPosition
@@ -59,6 +62,7 @@ public struct SequenceSpan: Equatable, Sendable {
         self.pageTable = pageTable
         self.demand = demand
         self.targets = targets
+        self.targetTopLogprobsCount = targetTopLogprobsCount
     }
 }
 
@@ -166,17 +170,17 @@ public struct TokenReturn: Equatable, Sendable {
     /// One token for each span that demanded one, in span order.
     public var tokens: [SampledToken]
 
-    /// ln p(target) for every row of spans with targets, in row order.
-    public var targetLogprobs: [Float]
+    /// The score of the target for every row of spans with targets, in row order.
+    public var targetScores: [TargetScore]
 
     /// Describes the outcome of a micro-batch.
     public init(
         microBatch: MicroBatchID, epoch: Epoch, tokens: [SampledToken],
-        targetLogprobs: [Float] = []
+        targetScores: [TargetScore] = []
     ) {
         self.microBatch = microBatch
         self.epoch = epoch
         self.tokens = tokens
-        self.targetLogprobs = targetLogprobs
+        self.targetScores = targetScores
     }
 }

@@ -12,6 +12,8 @@ struct CompletionRoute: Sendable {
     private let form: AnswerForm
     private let running: RunningCompletion
     private var readers: [ChoiceReader] = []
+    /// The prompts before the answers, where they are wanted.
+    private var echoes: [EchoReader?] = []
 
     init(_ call: CompletionCall, running: RunningCompletion, service: ModelService) throws(APIError)
     {
@@ -20,6 +22,9 @@ struct CompletionRoute: Sendable {
         form = AnswerForm(call, service: service)
         for _ in 0..<(call.prompts.count * call.choiceCount) {
             readers.append(try ChoiceReader(call, tokenizer: service.text?.tokenizer))
+        }
+        for index in readers.indices {
+            echoes.append(call.echoes.isEmpty ? nil : call.echoes[index / call.choiceCount])
         }
     }
 
@@ -30,6 +35,9 @@ struct CompletionRoute: Sendable {
     mutating func gather() async throws -> JSONValue {
         var answers = readers.map { _ in GatheredAnswer() }
         var tokens: [[SampledToken]] = readers.map { _ in [] }
+        for index in answers.indices {
+            if let echo = echoes[index] { answers[index].take([.content(echo.text)]) }
+        }
         for try await event in running.events {
             let pieces = try await take(event)
             answers[event.choice].take(pieces)
@@ -38,7 +46,7 @@ struct CompletionRoute: Sendable {
         let choices = readers.indices.map { index in
             form.choice(
                 index, message: answers[index],
-                logprobs: form.logprobs(tokens[index], textOffset: 0),
+                logprobs: form.logprobs(tokens[index], after: echoes[index], textOffset: 0),
                 finishReason: readers[index].finishWord)
         }
         return form.answer(choices, usage: usage)
@@ -58,6 +66,11 @@ struct CompletionRoute: Sendable {
         for try await event in running.events {
             let deltas = try await take(event).compactMap(\.delta)
             let index = event.choice
+            if !event.isPrompt, let echo = echoes[index] {
+                echoes[index] = nil
+                try await writer.write(chunk(opening(index, echo)))
+                offsets[index] += echo.text.unicodeScalars.count
+            }
             for delta in deltas {
                 let logprobs = form.logprobs(
                     readers[index].takeTokens(), textOffset: offsets[index])
@@ -87,12 +100,32 @@ struct CompletionRoute: Sendable {
             return pieces
         case .finished(.cancelled): throw .unavailable("the answer was broken off")
         case .finished(let reason): return readers[event.choice].finish(reason)
-        case .began, .scored, .captured: return []
+        case .scored(let scores):
+            echoes[event.choice]?.take(scores)
+            return []
+        case .began, .captured: return []
         }
+    }
+
+    /// The prompt, as the first chunk of its answer.
+    private func opening(_ index: Int, _ echo: EchoReader) -> JSONValue {
+        form.choice(
+            index, delta: .fields(["content": .string(echo.text)]),
+            logprobs: form.logprobs([], after: echo, textOffset: 0), finishReason: nil)
     }
 
     private func chunk(_ choice: JSONValue) -> JSONValue {
         form.chunk([choice], usage: call.includesUsage ? .null : nil)
+    }
+}
+
+extension ChoiceEvent {
+    /// Whether it is about the prompt, so that the answer is still to begin.
+    fileprivate var isPrompt: Bool {
+        switch event {
+        case .began, .scored, .captured: true
+        case .token, .finished: false
+        }
     }
 }
 

@@ -7,6 +7,8 @@ struct ChoiceEvent: Sendable {
     let choice: Int
     /// What happened to it.
     let event: GenerationEvent
+    /// When it happened, whenever the client reads it.
+    let instant: ContinuousClock.Instant
 }
 
 /// The sequences of one request, on their way through the ring.
@@ -32,7 +34,8 @@ final class RunningCompletion: Sendable {
                     for (choice, stream) in streams.enumerated() {
                         answers.addTask {
                             for try await event in stream.1 {
-                                continuation.yield(ChoiceEvent(choice: choice, event: event))
+                                continuation.yield(
+                                    ChoiceEvent(choice: choice, event: event, instant: .now))
                             }
                         }
                     }
@@ -61,12 +64,13 @@ final class RunningCompletion: Sendable {
                             GenerationRequest(
                                 promptTokens: wanted.promptTokens,
                                 newTokensMax: wanted.newTokensMax, sampling: wanted.sampling,
-                                stopTokens: call.stopTokens, tenant: tenant, label: label)))
+                                stopTokens: call.stopTokens, scoresPrompt: wanted.scoresPrompt,
+                                tenant: tenant, label: label)))
                 } catch {
                     for stream in streams { await service.coordinator.cancel(stream.0) }
                     throw .notAdmitted(error, promptField: call.promptField)
                 }
-                eventsMax += wanted.newTokensMax + 2
+                eventsMax += wanted.eventsMax
             }
         }
         return RunningCompletion(

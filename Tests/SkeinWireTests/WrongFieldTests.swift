@@ -99,6 +99,12 @@ struct WrongMessage: CustomTestStringConvertible, Sendable {
             "step.spans[0].target_token_ids", "more than rows",
             step([Raw.span(targets: [1, 2, 3])])),
         .init(
+            "step.spans[0].target_top_logprobs_count", "without targets",
+            step([Raw.span().varint(7, 1)])),
+        .init(
+            "step.spans[0].target_top_logprobs_count", "too many",
+            step([Raw.span(targets: [1, 2]).varint(7, 21)])),
+        .init(
             "step.target_stage_index", "missing", Raw.envelope(32, Raw.step([Raw.span()]))),
         .init(
             "step.target_stage_index", "past the last stage",
@@ -212,6 +218,26 @@ struct WrongMessage: CustomTestStringConvertible, Sendable {
         .init(
             "token_return.target_logprobs[1]", "NaN",
             Raw.envelope(33, RawMessage().floats(3, [-1, .nan]))),
+        .init(
+            "token_return.target_top_counts", "more than rows",
+            Raw.envelope(33, RawMessage().floats(3, [-1]).packed(4, [0, 0]))),
+        .init(
+            "token_return.target_top_counts[0]", "too many",
+            Raw.envelope(33, RawMessage().floats(3, [-1]).packed(4, [21]))),
+        .init(
+            "token_return.target_top_token_ids", "fewer than counted",
+            Raw.envelope(33, RawMessage().floats(3, [-1]).packed(4, [2]).packed(5, [1]))),
+        .init(
+            "token_return.target_top_token_ids", "without counts",
+            Raw.envelope(33, RawMessage().floats(3, [-1]).packed(5, [1]))),
+        .init(
+            "token_return.target_top_logprobs", "fewer than tokens",
+            Raw.envelope(33, RawMessage().floats(3, [-1]).packed(4, [1]).packed(5, [1]))),
+        .init(
+            "token_return.target_top_logprobs", "NaN",
+            Raw.envelope(
+                33,
+                RawMessage().floats(3, [-1]).packed(4, [1]).packed(5, [1]).floats(6, [.nan]))),
         captured("values", "none", [], [], bytes: [], reason: .wrongFrames),
         captured(
             "values", "fewer than tensors", [], [Raw.tensor(1, [2, 2])], bytes: [16],

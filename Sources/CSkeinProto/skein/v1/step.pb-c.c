@@ -695,7 +695,7 @@ const ProtobufCMessageDescriptor skein__v1__sampling_demand__descriptor =
   (ProtobufCMessageInit) skein__v1__sampling_demand__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor skein__v1__sequence_span__field_descriptors[6] =
+static const ProtobufCFieldDescriptor skein__v1__sequence_span__field_descriptors[7] =
 {
   {
     "sequence_id",
@@ -769,6 +769,18 @@ static const ProtobufCFieldDescriptor skein__v1__sequence_span__field_descriptor
     0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "target_top_logprobs_count",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__SequenceSpan, target_top_logprobs_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned skein__v1__sequence_span__field_indices_by_name[] = {
   4,   /* field[4] = demand */
@@ -776,12 +788,13 @@ static const unsigned skein__v1__sequence_span__field_indices_by_name[] = {
   3,   /* field[3] = pages */
   0,   /* field[0] = sequence_id */
   5,   /* field[5] = target_token_ids */
+  6,   /* field[6] = target_top_logprobs_count */
   2,   /* field[2] = token_ids */
 };
 static const ProtobufCIntRange skein__v1__sequence_span__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor skein__v1__sequence_span__descriptor =
 {
@@ -791,7 +804,7 @@ const ProtobufCMessageDescriptor skein__v1__sequence_span__descriptor =
   "Skein__V1__SequenceSpan",
   "skein.v1",
   sizeof(Skein__V1__SequenceSpan),
-  6,
+  7,
   skein__v1__sequence_span__field_descriptors,
   skein__v1__sequence_span__field_indices_by_name,
   1,  skein__v1__sequence_span__number_ranges,
@@ -978,7 +991,7 @@ const ProtobufCMessageDescriptor skein__v1__sampled_token__descriptor =
   (ProtobufCMessageInit) skein__v1__sampled_token__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor skein__v1__token_return__field_descriptors[3] =
+static const ProtobufCFieldDescriptor skein__v1__token_return__field_descriptors[6] =
 {
   {
     "micro_batch_id",
@@ -1016,16 +1029,55 @@ static const ProtobufCFieldDescriptor skein__v1__token_return__field_descriptors
     0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "target_top_counts",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Skein__V1__TokenReturn, n_target_top_counts),
+    offsetof(Skein__V1__TokenReturn, target_top_counts),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "target_top_token_ids",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Skein__V1__TokenReturn, n_target_top_token_ids),
+    offsetof(Skein__V1__TokenReturn, target_top_token_ids),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "target_top_logprobs",
+    6,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_FLOAT,
+    offsetof(Skein__V1__TokenReturn, n_target_top_logprobs),
+    offsetof(Skein__V1__TokenReturn, target_top_logprobs),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned skein__v1__token_return__field_indices_by_name[] = {
   0,   /* field[0] = micro_batch_id */
   2,   /* field[2] = target_logprobs */
+  3,   /* field[3] = target_top_counts */
+  5,   /* field[5] = target_top_logprobs */
+  4,   /* field[4] = target_top_token_ids */
   1,   /* field[1] = tokens */
 };
 static const ProtobufCIntRange skein__v1__token_return__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor skein__v1__token_return__descriptor =
 {
@@ -1035,7 +1087,7 @@ const ProtobufCMessageDescriptor skein__v1__token_return__descriptor =
   "Skein__V1__TokenReturn",
   "skein.v1",
   sizeof(Skein__V1__TokenReturn),
-  3,
+  6,
   skein__v1__token_return__field_descriptors,
   skein__v1__token_return__field_indices_by_name,
   1,  skein__v1__token_return__number_ranges,
