@@ -33,6 +33,7 @@ let argumentParser = Target.Dependency.product(
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
@@ -110,7 +111,7 @@ let package = Package(
         room(
             "SkeinServer", ["SkeinCore", "SkeinText", "SkeinTelemetry", "SkeinCoordinator"],
             outside: [
-                httpTypes, hummingbird, hummingbirdTLS, logging, nioCore, nioSSL,
+                httpTypes, hummingbird, hummingbirdCore, hummingbirdTLS, logging, nioCore, nioSSL,
                 serviceLifecycle,
             ]),
 

@@ -34,6 +34,12 @@ struct CompletionCall: Sendable {
     /// The field that holds the prompt.
     var promptField: String { conversation == nil ? "prompt" : "messages" }
 
+    /// Keeps the answers within a server's own bound; one that is cut ends for its length.
+    mutating func bound(newTokensMax bound: Int?) {
+        guard let bound else { return }
+        newTokensMax = min(newTokensMax ?? bound, bound)
+    }
+
     /// Tokens of all prompts.
     var promptTokenCount: Int { prompts.reduce(0) { $0 + $1.count } }
 

@@ -1,6 +1,7 @@
 internal import Hummingbird
 internal import SkeinCoordinator
 internal import SkeinCore
+internal import SkeinTelemetry
 internal import SkeinText
 
 /// Answers one call, whole or as a stream of events.
@@ -14,15 +15,24 @@ struct CompletionRoute: Sendable {
     private var readers: [ChoiceReader] = []
     /// The prompts before the answers, where they are wanted.
     private var echoes: [EchoReader?] = []
+    /// When the tokens of each answer came.
+    private(set) var timelines: [RequestTimeline] = []
+    private let metrics: FrontMetrics
+    private let received: ContinuousClock.Instant
 
-    init(_ call: CompletionCall, running: RunningCompletion, service: ModelService) throws(APIError)
-    {
+    init(
+        _ call: CompletionCall, running: RunningCompletion, service: ModelService,
+        metrics: FrontMetrics, since received: ContinuousClock.Instant
+    ) throws(APIError) {
         self.call = call
         self.running = running
+        self.metrics = metrics
+        self.received = received
         form = AnswerForm(call, service: service)
         for _ in 0..<(call.prompts.count * call.choiceCount) {
             readers.append(try ChoiceReader(call, tokenizer: service.text?.tokenizer))
         }
+        timelines = readers.map { _ in RequestTimeline(receivedAt: .zero) }
         for index in readers.indices {
             echoes.append(call.echoes.isEmpty ? nil : call.echoes[index / call.choiceCount])
         }
@@ -30,6 +40,14 @@ struct CompletionRoute: Sendable {
 
     /// What was used so far.
     var usage: Usage { Usage(call, readers: readers) }
+
+    /// Why each answer ended; one that did not was cancelled.
+    var finishWords: [String] {
+        readers.map { $0.finishReason == nil ? FinishReason.cancelled.rawValue : $0.finishWord }
+    }
+
+    /// How long the request has taken so far.
+    var age: Duration { ContinuousClock.now - received }
 
     /// Waits for the end of all answers.
     mutating func gather() async throws -> JSONValue {
@@ -94,6 +112,9 @@ struct CompletionRoute: Sendable {
     private mutating func take(_ event: ChoiceEvent) async throws(APIError) -> [AnswerPiece] {
         switch event.event {
         case .token(let token):
+            let gap = timelines[event.choice].onEmission(
+                tokenCount: 1, at: event.instant - received)
+            if let gap { metrics.onGap(gap) }
             let wasStopped = readers[event.choice].isStopped
             let pieces = readers[event.choice].push(token)
             if !wasStopped, readers[event.choice].isStopped { await running.stop(event.choice) }
@@ -103,7 +124,10 @@ struct CompletionRoute: Sendable {
         case .scored(let scores):
             echoes[event.choice]?.take(scores)
             return []
-        case .began, .captured: return []
+        case .began:
+            timelines[event.choice].onBegan(at: event.instant - received)
+            return []
+        case .captured: return []
         }
     }
 

@@ -36,7 +36,7 @@ struct FrontTally: Sendable {
     mutating func onResponse(path: String, status: Int) {
         let known: Set = [
             "/health", "/metrics", "/v1/models", "/v1/cluster", "/v1/chat/completions",
-            "/v1/completions", "/tokenize", "/detokenize",
+            "/v1/completions", "/tokenize", "/detokenize", "/tokenizer_info",
         ]
         let isModel = path.hasPrefix("/v1/models/") && status == 200
         let name = isModel ? "/v1/models" : known.contains(path) ? path : "other"

@@ -19,15 +19,25 @@ final class RunningCompletion: Sendable {
     private let coordinator: Coordinator
     private let sequences: [SequenceID]
     private let pump: Task<Void, Never>
+    private let clock: Task<Void, Never>
 
     private init(
-        coordinator: Coordinator, streams: [(SequenceID, TokenStream)], eventsMax: Int
+        coordinator: Coordinator, streams: [(SequenceID, TokenStream)], eventsMax: Int,
+        bound: Duration, onOverdue: @escaping @Sendable () -> Void
     ) {
         self.coordinator = coordinator
         sequences = streams.map(\.0)
         let (events, continuation) = AsyncThrowingStream<ChoiceEvent, any Error>.makeStream(
             bufferingPolicy: .bufferingOldest(eventsMax))
         self.events = events
+        clock = Task { [sequences] in
+            do { try await Task.sleep(for: bound) } catch { return }
+            continuation.finish(throwing: APIError.timedOut(bound))
+            // The client may be one that does not read: nobody else would end the sequences.
+            for sequence in sequences { await coordinator.cancel(sequence) }
+            do { try await Task.sleep(for: .seconds(Limits.httpLingerSecondsMax)) } catch { return }
+            onOverdue()
+        }
         pump = Task {
             do {
                 try await withThrowingTaskGroup(of: Void.self) { answers in
@@ -49,8 +59,13 @@ final class RunningCompletion: Sendable {
     }
 
     /// Submits every sequence of a call; where one is not taken, none runs.
+    ///
+    /// - Parameters:
+    ///   - bound: how long the answers may take together.
+    ///   - onOverdue: is called where they took longer and nobody reads that they did.
     static func start(
-        _ call: CompletionCall, on service: ModelService, tenant: String, label: String
+        _ call: CompletionCall, on service: ModelService, tenant: String, label: String,
+        bound: Duration, onOverdue: @escaping @Sendable () -> Void
     ) async throws(APIError) -> RunningCompletion {
         var streams: [(SequenceID, TokenStream)] = []
         var eventsMax = 0
@@ -74,14 +89,21 @@ final class RunningCompletion: Sendable {
             }
         }
         return RunningCompletion(
-            coordinator: service.coordinator, streams: streams, eventsMax: eventsMax)
+            coordinator: service.coordinator, streams: streams, eventsMax: eventsMax,
+            bound: bound, onOverdue: onOverdue)
     }
 
     /// Ends one answer whose text is complete.
     func stop(_ choice: Int) async { await coordinator.stop(sequences[choice]) }
 
+    /// Ends all answers before their time; whoever waits for them is told.
+    func breakOff() async {
+        for sequence in sequences { await coordinator.cancel(sequence) }
+    }
+
     /// Ends all answers; nobody waits for them.
     func cancel() async {
+        clock.cancel()
         pump.cancel()
         for sequence in sequences { await coordinator.cancel(sequence) }
     }

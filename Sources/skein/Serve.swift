@@ -31,6 +31,8 @@ struct Serve: AsyncParsableCommand {
         let text = try ServedModel.text(folder: folder)
         let sequenceCount = try self.sequenceCount(folder: folder, positions: positions)
         let (front, log) = (front, log)
+        // What cannot be read is said before a model is loaded.
+        let (keys, settings) = (try front.keys(), try front.settings())
         do {
             try await EmbeddedRun(
                 folder: folder, layout: layout, positionCountMax: positions,
@@ -40,12 +42,12 @@ struct Serve: AsyncParsableCommand {
                     modelName: ServedModel.name(folder: folder), coordinator: cluster.coordinator,
                     text: text, configuration: cluster.configuration, positionCountMax: positions)
                 let server = HTTPFront(
-                    service: service, host: front.host, port: front.port,
-                    apiKeys: try front.keys(), logger: log.logger("skein.http"))
+                    service: service, host: front.host, port: front.port, apiKeys: keys,
+                    settings: settings, logger: log.logger("skein.http"))
                 let port = try await server.start()
                 let status = await cluster.coordinator.status()
                 Console.standardError(Self.banner(service, status))
-                Console.standardError("ready http://\(front.host):\(port)")
+                Console.standardError("ready \(settings.scheme)://\(front.host):\(port)")
                 try await ServedModel.serve(server, until: cluster.coordinator)
             }
         } catch is CancellationError {
@@ -96,6 +98,7 @@ struct FrontOptions: ParsableArguments {
     var port = 8080
 
     @OptionGroup var keysOption: KeysOption
+    @OptionGroup var served: ServedOptions
 
     func validate() throws {
         guard (0...65_535).contains(port) else {
@@ -105,6 +108,9 @@ struct FrontOptions: ParsableArguments {
 
     /// The keys of the file, if one is named.
     func keys() throws(Refusal) -> APIKeys? { try keysOption.keys(host: host) }
+
+    /// The rest of how the server serves.
+    func settings() throws(Refusal) -> FrontSettings { try served.settings() }
 }
 
 /// Who may call.

@@ -15,11 +15,17 @@ struct Up: AsyncParsableCommand {
     var clusterFile: String
 
     @OptionGroup var keys: KeysOption
+    @OptionGroup var served: ServedOptions
     @OptionGroup var log: LogOption
 
     func run() async throws {
         let topology = try ClusterFile.read(path: clusterFile)
-        let (keys, log) = (keys, log)
+        let log = log
+        // What cannot be read is said before a node is started.
+        let front = try HeadFront(
+            keys: topology.coordinator.httpAddress.flatMap { address throws(Refusal) in
+                try keys.keys(host: address.bindName)
+            }, settings: served.settings())
         let host = try ClusterHost(
             clusterFile: clusterFile, topology: topology, softwareVersion: SoftwareVersion.text,
             logger: log.logger("skein.up"), onProgress: { ClusterBanner.show($0) })
@@ -29,7 +35,7 @@ struct Up: AsyncParsableCommand {
                 parts.addTask { try await Self.watchNodes(of: host) }
                 if let coordinator = host.coordinator {
                     parts.addTask {
-                        try await Self.serve(host, coordinator, keys: keys, log: log)
+                        try await Self.serve(host, coordinator, front: front, log: log)
                     }
                 } else {
                     parts.addTask { try await Self.waitForCancellation() }
@@ -59,7 +65,7 @@ struct Up: AsyncParsableCommand {
 
     /// The head's part: waits for all stages, then serves HTTP where the file names an address.
     private static func serve(
-        _ host: ClusterHost, _ coordinator: Coordinator, keys: KeysOption, log: LogOption
+        _ host: ClusterHost, _ coordinator: Coordinator, front: HeadFront, log: LogOption
     ) async throws {
         do {
             try await withTaskCancellationHandler {
@@ -79,18 +85,23 @@ struct Up: AsyncParsableCommand {
                 coordinator: coordinator,
                 text: try ServedModel.text(folder: host.topology.modelPath),
                 configuration: host.configuration, positionCountMax: host.topology.positionCount)
-            let name = http.bindName
-            let front = HTTPFront(
-                service: service, host: name, port: Int(http.port ?? 0),
-                apiKeys: try keys.keys(host: name), logger: log.logger("skein.http"))
-            _ = try await front.start()
-            server = front
-            address = " http://\(http.hostAndPort)"
+            let listening = HTTPFront(
+                service: service, host: http.bindName, port: Int(http.port ?? 0),
+                apiKeys: front.keys, settings: front.settings, logger: log.logger("skein.http"))
+            _ = try await listening.start()
+            server = listening
+            address = " \(front.settings.scheme)://\(http.hostAndPort)"
         }
         Console.standardError("ready\(address)")
         guard let server else { return try await waitForCancellation() }
         try await ServedModel.serve(server, until: coordinator)
     }
+}
+
+/// What the head's HTTP needs, read before anything starts.
+private struct HeadFront: Sendable {
+    let keys: APIKeys?
+    let settings: FrontSettings
 }
 
 extension TCPAddress {

@@ -93,6 +93,23 @@ import Testing
         #expect(lists.flatMap(\.offsets) == expected.offsets)
     }
 
+    /// lm_eval takes the last entry of every list for the token that it asked to be drawn, and drops
+    /// it. Where an answer ended at once its list was one too short, and the prompt's last token
+    /// was lost from the sum.
+    @Test func theTokenThatEndsAnAnswerIsListed() async throws {
+        let server = try await TestServer.shared.value
+        let setup = try #require(server.service.text)
+        let prompt = setup.completionPrompt("47 + 85 = 132")
+        let reply = try await server.ask(
+            "/v1/completions",
+            "{\"prompt\": \"47 + 85 = 132\", \"echo\": true, \"logprobs\": 1, "
+                + "\"temperature\": 0, \"max_tokens\": 1}")
+        let choice = try #require(try reply.choices().first)
+        #expect(choice["finish_reason"] as? String == "stop")
+        #expect(choice["text"] as? String == "47 + 85 = 132")
+        #expect(try Lists(choice).logprobs.count == prompt.count + 1)
+    }
+
     @Test func aPromptThatFillsTheContextCanBeScored() async throws {
         let server = try await TestServer.shared.value
         let numbers = (0..<server.service.positionCountMax).map { "\($0 % 50 + 60)" }
