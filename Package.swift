@@ -36,6 +36,8 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
@@ -58,7 +60,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.0.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.70.0"),
-        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.27.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.20.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.30.0"),
@@ -87,6 +89,7 @@ let package = Package(
         room("SkeinWeights", ["SkeinCore", "SkeinTensor"], outside: [crypto]),
         room("SkeinCache", ["SkeinCore", "SkeinTensor"]),
         room("SkeinDecoding", ["SkeinCore"]),
+        room("SkeinTelemetry", ["SkeinCore"]),
 
         // Floor 4: architecture
         room("SkeinModel", ["SkeinCore", "SkeinTensor", "SkeinWeights", "SkeinCache"]),
@@ -113,8 +116,12 @@ let package = Package(
                 "SkeinStage", "SkeinCoordinator", "SkeinMembership",
             ], outside: [logging, yams]),
         room(
-            "SkeinServer", ["SkeinCore", "SkeinText", "SkeinCoordinator", "SkeinMembership"],
-            outside: [httpTypes, hummingbird, logging, nioCore, serviceLifecycle]),
+            "SkeinServer",
+            ["SkeinCore", "SkeinText", "SkeinTelemetry", "SkeinCoordinator", "SkeinMembership"],
+            outside: [
+                httpTypes, hummingbird, hummingbirdCore, hummingbirdTLS, logging, nioCore, nioSSL,
+                serviceLifecycle,
+            ]),
         room(
             "SkeinBench", ["SkeinCore", "SkeinCoordinator"],
             outside: [asyncHTTPClient, histogram, nioCore, nioHTTP1, nioPosix]),
@@ -142,6 +149,7 @@ let package = Package(
         tests("SkeinWeightsTests", ["SkeinCore", "SkeinTensor", "SkeinWeights"]),
         tests("SkeinCacheTests", ["SkeinCore", "SkeinTensor", "SkeinCache"]),
         tests("SkeinDecodingTests", ["SkeinCore", "SkeinDecoding"]),
+        tests("SkeinTelemetryTests", ["SkeinTelemetry"]),
         tests(
             "SkeinModelTests",
             ["SkeinCore", "SkeinTensor", "SkeinWeights", "SkeinCache", "SkeinModel"]),

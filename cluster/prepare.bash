@@ -34,7 +34,9 @@ has_package() {
         libprotobuf-c-dev) header=protobuf-c/protobuf-c.h ;;
         libopenblas-dev) header=cblas.h ;;
         protobuf-c-compiler) command -v protoc-c >/dev/null; return ;;
-        curl | jq) command -v "$1" >/dev/null; return ;;
+        curl | jq | openssl) command -v "$1" >/dev/null; return ;;
+        python3-venv) command -v python3 >/dev/null && python3 -c 'import ensurepip, venv' 2>/dev/null
+            return ;;
         iproute2) command -v ip >/dev/null || [[ -x /usr/sbin/ip || -x /sbin/ip ]]; return ;;
     esac
     compgen -G "/usr/include/$header" >/dev/null ||

@@ -69,7 +69,8 @@ struct PreparedPrompts: Sendable {
         var droppedCount = 0
         for entry in entries.shuffled(using: &numbers) where prompts.count < wanted {
             var promptCount = entry.prompt.utf8.count / bytesPerToken
-            var answerCount = entry.outputTokenCount ?? (entry.answer ?? "").utf8.count / bytesPerToken
+            var answerCount =
+                entry.outputTokenCount ?? (entry.answer ?? "").utf8.count / bytesPerToken
             if counts {
                 let counted = await tokenCount(entry.prompt, model: card.name, client: client)
                 counts = counted != nil

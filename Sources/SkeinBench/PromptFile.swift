@@ -53,7 +53,8 @@ enum PromptFile {
         var entries: [Entry] = []
         for (index, conversation) in conversations.enumerated() {
             let place = "\(path): [\(index)].conversations"
-            let listed = conversation.fields?["conversations"] ?? conversation.fields?["conversation"]
+            let listed =
+                conversation.fields?["conversations"] ?? conversation.fields?["conversation"]
             guard let turns = listed?.elements else {
                 throw Refusal(
                     place,

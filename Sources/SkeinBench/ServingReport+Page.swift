@@ -68,7 +68,8 @@ extension ServingReport {
             LinePlot(
                 title: "Between tokens", xTitle: "milliseconds", yTitle: "% at or below",
                 lines: [
-                    line("ITL", figures.interTokenLatency), line("TPOT", figures.timePerOutputToken),
+                    line("ITL", figures.interTokenLatency),
+                    line("TPOT", figures.timePerOutputToken),
                 ]),
             LinePlot(
                 title: "Time to the end", xTitle: "milliseconds",

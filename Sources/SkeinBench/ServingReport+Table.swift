@@ -102,7 +102,8 @@ extension ServingReport {
 
     private var sweepRows: [String] {
         let titles = [
-            "requests/s", "done/s", "tokens/s", "TTFT p50", "TTFT p99", "TPOT p50", "failed", "kept up",
+            "requests/s", "done/s", "tokens/s", "TTFT p50", "TTFT p99", "TPOT p50", "failed",
+            "kept up",
         ]
         func line(_ values: [String]) -> String {
             "  " + values.map { FigureText.rightAligned($0, 11) }.joined()
@@ -110,7 +111,8 @@ extension ServingReport {
         let points = sweep.map(KneeSearch.Point.init)
         let base = points.min { $0.requestRate < $1.requestRate }?.timeToFirstTokenP99Ms ?? 0
         var lines = ["", "sweep", line(titles)]
-        for (load, point) in zip(sweep, points).sorted(by: { $0.1.requestRate < $1.1.requestRate }) {
+        for (load, point) in zip(sweep, points).sorted(by: { $0.1.requestRate < $1.1.requestRate })
+        {
             let figures = load.figures
             lines.append(
                 line(

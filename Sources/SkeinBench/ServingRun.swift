@@ -189,7 +189,9 @@ actor ServingRun {
     private func watchLag() async {
         while !Task.isCancelled {
             let deadline = NIODeadline.now() + Self.lagInterval
-            let timer = client.loop.scheduleTask(deadline: deadline) { NIODeadline.now() - deadline }
+            let timer = client.loop.scheduleTask(deadline: deadline) {
+                NIODeadline.now() - deadline
+            }
             guard let late = await lateness(timer) else { return }
             outcome.lag.record(late)
         }

@@ -150,6 +150,6 @@ extension Coordinator {
         let scoreCount = microBatch.spans.reduce(0) { $0 + $1.targets.count }
         return TokenReturn(
             microBatch: microBatch.id, epoch: microBatch.epoch, tokens: tokens,
-            targetLogprobs: Array(repeating: 0, count: scoreCount))
+            targetScores: Array(repeating: TargetScore(logprob: 0), count: scoreCount))
     }
 }

@@ -14,7 +14,8 @@ public struct GenerationRequest: Sendable {
     /// Tokens that end the completion; they are delivered as the last token.
     public var stopTokens: Set<TokenID>
 
-    /// Whether ln p of every prompt token after the first is wanted.
+    /// Whether ln p of every prompt token after the first is wanted, with as many alternatives as
+    /// `sampling` asks for.
     public var scoresPrompt: Bool
 
     /// Inner values of the prompt that are wanted back.
@@ -82,8 +83,8 @@ public enum GenerationEvent: Sendable {
     case began(cachedTokenCount: Int)
     /// A token was drawn.
     case token(SampledToken)
-    /// ln p of prompt tokens 1, 2, …, in order.
-    case scored([Float])
+    /// The scores of prompt tokens 1, 2, …, in order.
+    case scored([TargetScore])
     /// A stage's inner values for the prompt's next rows of that kind.
     case captured(CapturedTensor)
     /// The request is over.

@@ -174,8 +174,22 @@ public enum Limits {
     /// HTTP connections at once: as many as sequences may run and wait.
     public static let httpConnectionsMax = 2_048
 
-    /// Seconds for which an HTTP connection may rest between two requests.
-    public static let httpIdleSecondsMax = 300
+    /// Seconds for which an HTTP connection may rest between two requests, or take to bring a
+    /// whole one: longer than the 60 seconds for which common clients keep one open.
+    public static let httpIdleSecondsMax = 75
+
+    /// Seconds that a request may take where nothing else is said: 10,000 tokens at one in two
+    /// seconds, and an hour for the prompt.
+    public static let httpRequestSecondsMax = 21_600
+
+    /// Seconds for which a client that was refused may still send what it had begun to.
+    public static let httpLingerSecondsMax = 2
+
+    /// Bytes of all headers of an HTTP request: a hundred headers of 320 bytes.
+    public static let httpHeaderBytesMax = 32 << 10
+
+    /// Characters of a request's name as a client gives it; twice a UUID fits, nearly.
+    public static let requestNameCharactersMax = 64
 
     /// Answers to one prompt (`n`).
     public static let choicesMax = 8

@@ -75,11 +75,14 @@ public struct SequenceSpan: Equatable, Sendable {
     /// The client's request, for log lines; only in the sequence's first micro-batch, else empty.
     public var label: String
 
+    /// The most probable tokens wanted with each target's score, where targets are scored.
+    public var targetTopLogprobsCount: Int
+
     /// Describes one sequence's rows.
     public init(
         sequence: SequenceID, firstPosition: Int, tokens: [TokenID], pageTable: [PageIndex],
-        demand: SamplingDemand? = nil, targets: [TokenID] = [], pageCopy: PageCopy? = nil,
-        label: String = ""
+        demand: SamplingDemand? = nil, targets: [TokenID] = [], targetTopLogprobsCount: Int = 0,
+        pageCopy: PageCopy? = nil, label: String = ""
     ) {
         self.sequence = sequence
         self.firstPosition = firstPosition
@@ -87,6 +90,7 @@ public struct SequenceSpan: Equatable, Sendable {
         self.pageTable = pageTable
         self.demand = demand
         self.targets = targets
+        self.targetTopLogprobsCount = targetTopLogprobsCount
         self.pageCopy = pageCopy
         self.label = label
     }
@@ -219,8 +223,8 @@ public struct TokenReturn: Equatable, Sendable {
     /// One token for each span that demanded one, in span order.
     public var tokens: [SampledToken]
 
-    /// ln p(target) for every row of spans with targets, in row order.
-    public var targetLogprobs: [Float]
+    /// The score of the target for every row of spans with targets, in row order.
+    public var targetScores: [TargetScore]
 
     /// How long every stage computed for it, in ring order; empty where it was not measured.
     public var stageTimes: [Duration]
@@ -228,12 +232,12 @@ public struct TokenReturn: Equatable, Sendable {
     /// Describes the outcome of a micro-batch.
     public init(
         microBatch: MicroBatchID, epoch: Epoch, tokens: [SampledToken],
-        targetLogprobs: [Float] = [], stageTimes: [Duration] = []
+        targetScores: [TargetScore] = [], stageTimes: [Duration] = []
     ) {
         self.microBatch = microBatch
         self.epoch = epoch
         self.tokens = tokens
-        self.targetLogprobs = targetLogprobs
+        self.targetScores = targetScores
         self.stageTimes = stageTimes
     }
 }

@@ -42,6 +42,27 @@ public struct Sampler: Sendable {
         return sampled
     }
 
+    /// Scores a row's true next token by the raw logits.
+    ///
+    /// - Parameter topCount: The most probable tokens to name with it.
+    /// - Throws: A refusal where the row holds NaN or infinity, or where the token lies beyond the
+    ///   vocabulary.
+    public mutating func score(
+        _ target: TokenID, in logits: Span<Float>, topCount: Int
+    ) throws(Refusal) -> TargetScore {
+        guard topCount > 0 else {
+            return TargetScore(logprob: try LogProbability.of(target, in: logits))
+        }
+        guard logits.indices.contains(Int(target.rawValue)) else {
+            throw Refusal(
+                "target", "token \(target) is beyond the vocabulary of \(logits.count)")
+        }
+        let normalizer = try LogProbability.Normalizer(logits)
+        return TargetScore(
+            logprob: normalizer.logprob(logits[Int(target.rawValue)]),
+            topLogprobs: topLogprobs(of: logits, count: topCount, normalizer))
+    }
+
     /// The distribution that the token is drawn from, in falling order; what the filters drop is
     /// left out.
     public mutating func distribution(

@@ -12,8 +12,8 @@ public enum Directive: Equatable, Sendable {
     /// Give these tokens to whoever reads the sequence.
     case deliver(SequenceID, [SampledToken])
 
-    /// Give these log-probabilities of the targets, one for each prompt row from a position on.
-    case score(SequenceID, firstPosition: Int, [Float])
+    /// Give these scores of the targets, one for each prompt row from a position on.
+    case score(SequenceID, firstPosition: Int, [TargetScore])
 
     /// The sequence has ended; nothing is delivered after this.
     case finished(SequenceID, FinishReason)

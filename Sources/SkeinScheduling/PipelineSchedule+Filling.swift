@@ -188,11 +188,14 @@ extension PipelineSchedule {
             let isLast = rows.upperBound == state.tokens.count
             let targets = state.request.targets
             let owes = state.owesScores && rows.upperBound <= targets.count
+            let isScored = owes && rows.upperBound > state.scoredCount
             var span = SequenceSpan(
                 sequence: id, firstPosition: rows.lowerBound, tokens: Array(state.tokens[rows]),
                 pageTable: Array(state.pages.prefix(PageLedger.pagesNeeded(rows: rows.upperBound))),
                 demand: isLast && state.request.wantsToken ? state.demand() : nil,
-                targets: owes && rows.upperBound > state.scoredCount ? Array(targets[rows]) : [],
+                targets: isScored ? Array(targets[rows]) : [],
+                targetTopLogprobsCount: isScored
+                    ? state.request.sampling.topLogprobsCount ?? 0 : 0,
                 label: label)
             if let copied = state.copiedPage, !copied.isSent {
                 state.copiedPage?.isSent = true

@@ -50,10 +50,10 @@ extension PipelineSchedule {
             }
         }
         let targetCount = microBatch.spans.reduce(0) { $0 + $1.targets.count }
-        guard tokenReturn.targetLogprobs.count == targetCount else {
+        guard tokenReturn.targetScores.count == targetCount else {
             throw Refusal(
                 subject,
-                "has \(tokenReturn.targetLogprobs.count) scores, \(targetCount) were asked for")
+                "has \(tokenReturn.targetScores.count) scores, \(targetCount) were asked for")
         }
         return microBatch
     }
@@ -78,7 +78,7 @@ extension PipelineSchedule {
 
     /// Gives out scores; those of a replay that were given out before are dropped.
     mutating func accept(
-        _ scores: ArraySlice<Float>, of span: SequenceSpan, into directives: inout [Directive]
+        _ scores: ArraySlice<TargetScore>, of span: SequenceSpan, into directives: inout [Directive]
     ) {
         guard !scores.isEmpty else { return }
         let end = span.firstPosition + scores.count

@@ -100,7 +100,7 @@ public struct PipelineSchedule: Sendable {
         learn(from: microBatch, stageTimes: tokenReturn.stageTimes, roundTime: roundTime)
         var directives: [Directive] = []
         var tokens = tokenReturn.tokens[...]
-        var scores = tokenReturn.targetLogprobs[...]
+        var scores = tokenReturn.targetScores[...]
         for span in microBatch.spans {
             let token = span.demand == nil ? nil : tokens.popFirst()
             let spanScores = scores.prefix(span.targets.count)

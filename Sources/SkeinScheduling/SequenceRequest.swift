@@ -22,6 +22,7 @@ public struct SequenceRequest: Equatable, Sendable {
     /// The true next token of every prompt row, where the prompt is scored; else empty.
     ///
     /// Where the last row has no known successor, pad with any token and drop the last score.
+    /// Each score comes with as many alternatives as `sampling` asks for with a drawn token.
     public var targets: [TokenID]
 
     /// Which inner values travel back; only sequences that ask for the same share a micro-batch.

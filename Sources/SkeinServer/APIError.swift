@@ -62,6 +62,14 @@ struct APIError: Error, Equatable {
             code: "service_unavailable", retryAfterSeconds: 1)
     }
 
+    /// A request that took longer than the server allows.
+    static func timedOut(_ bound: Duration) -> APIError {
+        APIError(
+            status: 504, type: "timeout_error",
+            message: "the answer took longer than \(bound.seconds) seconds, the most that this "
+                + "server allows", code: "request_timeout")
+    }
+
     /// What the coordinator says of a request that it does not take.
     static func notAdmitted(_ refusal: Refusal, promptField: String) -> APIError {
         switch refusal.subject {

@@ -68,10 +68,21 @@ struct AnswerForm: Sendable {
 
     /// The log-probabilities of tokens; `null` where they carry none.
     ///
-    /// - Parameter textOffset: where the first token's text begins in the answer.
-    func logprobs(_ tokens: [SampledToken], textOffset: Int) -> JSONValue {
-        guard tokens.contains(where: { $0.logprob != nil }) else { return .null }
-        guard isChat else { return plainLogprobs(tokens, textOffset: textOffset) }
+    /// - Parameters:
+    ///   - echo: a prompt that stands before them.
+    ///   - textOffset: where the first token's text begins in the answer.
+    func logprobs(
+        _ tokens: [SampledToken], after echo: EchoReader? = nil, textOffset: Int
+    ) -> JSONValue {
+        guard echo?.isScored == true || tokens.contains(where: { $0.logprob != nil }) else {
+            return .null
+        }
+        guard isChat else {
+            var lists = PlainLogprobs(service, textOffset: textOffset)
+            if let echo { lists.add(echo) }
+            for token in tokens { lists.add(token) }
+            return lists.json
+        }
         let content = tokens.map { token in
             var members = entry(token.token, token.logprob ?? 0)
             members.append(
@@ -88,25 +99,6 @@ struct AnswerForm: Sendable {
             .init("token", .string(name(of: token))), .init("logprob", .logprob(logprob)),
             .init("bytes", .array(service.bytes(of: token).map { .count($0) })),
         ]
-    }
-
-    private func plainLogprobs(_ tokens: [SampledToken], textOffset: Int) -> JSONValue {
-        var offset = textOffset
-        var offsets: [JSONValue] = []
-        for token in tokens {
-            offsets.append(.count(offset))
-            offset += service.text(of: token.token).unicodeScalars.count
-        }
-        return .fields([
-            "tokens": .array(tokens.map { .string(name(of: $0.token)) }),
-            "token_logprobs": .array(tokens.map { .logprob($0.logprob ?? 0) }),
-            "top_logprobs": .array(
-                tokens.map { token in
-                    .object(
-                        token.topLogprobs.map { .init(name(of: $0.token), .logprob($0.logprob)) })
-                }),
-            "text_offset": .array(offsets),
-        ])
     }
 
     private func name(of token: TokenID) -> String {

@@ -53,8 +53,11 @@ struct ChoiceReader: Sendable {
         guard !isStopped else { return [] }
         let wasInside = parser?.isInsideReasoning == true
         tokenCount += 1
-        guard !silentTokens.contains(token.token) else { return [] }
-        pendingTokens.append(token)
+        // Evaluation programs count on a plain completion listing each token that was drawn, the
+        // one that ended it too; in a chat the lists are of the message's own tokens.
+        let isSilent = silentTokens.contains(token.token)
+        if !isSilent || parser == nil { pendingTokens.append(token) }
+        guard !isSilent else { return [] }
         let pieces = scan(detokenizer?.push(token.token) ?? "")
         if wasInside || parser?.isInsideReasoning == true { reasoningTokenCount += 1 }
         return pieces

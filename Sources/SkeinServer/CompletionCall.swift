@@ -17,7 +17,7 @@ struct CompletionCall: Sendable {
     /// Answers to each prompt.
     let choiceCount: Int
     /// Tokens of one answer at most; `nil` where only the context is the bound.
-    let newTokensMax: Int?
+    var newTokensMax: Int?
     /// How to draw the first answer.
     let sampling: SamplingParameters
     /// Tokens that end an answer and are no part of its text.
@@ -28,9 +28,17 @@ struct CompletionCall: Sendable {
     let isStreaming: Bool
     /// Whether a stream ends with the usage.
     let includesUsage: Bool
+    /// The prompts where they go back before the answers; none where they do not.
+    var echoes: [EchoReader] = []
 
     /// The field that holds the prompt.
     var promptField: String { conversation == nil ? "prompt" : "messages" }
+
+    /// Keeps the answers within a server's own bound; one that is cut ends for its length.
+    mutating func bound(newTokensMax bound: Int?) {
+        guard let bound else { return }
+        newTokensMax = min(newTokensMax ?? bound, bound)
+    }
 
     /// Tokens of all prompts.
     var promptTokenCount: Int { prompts.reduce(0) { $0 + $1.count } }
@@ -43,7 +51,8 @@ struct CompletionCall: Sendable {
         let rest = positionCountMax - prompts[prompt].count
         return GenerationSpecification(
             promptTokens: prompts[prompt], newTokensMax: min(newTokensMax ?? rest, rest),
-            sampling: sampling)
+            sampling: sampling,
+            scoresPrompt: echoes.first?.isScored == true && prompts[prompt].count > 1)
     }
 }
 
@@ -52,6 +61,10 @@ struct GenerationSpecification: Sendable {
     let promptTokens: [TokenID]
     let newTokensMax: Int
     let sampling: SamplingParameters
+    let scoresPrompt: Bool
+
+    /// Events that the answer can have at most.
+    var eventsMax: Int { newTokensMax + (scoresPrompt ? promptTokens.count : 0) + 2 }
 }
 
 extension CompletionCall {
@@ -72,9 +85,6 @@ extension CompletionCall {
 
     /// Reads a body of `/v1/completions`.
     init(text fields: RequestFields, service: ModelService) throws(APIError) {
-        if try fields.flag("echo") == true {
-            throw .invalid("echo", "echo: this server does not repeat prompts")
-        }
         if fields.value("suffix") != nil {
             throw .invalid("suffix", "suffix: this server does not fill in the middle of a text")
         }
@@ -84,11 +94,15 @@ extension CompletionCall {
         {
             throw .invalid("best_of", "best_of: this server gives all answers it draws; use n")
         }
+        // Who only wants the prompt scored wants no token.
+        let newTokensMin = try fields.flag("echo") == true ? 0 : 1
+        let tokensMax = try fields.whole("max_tokens", in: newTokensMin...Limits.positionsMax)
+        let alternatives = try fields.whole("logprobs", in: 0...Limits.topLogprobsMax)
         try self.init(
             fields, service: service, prompts: try Self.prompts(fields, service: service),
-            conversation: nil,
-            newTokensMax: try fields.whole("max_tokens", in: 1...Limits.positionsMax) ?? 16,
-            alternatives: try fields.whole("logprobs", in: 0...Limits.topLogprobsMax))
+            conversation: nil, newTokensMax: tokensMax ?? 16, alternatives: alternatives)
+        echoes = try Self.echoes(
+            fields, prompts: prompts, isScored: alternatives != nil, service: service)
     }
 
     private init(
@@ -107,11 +121,12 @@ extension CompletionCall {
             stopTokens: try sampling.stopTokens(), stopStrings: try sampling.stopStrings(),
             isStreaming: try fields.flag("stream") ?? false,
             includesUsage: try options?.flag("include_usage") ?? false)
-        for prompt in prompts where prompt.count >= service.positionCountMax {
+        let followerCount = newTokensMax == 0 ? 0 : 1
+        for prompt in prompts where prompt.count + followerCount > service.positionCountMax {
             throw .invalid(
                 promptField,
-                "\(promptField): found \(prompt.count) tokens; with a token to follow, the "
-                    + "context of \(service.positionCountMax) positions is too small",
+                "\(promptField): found \(prompt.count) tokens; with \(followerCount) to follow, "
+                    + "the context of \(service.positionCountMax) positions is too small",
                 code: "context_length_exceeded")
         }
     }

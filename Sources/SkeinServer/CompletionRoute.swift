@@ -1,6 +1,7 @@
 internal import Hummingbird
 internal import SkeinCoordinator
 internal import SkeinCore
+internal import SkeinTelemetry
 internal import SkeinText
 
 /// Answers one call, whole or as a stream of events.
@@ -12,24 +13,49 @@ struct CompletionRoute: Sendable {
     private let form: AnswerForm
     private let running: RunningCompletion
     private var readers: [ChoiceReader] = []
+    /// The prompts before the answers, where they are wanted.
+    private var echoes: [EchoReader?] = []
+    /// When the tokens of each answer came.
+    private(set) var timelines: [RequestTimeline] = []
+    private let metrics: FrontMetrics
+    private let received: ContinuousClock.Instant
 
-    init(_ call: CompletionCall, running: RunningCompletion, service: ModelService) throws(APIError)
-    {
+    init(
+        _ call: CompletionCall, running: RunningCompletion, service: ModelService,
+        metrics: FrontMetrics, since received: ContinuousClock.Instant
+    ) throws(APIError) {
         self.call = call
         self.running = running
+        self.metrics = metrics
+        self.received = received
         form = AnswerForm(call, service: service)
         for _ in 0..<(call.prompts.count * call.choiceCount) {
             readers.append(try ChoiceReader(call, tokenizer: service.text?.tokenizer))
+        }
+        timelines = readers.map { _ in RequestTimeline(receivedAt: .zero) }
+        for index in readers.indices {
+            echoes.append(call.echoes.isEmpty ? nil : call.echoes[index / call.choiceCount])
         }
     }
 
     /// What was used so far.
     var usage: Usage { Usage(call, readers: readers) }
 
+    /// Why each answer ended; one that did not was cancelled.
+    var finishWords: [String] {
+        readers.map { $0.finishReason == nil ? FinishReason.cancelled.rawValue : $0.finishWord }
+    }
+
+    /// How long the request has taken so far.
+    var age: Duration { ContinuousClock.now - received }
+
     /// Waits for the end of all answers.
     mutating func gather() async throws -> JSONValue {
         var answers = readers.map { _ in GatheredAnswer() }
         var tokens: [[SampledToken]] = readers.map { _ in [] }
+        for index in answers.indices {
+            if let echo = echoes[index] { answers[index].take([.content(echo.text)]) }
+        }
         for try await event in running.events {
             let pieces = try await take(event)
             answers[event.choice].take(pieces)
@@ -38,7 +64,7 @@ struct CompletionRoute: Sendable {
         let choices = readers.indices.map { index in
             form.choice(
                 index, message: answers[index],
-                logprobs: form.logprobs(tokens[index], textOffset: 0),
+                logprobs: form.logprobs(tokens[index], after: echoes[index], textOffset: 0),
                 finishReason: readers[index].finishWord)
         }
         return form.answer(choices, usage: usage)
@@ -58,6 +84,11 @@ struct CompletionRoute: Sendable {
         for try await event in running.events {
             let deltas = try await take(event).compactMap(\.delta)
             let index = event.choice
+            if !event.isPrompt, let echo = echoes[index] {
+                echoes[index] = nil
+                try await writer.write(chunk(opening(index, echo)))
+                offsets[index] += echo.text.unicodeScalars.count
+            }
             for delta in deltas {
                 let logprobs = form.logprobs(
                     readers[index].takeTokens(), textOffset: offsets[index])
@@ -81,6 +112,9 @@ struct CompletionRoute: Sendable {
     private mutating func take(_ event: ChoiceEvent) async throws(APIError) -> [AnswerPiece] {
         switch event.event {
         case .token(let token):
+            let gap = timelines[event.choice].onEmission(
+                tokenCount: 1, at: event.instant - received)
+            if let gap { metrics.onGap(gap) }
             let wasStopped = readers[event.choice].isStopped
             let pieces = readers[event.choice].push(token)
             if !wasStopped, readers[event.choice].isStopped { await running.stop(event.choice) }
@@ -89,13 +123,34 @@ struct CompletionRoute: Sendable {
         case .finished(let reason): return readers[event.choice].finish(reason)
         case .began(let count):
             readers[event.choice].begin(cachedTokenCount: count)
+            timelines[event.choice].onBegan(at: event.instant - received)
             return []
-        case .scored, .captured: return []
+        case .scored(let scores):
+            echoes[event.choice]?.take(scores)
+            return []
+        case .captured: return []
         }
+    }
+
+    /// The prompt, as the first chunk of its answer.
+    private func opening(_ index: Int, _ echo: EchoReader) -> JSONValue {
+        form.choice(
+            index, delta: .fields(["content": .string(echo.text)]),
+            logprobs: form.logprobs([], after: echo, textOffset: 0), finishReason: nil)
     }
 
     private func chunk(_ choice: JSONValue) -> JSONValue {
         form.chunk([choice], usage: call.includesUsage ? .null : nil)
+    }
+}
+
+extension ChoiceEvent {
+    /// Whether it is about the prompt, so that the answer is still to begin.
+    fileprivate var isPrompt: Bool {
+        switch event {
+        case .began, .scored, .captured: true
+        case .token, .finished: false
+        }
     }
 }
 

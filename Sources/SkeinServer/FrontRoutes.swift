@@ -12,15 +12,19 @@ final class FrontRoutes: Sendable {
     private struct State {
         var isDraining = false
         var running: [String: RunningCompletion] = [:]
+        var idleWaits: [CheckedContinuation<Void, Never>] = []
     }
 
     let service: ModelService
     private let apiKeys: APIKeys?
+    private let settings: FrontSettings
     private let state = Mutex(State())
+    let metrics = FrontMetrics()
 
-    init(service: ModelService, apiKeys: APIKeys?) {
+    init(service: ModelService, apiKeys: APIKeys?, settings: FrontSettings) {
         self.service = service
         self.apiKeys = apiKeys
+        self.settings = settings
     }
 
     /// Whether no new completion begins.
@@ -29,34 +33,53 @@ final class FrontRoutes: Sendable {
     /// From now on no new completion begins.
     func beginDraining() { state.withLock { $0.isDraining = true } }
 
-    /// Breaks off every completion.
-    func cancelAll() async {
-        for running in state.withLock({ Array($0.running.values) }) { await running.cancel() }
+    /// Waits until no completion runs.
+    func waitUntilIdle() async {
+        await withCheckedContinuation { continuation in
+            let isIdle = state.withLock { state in
+                if !state.running.isEmpty { state.idleWaits.append(continuation) }
+                return state.running.isEmpty
+            }
+            if isIdle { continuation.resume() }
+        }
+    }
+
+    /// Breaks off every completion; its client is told.
+    func breakOffAll() async {
+        for running in state.withLock({ Array($0.running.values) }) { await running.breakOff() }
     }
 
     /// Answers a request.
     func respond(to request: Request, from caller: Caller) async -> Response {
+        let caller = caller.named(request)
         var response: Response
         do throws(APIError) {
             response = try await route(request, from: caller)
         } catch {
-            caller.logger.info(
-                "refused",
-                metadata: [
-                    "path": "\(request.uri.path)", "status": "\(error.status)",
-                    "reason": "\(error.message)",
-                ])
+            caller.logRefusal(error)
             response = Self.response(error)
+            if error.status == 413 { response = caller.closing(Self.response(error)) }
         }
-        if let name = HTTPField.Name("x-request-id") { response.headers[name] = caller.requestID }
+        metrics.onResponse(path: caller.path, status: response.status.code)
+        response.headers[.requestID] = caller.requestID
+        if let rule = settings.crossOrigin {
+            for field in rule.headers(for: request.head) { response.headers.append(field) }
+        }
         return response
     }
 
     private func route(_ request: Request, from caller: Caller) async throws(APIError) -> Response {
         let path = request.uri.path
+        if settings.crossOrigin != nil, CrossOriginRule.isPreflight(request.head) {
+            return Response(status: .noContent)
+        }
         if path == "/health" {
             try expect(.get, request)
             return try await health(request)
+        }
+        if path == "/metrics" {
+            try expect(.get, request)
+            return await metricsPage()
         }
         var tenant = ""
         if let apiKeys {
@@ -74,17 +97,20 @@ final class FrontRoutes: Sendable {
             try expect(.get, request)
             return try await cluster(request)
         case "/v1/chat/completions":
-            let fields = try await fields(of: request)
+            let fields = try await fields(of: request, from: caller)
             let call = try CompletionCall(chat: fields, service: service)
             return try await complete(call, from: caller, tenant: tenant)
         case "/v1/completions":
-            let fields = try await fields(of: request)
+            let fields = try await fields(of: request, from: caller)
             return try await complete(
                 try CompletionCall(text: fields, service: service), from: caller, tenant: tenant)
         case "/tokenize":
-            return Self.response(try tokenize(try await fields(of: request)))
+            return Self.response(try tokenize(try await fields(of: request, from: caller)))
         case "/detokenize":
-            return Self.response(try detokenize(try await fields(of: request)))
+            return Self.response(try detokenize(try await fields(of: request, from: caller)))
+        case "/tokenizer_info":
+            try expect(.get, request)
+            return Self.response(try tokenizerFacts())
         case "/v1/models/\(service.modelName)":
             try expect(.get, request)
             return Self.response(modelCard)
@@ -104,7 +130,9 @@ final class FrontRoutes: Sendable {
     }
 
     /// The JSON body of a POST request.
-    private func fields(of request: Request) async throws(APIError) -> RequestFields {
+    private func fields(
+        of request: Request, from caller: Caller
+    ) async throws(APIError) -> RequestFields {
         try expect(.post, request)
         if let length = request.headers[.contentLength].flatMap({ Int($0) }),
             length > Limits.httpBodyBytesMax
@@ -112,6 +140,9 @@ final class FrontRoutes: Sendable {
             throw .tooLarge
         }
         let body: ByteBuffer
+        // A body that comes byte by byte would hold its connection for ever.
+        let watchdog = caller.closeConnection(after: settings.idleBound)
+        defer { watchdog.cancel() }
         do {
             body = try await request.body.collect(upTo: Limits.httpBodyBytesMax)
         } catch is NIOTooManyBytesError {
@@ -134,33 +165,38 @@ extension FrontRoutes {
         if await service.coordinator.endReason == nil, await !service.coordinator.hasBeenReady {
             throw .unavailable("the cluster is loading; /health tells what it waits for")
         }
-        let start = ContinuousClock.now
+        var call = call
+        call.bound(newTokensMax: settings.newTokensMax)
         let running = try await RunningCompletion.start(
-            call, on: service, tenant: tenant, label: caller.requestID)
-        state.withLock { $0.running[caller.requestID] = running }
+            call, on: service, tenant: tenant, label: caller.requestID,
+            bound: settings.requestBound,
+            onOverdue: { caller.channel.close(promise: nil) })
+        state.withLock { $0.running[caller.key] = running }
         await watch(caller.channel, running)
         var route: CompletionRoute
         do {
-            route = try CompletionRoute(call, running: running, service: service)
+            route = try CompletionRoute(
+                call, running: running, service: service, metrics: metrics, since: caller.received)
         } catch {
             await end(running, caller)
             throw error
         }
-        if call.isStreaming { return stream(route, running, caller, since: start) }
+        if call.isStreaming { return stream(route, running, caller) }
         do {
             let answer = try await route.gather()
             await end(running, caller)
-            log(route.usage, caller, since: start)
+            metrics.onCompletion(route)
+            caller.log(route)
             return Self.response(answer)
         } catch {
             await end(running, caller)
+            metrics.onCompletion(route)
             throw error as? APIError ?? .broken(error)
         }
     }
 
     private func stream(
-        _ route: CompletionRoute, _ running: RunningCompletion, _ caller: Caller,
-        since start: ContinuousClock.Instant
+        _ route: CompletionRoute, _ running: RunningCompletion, _ caller: Caller
     ) -> Response {
         let body = ResponseBody { [self] writer in
             var route = route
@@ -169,10 +205,12 @@ extension FrontRoutes {
                 try await route.stream(to: &events)
                 try await events.writeEnd()
                 await end(running, caller)
-                log(route.usage, caller, since: start)
+                metrics.onCompletion(route)
+                caller.log(route)
             } catch {
                 await end(running, caller)
-                caller.logger.info("broken off", metadata: ["reason": "\(error)"])
+                metrics.onCompletion(route)
+                caller.log(route, brokenBy: error)
                 // Where the client is there still, it learns why.
                 try await events.write((error as? APIError ?? .broken(error)).json)
             }
@@ -202,18 +240,14 @@ extension FrontRoutes {
     }
 
     private func end(_ running: RunningCompletion, _ caller: Caller) async {
-        state.withLock { $0.running[caller.requestID] = nil }
+        let waits = state.withLock { state in
+            state.running[caller.key] = nil
+            guard state.running.isEmpty else { return [CheckedContinuation<Void, Never>]() }
+            defer { state.idleWaits = [] }
+            return state.idleWaits
+        }
+        for wait in waits { wait.resume() }
         await running.cancel()
-    }
-
-    private func log(_ usage: Usage, _ caller: Caller, since start: ContinuousClock.Instant) {
-        let seconds = (ContinuousClock.now - start) / .seconds(1)
-        caller.logger.info(
-            "answered",
-            metadata: [
-                "prompt_tokens": "\(usage.promptTokenCount)",
-                "completion_tokens": "\(usage.completionTokenCount)", "seconds": "\(seconds)",
-            ])
     }
 }
 
@@ -239,10 +273,12 @@ extension FrontRoutes {
             }
             let setup = try service.setup(for: "prompt")
             let isWhole = try fields.flag("add_special_tokens") ?? true
+            // A text that is nothing but the mark of a special token asks for that token.
+            let mark = isWhole ? nil : setup.tokenizer.addedToken(text)
             tokens =
                 isWhole
                 ? setup.completionPrompt(text)
-                : setup.tokenizer.encode(text, matchingAddedTokens: false)
+                : mark.map { [$0] } ?? setup.tokenizer.encode(text, matchingAddedTokens: false)
         }
         return .fields([
             "count": .count(tokens.count), "max_model_len": .count(service.positionCountMax),
@@ -268,7 +304,7 @@ extension FrontRoutes {
             body: ResponseBody(byteBuffer: ByteBuffer(string: json.pythonText)))
     }
 
-    private static func response(_ error: APIError) -> Response {
+    static func response(_ error: APIError) -> Response {
         var response = response(error.json, status: error.status)
         if let seconds = error.retryAfterSeconds { response.headers[.retryAfter] = "\(seconds)" }
         if let method = error.allowedMethod { response.headers[.allow] = method }

@@ -1,5 +1,6 @@
-internal import HTTPTypes
 internal import Hummingbird
+internal import HummingbirdCore
+internal import HummingbirdTLS
 public import Logging
 internal import NIOCore
 internal import ServiceLifecycle
@@ -15,6 +16,7 @@ internal import SkeinCore
 public actor HTTPFront {
     private let routes: FrontRoutes
     private let address: BindAddress
+    private let settings: FrontSettings
     private let logger: Logger
     private var services: ServiceGroup?
     private var serving: Task<Void, any Error>?
@@ -24,10 +26,13 @@ public actor HTTPFront {
     /// - Parameters:
     ///   - port: 0 for any free one.
     ///   - apiKeys: the keys by which clients may call; `nil` lets everyone in.
+    ///   - settings: TLS, limits and who may call from a browser.
     public init(
-        service: ModelService, host: String, port: Int, apiKeys: APIKeys?, logger: Logger
+        service: ModelService, host: String, port: Int, apiKeys: APIKeys?,
+        settings: FrontSettings = FrontSettings(), logger: Logger
     ) {
-        routes = FrontRoutes(service: service, apiKeys: apiKeys)
+        routes = FrontRoutes(service: service, apiKeys: apiKeys, settings: settings)
+        self.settings = settings
         address = .hostname(host, port: port)
         self.logger = logger
     }
@@ -41,8 +46,7 @@ public actor HTTPFront {
             of: Int.self, bufferingPolicy: .bufferingOldest(1))
         let application = Application(
             responder: CallbackResponder { [routes] in await routes.respond(to: $0, from: $1) },
-            server: .http1(
-                configuration: .init(idleTimeout: .seconds(Int64(Limits.httpIdleSecondsMax)))),
+            server: try protocolServer(),
             configuration: ApplicationConfiguration(
                 address: address, serverName: "skein",
                 availableConnectionsDelegate: .maximum(Limits.httpConnectionsMax, logger: logger)),
@@ -68,16 +72,36 @@ public actor HTTPFront {
         throw Refusal("\(address)", "cannot listen there")
     }
 
-    /// Stops to listen, lets running requests finish within a bound, and ends.
+    /// HTTP/1.1 within the limits, in TLS where there is a certificate.
+    private func protocolServer() throws -> HTTPServerBuilder {
+        let headerBytesMax = Limits.httpHeaderBytesMax
+        let plain = HTTPServerBuilder.http1(
+            configuration: .init(
+                idleTimeout: .nanoseconds(Int64(settings.idleBound.seconds * 1e9)),
+                httpDecoderConfiguration: .init(
+                    maxHeaderFieldSize: headerBytesMax, maxHeaderListSize: headerBytesMax)))
+        guard let identity = settings.identity else { return plain }
+        return try .tls(plain, tlsConfiguration: identity.configuration)
+    }
+
+    /// Takes no more completions, lets running ones finish within a bound, stops to listen, ends.
+    ///
+    /// Until the last answer is out, whoever asks for another or for `/health` is told that the
+    /// server drains, so that a balancer sends its clients elsewhere.
     public func drain(atMost bound: Duration) async {
         guard let services, let serving else { return }
         routes.beginDraining()
-        await services.triggerGracefulShutdown()
         let watchdog = Task { [routes] in
-            do { try await Task.sleep(for: bound) } catch { return }
-            await routes.cancelAll()
+            do {
+                try await Task.sleep(for: bound)
+                await routes.breakOffAll()
+                // Who does not read is not waited for.
+                try await Task.sleep(for: .seconds(Limits.httpLingerSecondsMax))
+            } catch { return }
             serving.cancel()
         }
+        await routes.waitUntilIdle()
+        await services.triggerGracefulShutdown()
         do {
             try await serving.value
         } catch {
@@ -86,20 +110,5 @@ public actor HTTPFront {
         watchdog.cancel()
         self.services = nil
         self.serving = nil
-    }
-}
-
-/// Who calls: the connection and a logger that names the request.
-struct Caller: InitializableFromSource {
-    let channel: any Channel
-    let requestID: String
-    let logger: Logger
-
-    init(source: ApplicationRequestContextSource) {
-        channel = source.channel
-        requestID = RandomName.text("req_")
-        var logger = source.logger
-        logger[metadataKey: "request"] = .string(requestID)
-        self.logger = logger
     }
 }

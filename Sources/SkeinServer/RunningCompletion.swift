@@ -7,6 +7,8 @@ struct ChoiceEvent: Sendable {
     let choice: Int
     /// What happened to it.
     let event: GenerationEvent
+    /// When it happened, whenever the client reads it.
+    let instant: ContinuousClock.Instant
 }
 
 /// The sequences of one request, on their way through the ring.
@@ -17,22 +19,33 @@ final class RunningCompletion: Sendable {
     private let coordinator: Coordinator
     private let sequences: [SequenceID]
     private let pump: Task<Void, Never>
+    private let clock: Task<Void, Never>
 
     private init(
-        coordinator: Coordinator, streams: [(SequenceID, TokenStream)], eventsMax: Int
+        coordinator: Coordinator, streams: [(SequenceID, TokenStream)], eventsMax: Int,
+        bound: Duration, onOverdue: @escaping @Sendable () -> Void
     ) {
         self.coordinator = coordinator
         sequences = streams.map(\.0)
         let (events, continuation) = AsyncThrowingStream<ChoiceEvent, any Error>.makeStream(
             bufferingPolicy: .bufferingOldest(eventsMax))
         self.events = events
+        clock = Task { [sequences] in
+            do { try await Task.sleep(for: bound) } catch { return }
+            continuation.finish(throwing: APIError.timedOut(bound))
+            // The client may be one that does not read: nobody else would end the sequences.
+            for sequence in sequences { await coordinator.cancel(sequence) }
+            do { try await Task.sleep(for: .seconds(Limits.httpLingerSecondsMax)) } catch { return }
+            onOverdue()
+        }
         pump = Task {
             do {
                 try await withThrowingTaskGroup(of: Void.self) { answers in
                     for (choice, stream) in streams.enumerated() {
                         answers.addTask {
                             for try await event in stream.1 {
-                                continuation.yield(ChoiceEvent(choice: choice, event: event))
+                                continuation.yield(
+                                    ChoiceEvent(choice: choice, event: event, instant: .now))
                             }
                         }
                     }
@@ -46,8 +59,13 @@ final class RunningCompletion: Sendable {
     }
 
     /// Submits every sequence of a call; where one is not taken, none runs.
+    ///
+    /// - Parameters:
+    ///   - bound: how long the answers may take together.
+    ///   - onOverdue: is called where they took longer and nobody reads that they did.
     static func start(
-        _ call: CompletionCall, on service: ModelService, tenant: String, label: String
+        _ call: CompletionCall, on service: ModelService, tenant: String, label: String,
+        bound: Duration, onOverdue: @escaping @Sendable () -> Void
     ) async throws(APIError) -> RunningCompletion {
         var streams: [(SequenceID, TokenStream)] = []
         var eventsMax = 0
@@ -61,23 +79,31 @@ final class RunningCompletion: Sendable {
                             GenerationRequest(
                                 promptTokens: wanted.promptTokens,
                                 newTokensMax: wanted.newTokensMax, sampling: wanted.sampling,
-                                stopTokens: call.stopTokens, tenant: tenant, label: label)))
+                                stopTokens: call.stopTokens, scoresPrompt: wanted.scoresPrompt,
+                                tenant: tenant, label: label)))
                 } catch {
                     for stream in streams { await service.coordinator.cancel(stream.0) }
                     throw .notAdmitted(error, promptField: call.promptField)
                 }
-                eventsMax += wanted.newTokensMax + 2
+                eventsMax += wanted.eventsMax
             }
         }
         return RunningCompletion(
-            coordinator: service.coordinator, streams: streams, eventsMax: eventsMax)
+            coordinator: service.coordinator, streams: streams, eventsMax: eventsMax,
+            bound: bound, onOverdue: onOverdue)
     }
 
     /// Ends one answer whose text is complete.
     func stop(_ choice: Int) async { await coordinator.stop(sequences[choice]) }
 
+    /// Ends all answers before their time; whoever waits for them is told.
+    func breakOff() async {
+        for sequence in sequences { await coordinator.cancel(sequence) }
+    }
+
     /// Ends all answers; nobody waits for them.
     func cancel() async {
+        clock.cancel()
         pump.cancel()
         for sequence in sequences { await coordinator.cancel(sequence) }
     }

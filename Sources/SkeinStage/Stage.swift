@@ -107,9 +107,9 @@ actor Stage {
         for span in microBatch.spans {
             for (offset, target) in span.targets.enumerated() {
                 let score = try logits.withRow(places[first + offset]) { row throws(Refusal) in
-                    try LogProbability.of(target, in: row)
+                    try sampler.score(target, in: row, topCount: span.targetTopLogprobsCount)
                 }
-                outcome.targetLogprobs.append(score)
+                outcome.targetScores.append(score)
             }
             if let demand = span.demand {
                 let last = first + span.tokens.count - 1

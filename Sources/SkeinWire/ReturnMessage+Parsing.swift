@@ -18,15 +18,53 @@ extension TokenReturn {
         let logprobs = try reader.list(
             message.target_logprobs, message.n_target_logprobs, in: 0...Limits.microBatchRowsMax,
             "target_logprobs")
+        var tops = try Self.tops(message, rowCount: logprobs.count, reader)[...]
+        var scores: [TargetScore] = []
         for (place, value) in logprobs.enumerated() {
-            _ = try reader.logprob(value, "target_logprobs[\(place)]")
+            scores.append(
+                TargetScore(
+                    logprob: try reader.logprob(value, "target_logprobs[\(place)]"),
+                    topLogprobs: tops.popFirst() ?? []))
         }
         self.init(
             microBatch: MicroBatchID(rawValue: message.micro_batch_id), epoch: epoch,
-            tokens: tokens, targetLogprobs: Array(logprobs),
+            tokens: tokens, targetScores: scores,
             stageTimes: try reader.times(
                 message.stage_compute_microseconds, message.n_stage_compute_microseconds,
                 "stage_compute_microseconds"))
+    }
+
+    /// The most probable tokens of each scored row; none at all where no row asked for any.
+    private static func tops(
+        _ message: Skein__V1__TokenReturn, rowCount: Int, _ reader: FieldReader
+    ) throws(WireError) -> [[TokenLogprob]] {
+        let countsMax = message.n_target_top_counts == 0 ? 0 : rowCount
+        let counts = try reader.list(
+            message.target_top_counts, message.n_target_top_counts, in: countsMax...countsMax,
+            "target_top_counts")
+        var total = 0
+        for (place, count) in counts.enumerated() {
+            total += try reader.number(
+                count, in: 0...Limits.topLogprobsMax, "target_top_counts[\(place)]")
+        }
+        var tokens = try reader.tokens(
+            message.target_top_token_ids, message.n_target_top_token_ids, in: total...total,
+            "target_top_token_ids")[...]
+        var values = try reader.list(
+            message.target_top_logprobs, message.n_target_top_logprobs, in: total...total,
+            "target_top_logprobs")[...]
+        var tops: [[TokenLogprob]] = []
+        for count in counts {
+            var row: [TokenLogprob] = []
+            for (token, value) in zip(tokens.prefix(Int(count)), values.prefix(Int(count))) {
+                let logprob = try reader.logprob(value, "target_top_logprobs")
+                row.append(TokenLogprob(token: token, logprob: logprob))
+            }
+            tokens = tokens.dropFirst(Int(count))
+            values = values.dropFirst(Int(count))
+            tops.append(row)
+        }
+        return tops
     }
 }
 

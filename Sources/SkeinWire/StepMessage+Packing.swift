@@ -40,6 +40,7 @@ extension SequenceSpan {
         message.pointee.demand = demand?.packed(in: arena)
         message.pointee.n_target_token_ids = targets.count
         message.pointee.target_token_ids = arena.tokens(targets)
+        message.pointee.target_top_logprobs_count = UInt32(targetTopLogprobsCount)
         message.pointee.page_copy = pageCopy?.packed(in: arena)
         message.pointee.request_label = arena.text(label, cutTo: Limits.labelBytesMax)
         return message
@@ -137,10 +138,19 @@ extension TokenReturn {
         message.pointee.micro_batch_id = microBatch.rawValue
         message.pointee.n_tokens = tokens.count
         message.pointee.tokens = arena.list(tokens.map { Optional($0.packed(in: arena)) })
-        message.pointee.n_target_logprobs = targetLogprobs.count
-        message.pointee.target_logprobs = arena.list(targetLogprobs)
+        message.pointee.n_target_logprobs = targetScores.count
+        message.pointee.target_logprobs = arena.list(targetScores.map(\.logprob))
         message.pointee.n_stage_compute_microseconds = stageTimes.count
         message.pointee.stage_compute_microseconds = arena.microseconds(stageTimes)
+        let tops = targetScores.flatMap(\.topLogprobs)
+        guard !tops.isEmpty else { return message }
+        message.pointee.n_target_top_counts = targetScores.count
+        message.pointee.target_top_counts = arena.list(
+            targetScores.map { UInt32($0.topLogprobs.count) })
+        message.pointee.n_target_top_token_ids = tops.count
+        message.pointee.target_top_token_ids = arena.tokens(tops.map(\.token))
+        message.pointee.n_target_top_logprobs = tops.count
+        message.pointee.target_top_logprobs = arena.list(tops.map(\.logprob))
         return message
     }
 }

@@ -101,6 +101,10 @@ extension SequenceSpan {
                 "target_token_ids",
                 "\(targets.count) targets for \(tokens.count) rows, expected one each or none")
         }
+        let targetTopLogprobsCount = try reader.number(
+            message.target_top_logprobs_count,
+            in: 0...(targets.isEmpty ? 0 : Limits.topLogprobsMax),
+            "target_top_logprobs_count")
         let neededPages = (first + tokens.count + Limits.pageRowCount - 1) / Limits.pageRowCount
         let pages = try Self.pages(
             try reader.part(message.pages, "pages"), reader)
@@ -116,7 +120,7 @@ extension SequenceSpan {
             demand: try message.demand.map { pointer throws(WireError) in
                 try SamplingDemand(parsing: pointer.pointee, reader)
             },
-            targets: targets,
+            targets: targets, targetTopLogprobsCount: targetTopLogprobsCount,
             pageCopy: try message.page_copy.map { pointer throws(WireError) in
                 try PageCopy(parsing: pointer.pointee, reader)
             },

@@ -60,7 +60,8 @@ struct BenchLoadOptions: ParsableArguments {
     private static let requestsDefault = 100
 
     func validate() throws {
-        try check(numPrompts.map { (1...Limits.loadRequestsMax).contains($0) }, "--num-prompts",
+        try check(
+            numPrompts.map { (1...Limits.loadRequestsMax).contains($0) }, "--num-prompts",
             "1 to \(Limits.loadRequestsMax)")
         try check(duration.map { $0 > 0 && $0 <= 86_400 }, "--duration", "above 0, at most 86400")
         try check(numPrompts == nil || duration == nil, "--duration", "not with --num-prompts")
@@ -94,7 +95,8 @@ struct BenchLoadOptions: ParsableArguments {
         guard let requestRate, requestRate.lowercased() != "inf" else {
             guard duration == nil || maxConcurrency != nil || wantsSweep else {
                 throw Refusal(
-                    "--duration", "needs --request-rate or --max-concurrency: all requests at once "
+                    "--duration",
+                    "needs --request-rate or --max-concurrency: all requests at once "
                         + "take no time to come")
             }
             return nil
@@ -102,7 +104,8 @@ struct BenchLoadOptions: ParsableArguments {
         return try Self.rate(requestRate, "--request-rate")
     }
 
-    private static func rate(_ word: some StringProtocol, _ flag: String) throws(Refusal) -> Double {
+    private static func rate(_ word: some StringProtocol, _ flag: String) throws(Refusal) -> Double
+    {
         guard let rate = Double(word), rate > 0, rate <= 100_000 else {
             throw Refusal(flag, "found '\(word)', expected requests a second above 0")
         }

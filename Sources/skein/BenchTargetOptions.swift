@@ -77,7 +77,8 @@ struct BenchTargetOptions: ParsableArguments {
     private func path() throws(Refusal) -> String? {
         guard let endpoint else { return nil }
         guard endpoint.hasPrefix("/"), endpoint.allSatisfy({ $0.isASCII && $0 > " " }) else {
-            throw Refusal("--endpoint", "found '\(endpoint)', expected a path such as /v1/completions")
+            throw Refusal(
+                "--endpoint", "found '\(endpoint)', expected a path such as /v1/completions")
         }
         return endpoint
     }

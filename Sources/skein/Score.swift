@@ -40,12 +40,15 @@ struct Score: AsyncParsableCommand {
         var tokens: Int
         var negativeLogLikelihood: Double
         var perplexity: Double
+        /// ln p of every token after the first; of the prompts, not of the total.
+        var tokenLogprobs: [Float]?
 
-        init(tokens: Int, negativeLogLikelihood: Double) {
+        init(tokens: Int, negativeLogLikelihood: Double, tokenLogprobs: [Float]? = nil) {
             self.tokens = tokens
             self.negativeLogLikelihood = negativeLogLikelihood
             // The first token has no prediction; a prompt of one token has perplexity 1.
             perplexity = tokens > 0 ? exp(negativeLogLikelihood / Double(tokens)) : 1
+            self.tokenLogprobs = tokenLogprobs
         }
     }
 
@@ -131,7 +134,9 @@ struct Score: AsyncParsableCommand {
             try SafetensorsWriter.write(entries, to: out)
         }
         let prompts = scores.map {
-            Likelihood(tokens: $0.logprobs.count, negativeLogLikelihood: $0.negativeLogLikelihood)
+            Likelihood(
+                tokens: $0.logprobs.count, negativeLogLikelihood: $0.negativeLogLikelihood,
+                tokenLogprobs: $0.logprobs)
         }
         let total = Likelihood(
             tokens: prompts.reduce(0) { $0 + $1.tokens },
@@ -162,7 +167,7 @@ struct PromptScore: Sendable {
 
     mutating func take(_ event: GenerationEvent) {
         switch event {
-        case .scored(let scores): logprobs += scores
+        case .scored(let scores): logprobs += scores.map(\.logprob)
         case .captured(let tensor): captured[tensor.kind, default: []].append(tensor)
         case .began, .token, .finished: break
         }

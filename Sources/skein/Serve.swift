@@ -37,6 +37,8 @@ struct Serve: AsyncParsableCommand {
         let text = try ServedModel.text(folder: folder)
         let sequenceCount = try self.sequenceCount(folder: folder, positions: positions)
         let (front, log, reusesPrefixes) = (front, log, !ignoresPrefixes)
+        // What cannot be read is said before a model is loaded.
+        let (keys, settings) = (try front.keys(), try front.settings())
         do {
             try await EmbeddedRun(
                 folder: folder, layout: layout, positionCountMax: positions,
@@ -45,12 +47,11 @@ struct Serve: AsyncParsableCommand {
                 let service = ModelService(
                     modelName: ServedModel.name(folder: folder), coordinator: cluster.coordinator,
                     text: text, configuration: cluster.configuration, positionCountMax: positions)
-                let keys = try front.keys()
                 let server = HTTPFront(
                     service: service, host: front.host, port: front.port, apiKeys: keys,
-                    logger: log.logger("skein.http"))
+                    settings: settings, logger: log.logger("skein.http"))
                 let port = try await server.start()
-                let address = "http://\(front.host):\(port)"
+                let address = "\(settings.scheme)://\(front.host):\(port)"
                 let banner = StartBanner(
                     modelName: service.modelName,
                     status: await cluster.coordinator.freshStatus(), address: address,
@@ -92,6 +93,7 @@ struct FrontOptions: ParsableArguments {
     var port = 8080
 
     @OptionGroup var keysOption: KeysOption
+    @OptionGroup var served: ServedOptions
 
     func validate() throws {
         guard (0...65_535).contains(port) else {
@@ -101,6 +103,9 @@ struct FrontOptions: ParsableArguments {
 
     /// The keys of the file, if one is named.
     func keys() throws(Refusal) -> APIKeys? { try keysOption.keys(host: host) }
+
+    /// The rest of how the server serves.
+    func settings() throws(Refusal) -> FrontSettings { try served.settings() }
 }
 
 /// Who may call.

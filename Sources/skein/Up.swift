@@ -20,11 +20,17 @@ struct Up: AsyncParsableCommand {
     var withoutNodes = false
 
     @OptionGroup var keys: KeysOption
+    @OptionGroup var served: ServedOptions
     @OptionGroup var log: LogOption
 
     func run() async throws {
         let topology = try ClusterFile.read(path: clusterFile)
-        let (keys, log) = (keys, log)
+        let log = log
+        // What cannot be read is said before a node is started.
+        let front = try HeadFront(
+            keys: topology.coordinator.httpAddress.flatMap { address throws(Refusal) in
+                try keys.keys(host: address.bindName)
+            }, settings: served.settings())
         let host = try ClusterHost(
             clusterFile: clusterFile, topology: topology, startsNodes: !withoutNodes,
             softwareVersion: SoftwareVersion.text, logger: log.logger("skein.up"),
@@ -35,7 +41,7 @@ struct Up: AsyncParsableCommand {
                 parts.addTask { try await Self.watchNodes(of: host) }
                 if let coordinator = host.coordinator {
                     parts.addTask {
-                        try await Self.serve(host, coordinator, keys: keys, log: log)
+                        try await Self.serve(host, coordinator, front: front, log: log)
                     }
                 } else {
                     parts.addTask { try await Self.waitForCancellation() }
@@ -66,10 +72,10 @@ struct Up: AsyncParsableCommand {
     /// The head's part: HTTP where the file names an address, from the first moment on, so that
     /// whoever asks learns what the cluster waits for; completions are served once it is ready.
     private static func serve(
-        _ host: ClusterHost, _ coordinator: Coordinator, keys: KeysOption, log: LogOption
+        _ host: ClusterHost, _ coordinator: Coordinator, front: HeadFront, log: LogOption
     ) async throws {
         var banner = StartBanner(status: await coordinator.status())
-        let server = try await front(of: host, coordinator, keys, log, banner: &banner)
+        let server = try await listen(host, coordinator, front, log, banner: &banner)
         do {
             try await withTaskCancellationHandler {
                 try await coordinator.waitUntilReady()
@@ -89,8 +95,8 @@ struct Up: AsyncParsableCommand {
     }
 
     /// The HTTP front of the cluster file, listening; `nil` where the file names no address.
-    private static func front(
-        of host: ClusterHost, _ coordinator: Coordinator, _ keys: KeysOption, _ log: LogOption,
+    private static func listen(
+        _ host: ClusterHost, _ coordinator: Coordinator, _ front: HeadFront, _ log: LogOption,
         banner: inout StartBanner
     ) async throws -> HTTPFront? {
         guard let http = host.topology.coordinator.httpAddress else { return nil }
@@ -98,17 +104,21 @@ struct Up: AsyncParsableCommand {
             modelName: ServedModel.name(folder: host.topology.modelPath), coordinator: coordinator,
             text: try ServedModel.text(folder: host.topology.modelPath),
             configuration: host.configuration, positionCountMax: host.topology.positionCount)
-        let name = http.bindName
-        let keys = try keys.keys(host: name)
-        let front = HTTPFront(
-            service: service, host: name, port: Int(http.port ?? 0), apiKeys: keys,
-            logger: log.logger("skein.http"))
-        _ = try await front.start()
+        let server = HTTPFront(
+            service: service, host: http.bindName, port: Int(http.port ?? 0), apiKeys: front.keys,
+            settings: front.settings, logger: log.logger("skein.http"))
+        _ = try await server.start()
         banner.modelName = service.modelName
-        banner.address = "http://\(http.hostAndPort)"
-        banner.hasKeys = keys != nil
-        return front
+        banner.address = "\(front.settings.scheme)://\(http.hostAndPort)"
+        banner.hasKeys = front.keys != nil
+        return server
     }
+}
+
+/// What the head's HTTP needs, read before anything starts.
+private struct HeadFront: Sendable {
+    let keys: APIKeys?
+    let settings: FrontSettings
 }
 
 extension TCPAddress {

@@ -43,7 +43,9 @@ import Testing
     @Test(arguments: 0..<50)
     func cutsMakeNoDifference(_ seed: UInt64) throws {
         var numbers = SeededNumbers(seed: seed)
-        let parts = ["data: ", "data:", "\n", "\r\n", "\r", ":", "é", "{\"a\": 1}", "event: e", " "]
+        let parts = [
+            "data: ", "data:", "\n", "\r\n", "\r", ":", "é", "{\"a\": 1}", "event: e", " ",
+        ]
         let text = (0..<60).map { _ in parts.randomElement(using: &numbers) ?? "" }.joined()
         let sizes = (0..<30).map { _ in Int.random(in: 0...9, using: &numbers) }
         #expect(try Self.events(text) == Self.events(text, cutAt: sizes), "seed \(seed)")

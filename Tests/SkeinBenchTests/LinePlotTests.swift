@@ -21,9 +21,10 @@ import Testing
         #expect(!empty.svg.contains("<path") && !empty.svg.contains("nan"))
     }
 
-    @Test(arguments: [
-        (0, 1), (0.03, 0.04), (1, 1), (1.2, 2), (37, 40), (81, 100), (100, 100), (.nan, 1),
-    ] as [(Double, Double)])
+    @Test(
+        arguments: [
+            (0, 1), (0.03, 0.04), (1, 1), (1.2, 2), (37, 40), (81, 100), (100, 100), (.nan, 1),
+        ] as [(Double, Double)])
     func anAxisEndsAtARoundNumber(_ value: Double, _ expected: Double) {
         #expect(LinePlot.nice(value).isClose(to: expected, share: 1e-9))
     }

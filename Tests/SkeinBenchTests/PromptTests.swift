@@ -32,9 +32,11 @@ import Testing
         #expect(Set(prompts.map(\.outputTokenCount)).count == 11)
         // A prompt that comes again would be found in a prefix cache.
         #expect(try Set(prompts.map { try Self.tokens($0) }).count == 300)
-        #expect(random.prompt(7) == RandomPrompts(
-            lengths, material: .tokens(vocabularySize: 50), seed: 3
-        ).prompt(7))
+        #expect(
+            random.prompt(7)
+                == RandomPrompts(
+                    lengths, material: .tokens(vocabularySize: 50), seed: 3
+                ).prompt(7))
     }
 
     @Test func wordsTakeTheTokensThatTheServerHasCounted() {

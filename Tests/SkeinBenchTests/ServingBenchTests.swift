@@ -165,7 +165,8 @@ import Testing
             case 1: answer = .init(status: 500, type: "application/json")
             case 2: (answer.steps, answer.isCutOff) = ([(.zero, text)], true)
             case 3: answer.steps = [(.zero, text)]
-            case 4: answer.steps = [(.zero, text), (.zero, "data: {\"error\": {\"message\": 1}}\n\n")]
+            case 4:
+                answer.steps = [(.zero, text), (.zero, "data: {\"error\": {\"message\": 1}}\n\n")]
             case 5: answer.steps = [(.zero, "data: no\n\n")]
             case 6: (answer.type, answer.steps) = ("application/json", [(.zero, "{}")])
             case 7: answer.isSilent = true

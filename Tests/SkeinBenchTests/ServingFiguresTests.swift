@@ -118,5 +118,7 @@ import Testing
 
 extension Double {
     /// Whether the number differs from another by at most a share of it.
-    func isClose(to other: Double, share: Double) -> Bool { abs(self - other) <= share * abs(other) }
+    func isClose(to other: Double, share: Double) -> Bool {
+        abs(self - other) <= share * abs(other)
+    }
 }

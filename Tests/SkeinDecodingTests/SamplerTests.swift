@@ -179,6 +179,21 @@ import Testing
         #expect(plain.logprob == sampled.logprob && plain.topLogprobs.isEmpty)
     }
 
+    @Test(arguments: [0, 3, 9])
+    func aTargetIsScoredWithItsAlternatives(_ topCount: Int) throws {
+        var sampler = Sampler()
+        let logits: [Float] = [0, 2, 1, -1, 2]
+        let score = try sampler.score(3, in: logits.span, topCount: topCount)
+        #expect(score.logprob == (try LogProbability.of(3, in: logits.span)))
+        #expect(score.topLogprobs.map(\.token) == Array([1, 4, 2, 0, 3].prefix(topCount)))
+        for top in score.topLogprobs {
+            #expect(top.logprob == (try LogProbability.of(top.token, in: logits.span)))
+        }
+        #expect(throws: Refusal.self) {
+            try sampler.score(5, in: logits.span, topCount: topCount)
+        }
+    }
+
     @Test func aMaskedTokenIsNeverDrawn() throws {
         var sampler = Sampler()
         var logits = [Float](repeating: -.infinity, count: 100)

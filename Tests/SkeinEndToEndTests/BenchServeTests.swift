@@ -33,7 +33,9 @@ import Testing
         let stages = try #require(told["stages"] as? [[String: Any]])
         #expect(stages.count == 2)
         #expect(stages.allSatisfy { ($0["busy_share"] as? Double ?? 0) > 0 })
-        #expect(FileManager.default.contents(atPath: page)?.starts(with: Array("<!DOCTYPE".utf8)) == true)
+        #expect(
+            FileManager.default.contents(atPath: page)?.starts(with: Array("<!DOCTYPE".utf8))
+                == true)
 
         let chat = try await SkeinProgram.run([
             "bench", "serve", "--base-url", url, "--backend", "openai-chat", "--request-rate",
@@ -56,7 +58,8 @@ import Testing
         (["--metric-percentiles", "101"], "--metric-percentiles"),
         (["--result-file", "/nowhere/a.json"], "/nowhere/a.json"),
     ])
-    func whatCannotBeMeasuredIsSaidInOneLine(_ arguments: [String], _ subject: String) async throws {
+    func whatCannotBeMeasuredIsSaidInOneLine(_ arguments: [String], _ subject: String) async throws
+    {
         // Port 9 discards what comes, where anything listens there at all.
         let outcome = try await SkeinProgram.run(["bench", "serve", "--port", "9"] + arguments)
         let isUnreachable = outcome.errors.contains("127.0.0.1:9/v1/models")

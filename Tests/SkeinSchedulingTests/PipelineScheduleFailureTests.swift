@@ -138,7 +138,7 @@ import Testing
         case "epoch": answer.epoch = Epoch(rawValue: 3)
         case "count": answer.tokens = []
         case "position": answer.tokens[0].position = 11
-        default: answer.targetLogprobs = [0]
+        default: answer.targetScores = [TargetScore(logprob: 0)]
         }
         #expect {
             _ = try harness.schedule.onReturn(answer)

@@ -67,7 +67,9 @@ struct ScheduleHarness {
     ) -> TokenReturn {
         var answer = TokenReturn(microBatch: microBatch.id, epoch: microBatch.epoch, tokens: [])
         for span in microBatch.spans {
-            for target in span.targets { answer.targetLogprobs.append(-Float(target.rawValue)) }
+            for target in span.targets {
+                answer.targetScores.append(TargetScore(logprob: -Float(target.rawValue)))
+            }
             guard span.demand != nil else { continue }
             answer.tokens.append(
                 SampledToken(
@@ -98,7 +100,7 @@ struct ScheduleHarness {
             case .deliver(let id, let drawn): tokens[id, default: []] += drawn.map(\.token)
             case .score(let id, let first, let values):
                 precondition(scores[id, default: []].count == first)
-                scores[id, default: []] += values
+                scores[id, default: []] += values.map(\.logprob)
             case .finished(let id, let reason): finished[id] = reason
             case .refuse(let id, let refusal), .busy(let id, let refusal): refused[id] = refusal
             case .release(let ids): released += ids

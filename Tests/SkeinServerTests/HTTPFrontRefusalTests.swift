@@ -74,7 +74,10 @@ import Testing
         Wrong(fields: "\"prompt\": [[]]", param: "prompt[0]", path: "/v1/completions"),
         Wrong(fields: "\"prompt\": [-1]", param: "prompt[0]", path: "/v1/completions"),
         Wrong(
-            fields: "\"prompt\": \"a\", \"echo\": true", param: "echo", path: "/v1/completions"),
+            fields: "\"prompt\": \"a\", \"echo\": 1", param: "echo", path: "/v1/completions"),
+        Wrong(
+            fields: "\"prompt\": \"a\", \"max_tokens\": 0", param: "max_tokens",
+            path: "/v1/completions"),
         Wrong(
             fields: "\"prompt\": \"a\", \"suffix\": \"b\"", param: "suffix",
             path: "/v1/completions"),

@@ -44,10 +44,13 @@ struct TestServer: Sendable {
     let cluster: EmbeddedCluster
     let service: ModelService
     private let front: HTTPFront
-    private let port: Int
+    let port: Int
     private let session: URLSession
 
-    init(apiKeys: APIKeys? = nil, reusesPrefixes: Bool = true) async throws {
+    init(
+        apiKeys: APIKeys? = nil, reusesPrefixes: Bool = true,
+        settings: FrontSettings = FrontSettings()
+    ) async throws {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         var layout = ClusterLayout(
             nodeCount: 2, threadCount: 1, positionCountMax: 1_024, fullSequenceCount: 4)
@@ -60,26 +63,32 @@ struct TestServer: Sendable {
             text: try Tokenizer.fromFolder(Self.gosling), configuration: cluster.configuration,
             positionCountMax: 1_024)
         front = HTTPFront(
-            service: service, host: "127.0.0.1", port: 0, apiKeys: apiKeys, logger: logger)
+            service: service, host: "127.0.0.1", port: 0, apiKeys: apiKeys,
+            settings: settings, logger: logger)
         port = try await front.start()
         session = URLSession(configuration: .ephemeral)
     }
 
     /// Ends the server in good order.
     func stop() async {
-        await front.drain(atMost: .seconds(5))
+        await drain()
         await cluster.stop()
     }
 
+    /// Lets the front end in good order; the cluster goes on.
+    func drain(atMost bound: Duration = .seconds(5)) async { await front.drain(atMost: bound) }
+
     /// Sends a request; one with a body is a POST.
     func ask(
-        _ path: String, _ body: String? = nil, method: String? = nil, key: String? = nil
+        _ path: String, _ body: String? = nil, method: String? = nil, key: String? = nil,
+        headers fields: [String: String] = [:]
     ) async throws -> Reply {
         let url = try #require(URL(string: "http://127.0.0.1:\(port)\(path)"))
         var request = URLRequest(url: url, timeoutInterval: 60)
         request.httpMethod = method ?? (body == nil ? "GET" : "POST")
         request.httpBody = body.map { Data($0.utf8) }
         if let key { request.setValue("Bearer \(key)", forHTTPHeaderField: "Authorization") }
+        for (name, value) in fields { request.setValue(value, forHTTPHeaderField: name) }
         let (bytes, response) = try await session.data(for: request)
         let answer = try #require(response as? HTTPURLResponse)
         var headers: [String: String] = [:]

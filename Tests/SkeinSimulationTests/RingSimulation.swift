@@ -170,7 +170,8 @@ struct RingSimulation {
         let end = span.firstPosition + span.tokens.count
         for (offset, target) in span.targets.enumerated() {
             guard let row = ring.cached(span, span.firstPosition + offset, tenant) else { return }
-            answer.targetLogprobs.append(FakeModel.score(row, target))
+            answer.targetScores.append(
+                TargetScore(logprob: FakeModel.score(row, target)))
         }
         guard let demand = span.demand else { return }
         guard let row = ring.cached(span, end - 1, tenant) else { return }
@@ -196,7 +197,7 @@ struct RingSimulation {
             case .deliver(let id, let tokens): deliver(tokens, to: id, now)
             case .score(let id, let first, let scores):
                 if clients[id]?.scores.count != first { faults.append("scores out of order") }
-                clients[id]?.scores += scores
+                clients[id]?.scores += scores.map(\.logprob)
             case .finished(let id, let reason):
                 if clients[id]?.end != nil { faults.append("\(id.rawValue) ended twice") }
                 clients[id]?.end = reason

@@ -134,7 +134,8 @@ enum Samples {
                 spans: [
                     SequenceSpan(
                         sequence: SequenceID(rawValue: 4), firstPosition: 62, tokens: [8, 9, 10],
-                        pageTable: [PageIndex(0), PageIndex(1)], targets: [9, 10, 11])
+                        pageTable: [PageIndex(0), PageIndex(1)], targets: [9, 10, 11],
+                        targetTopLogprobsCount: 2)
                 ], capture: [.logits, .hidden, .router]))
     }
 
@@ -148,7 +149,15 @@ enum Samples {
                     TokenLogprob(token: 0, logprob: -0.25),
                     TokenLogprob(token: 9, logprob: -.infinity),
                 ]),
-        ], targetLogprobs: [-1, 0, -.infinity])
+        ],
+        targetScores: [
+            TargetScore(
+                logprob: -1,
+                topLogprobs: [
+                    TokenLogprob(token: 4, logprob: -0.5), TokenLogprob(token: 7, logprob: -1),
+                ]),
+            TargetScore(logprob: 0), TargetScore(logprob: -.infinity),
+        ])
 
     static let captured = Captured(
         microBatch: MicroBatchID(rawValue: 13), stage: StageIndex(3),

@@ -105,6 +105,12 @@ struct WrongMessage: CustomTestStringConvertible, Sendable {
         .init(
             "step.spans[0].request_label", "two lines", step([Raw.span().text(15, "req_a\nb")])),
         .init(
+            "step.spans[0].target_top_logprobs_count", "without targets",
+            step([Raw.span().varint(8, 1)])),
+        .init(
+            "step.spans[0].target_top_logprobs_count", "too many",
+            step([Raw.span(targets: [1, 2]).varint(8, 21)])),
+        .init(
             "step.target_stage_index", "missing", Raw.envelope(32, Raw.step([Raw.span()]))),
         .init(
             "step.target_stage_index", "past the last stage",
@@ -240,6 +246,26 @@ struct WrongMessage: CustomTestStringConvertible, Sendable {
         .init(
             "token_return.target_logprobs[1]", "NaN",
             Raw.envelope(33, RawMessage().floats(3, [-1, .nan]))),
+        .init(
+            "token_return.target_top_counts", "more than rows",
+            Raw.envelope(33, RawMessage().floats(3, [-1]).packed(5, [0, 0]))),
+        .init(
+            "token_return.target_top_counts[0]", "too many",
+            Raw.envelope(33, RawMessage().floats(3, [-1]).packed(5, [21]))),
+        .init(
+            "token_return.target_top_token_ids", "fewer than counted",
+            Raw.envelope(33, RawMessage().floats(3, [-1]).packed(5, [2]).packed(6, [1]))),
+        .init(
+            "token_return.target_top_token_ids", "without counts",
+            Raw.envelope(33, RawMessage().floats(3, [-1]).packed(6, [1]))),
+        .init(
+            "token_return.target_top_logprobs", "fewer than tokens",
+            Raw.envelope(33, RawMessage().floats(3, [-1]).packed(5, [1]).packed(6, [1]))),
+        .init(
+            "token_return.target_top_logprobs", "NaN",
+            Raw.envelope(
+                33,
+                RawMessage().floats(3, [-1]).packed(5, [1]).packed(6, [1]).floats(7, [.nan]))),
         captured("values", "none", [], [], bytes: [], reason: .wrongFrames),
         captured(
             "values", "fewer than tensors", [], [Raw.tensor(1, [2, 2])], bytes: [16],

@@ -804,7 +804,7 @@ const ProtobufCMessageDescriptor skein__v1__page_copy__descriptor =
   (ProtobufCMessageInit) skein__v1__page_copy__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor skein__v1__sequence_span__field_descriptors[8] =
+static const ProtobufCFieldDescriptor skein__v1__sequence_span__field_descriptors[9] =
 {
   {
     "sequence_id",
@@ -891,6 +891,18 @@ static const ProtobufCFieldDescriptor skein__v1__sequence_span__field_descriptor
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "target_top_logprobs_count",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__SequenceSpan, target_top_logprobs_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "request_label",
     15,
     PROTOBUF_C_LABEL_NONE,
@@ -908,16 +920,17 @@ static const unsigned skein__v1__sequence_span__field_indices_by_name[] = {
   1,   /* field[1] = first_position_index */
   6,   /* field[6] = page_copy */
   3,   /* field[3] = pages */
-  7,   /* field[7] = request_label */
+  8,   /* field[8] = request_label */
   0,   /* field[0] = sequence_id */
   5,   /* field[5] = target_token_ids */
+  7,   /* field[7] = target_top_logprobs_count */
   2,   /* field[2] = token_ids */
 };
 static const ProtobufCIntRange skein__v1__sequence_span__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 15, 7 },
-  { 0, 8 }
+  { 15, 8 },
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor skein__v1__sequence_span__descriptor =
 {
@@ -927,7 +940,7 @@ const ProtobufCMessageDescriptor skein__v1__sequence_span__descriptor =
   "Skein__V1__SequenceSpan",
   "skein.v1",
   sizeof(Skein__V1__SequenceSpan),
-  8,
+  9,
   skein__v1__sequence_span__field_descriptors,
   skein__v1__sequence_span__field_indices_by_name,
   2,  skein__v1__sequence_span__number_ranges,
@@ -1127,7 +1140,7 @@ const ProtobufCMessageDescriptor skein__v1__sampled_token__descriptor =
   (ProtobufCMessageInit) skein__v1__sampled_token__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor skein__v1__token_return__field_descriptors[4] =
+static const ProtobufCFieldDescriptor skein__v1__token_return__field_descriptors[7] =
 {
   {
     "micro_batch_id",
@@ -1177,17 +1190,56 @@ static const ProtobufCFieldDescriptor skein__v1__token_return__field_descriptors
     0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "target_top_counts",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Skein__V1__TokenReturn, n_target_top_counts),
+    offsetof(Skein__V1__TokenReturn, target_top_counts),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "target_top_token_ids",
+    6,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Skein__V1__TokenReturn, n_target_top_token_ids),
+    offsetof(Skein__V1__TokenReturn, target_top_token_ids),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "target_top_logprobs",
+    7,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_FLOAT,
+    offsetof(Skein__V1__TokenReturn, n_target_top_logprobs),
+    offsetof(Skein__V1__TokenReturn, target_top_logprobs),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned skein__v1__token_return__field_indices_by_name[] = {
   0,   /* field[0] = micro_batch_id */
   3,   /* field[3] = stage_compute_microseconds */
   2,   /* field[2] = target_logprobs */
+  4,   /* field[4] = target_top_counts */
+  6,   /* field[6] = target_top_logprobs */
+  5,   /* field[5] = target_top_token_ids */
   1,   /* field[1] = tokens */
 };
 static const ProtobufCIntRange skein__v1__token_return__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor skein__v1__token_return__descriptor =
 {
@@ -1197,7 +1249,7 @@ const ProtobufCMessageDescriptor skein__v1__token_return__descriptor =
   "Skein__V1__TokenReturn",
   "skein.v1",
   sizeof(Skein__V1__TokenReturn),
-  4,
+  7,
   skein__v1__token_return__field_descriptors,
   skein__v1__token_return__field_indices_by_name,
   1,  skein__v1__token_return__number_ranges,

@@ -183,10 +183,14 @@ struct  Skein__V1__SequenceSpan
    * The client's request, for log lines; only in the sequence's first micro-batch, else empty.
    */
   char *request_label;
+  /*
+   * The most probable tokens wanted with each target's score; 0 where there are no targets.
+   */
+  uint32_t target_top_logprobs_count;
 };
 #define SKEIN__V1__SEQUENCE_SPAN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&skein__v1__sequence_span__descriptor) \
-    , 0, 0, 0,NULL, NULL, NULL, 0,NULL, NULL, (char *)protobuf_c_empty_string }
+    , 0, 0, 0,NULL, NULL, NULL, 0,NULL, NULL, (char *)protobuf_c_empty_string, 0 }
 
 
 /*
@@ -263,10 +267,23 @@ struct  Skein__V1__TokenReturn
    */
   size_t n_stage_compute_microseconds;
   uint32_t *stage_compute_microseconds;
+  /*
+   * How many of the two columns below belong to each scored row, in order; empty where no row
+   * asked for any.
+   */
+  size_t n_target_top_counts;
+  uint32_t *target_top_counts;
+  /*
+   * Two columns of equal length, each row's most probable first.
+   */
+  size_t n_target_top_token_ids;
+  uint32_t *target_top_token_ids;
+  size_t n_target_top_logprobs;
+  float *target_top_logprobs;
 };
 #define SKEIN__V1__TOKEN_RETURN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&skein__v1__token_return__descriptor) \
-    , 0, 0,NULL, 0,NULL, 0,NULL }
+    , 0, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL }
 
 
 /*
