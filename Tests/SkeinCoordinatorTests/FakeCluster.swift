@@ -14,8 +14,8 @@ final class FakeCluster: Sendable {
     enum Behaviour: Sendable {
         /// Pass it on at once; the last stage draws token 1.
         case flowing
-        /// Every stage takes its time, and then passes it on.
-        case slow(Duration)
+        /// Keep it until the next heartbeat, and then pass it on.
+        case slow
         /// The stage keeps every step for ever, computing it.
         case stuck(stage: Int)
         /// The stage says that it cannot run it.

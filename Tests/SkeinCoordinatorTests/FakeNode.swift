@@ -13,7 +13,7 @@ actor FakeNode {
     private var epoch = Epoch.none
     private var current: MicroBatchID?
     private var last: MicroBatchID?
-    private var isPlaced = false
+    private var kept: [(Step, StageIndex)] = []
 
     init(
         name: String, process: UInt64, inbox: InProcessInbox, roads: FakeRoads,
@@ -44,7 +44,10 @@ actor FakeNode {
                 epoch = placement.epoch
                 (current, last) = (nil, nil)
                 await tell(.ready(Ready(loadedWeightBytes: 7, residentBytes: 8)), epoch: epoch)
-            case .alive(let alive): await answer(alive)
+            case .alive(let alive):
+                for (step, stage) in kept { await pass(step, from: stage) }
+                kept = []
+                await answer(alive)
             case .step(let step) where envelope.epoch == epoch:
                 await run(step, at: envelope.target)
             case .shutdown: return
@@ -78,11 +81,15 @@ actor FakeNode {
         case .failing(stage.rawValue):
             let fault = Fault(stage: stage, microBatch: step.microBatch.id, reason: "no")
             return await tell(.fault(fault), epoch: epoch)
-        case .slow(let time):
-            // Stands for compute.
-            try? await Task.sleep(for: time)
+        case .slow:
+            kept.append((step, stage))
+            return
         default: break
         }
+        await pass(step, from: stage)
+    }
+
+    private func pass(_ step: Step, from stage: StageIndex) async {
         last = step.microBatch.id
         guard stage.rawValue < ring.count - 1 else {
             return await tell(.tokenReturn(Self.answer(step.microBatch)), epoch: epoch)

@@ -79,9 +79,10 @@ import Testing
     /// Every number may be anything: the table shows what makes sense and a dash for the rest.
     @Test func strangeNumbersAreShownAsNothing() async throws {
         let node = """
-            {"name": "a\\u001b[2J", "state": "ready", "stages": [{"index": -4}], "resident_bytes": -1,
-            "pages_used": 1e300, "rows_per_second": -1e308, "up_seconds": "x", "last_error": 7,
-            "step_seconds": {"p50": 1e308, "p99": null}, "round_trip_seconds": 5}
+            {"name": "a\\u001b[2J", "state": "ready", "stages": [{"index": -4}],
+            "resident_bytes": -1, "pages_used": 1e300, "rows_per_second": -1e308,
+            "up_seconds": "x", "last_error": 7, "step_seconds": {"p50": 1e308, "p99": null},
+            "round_trip_seconds": 5}
             """
         let answer = Stranger(
             "strange numbers",
