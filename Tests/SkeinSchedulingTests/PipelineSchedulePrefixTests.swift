@@ -199,18 +199,41 @@ import Testing
         #expect(harness.cached[6] == 119 && harness.cached[7] ?? 0 < 119)
     }
 
-    /// Two younger sequences own the same page; neither alone would free it.
-    @Test func aPageThatOnlyYoungerOnesShareIsReclaimed() throws {
-        var harness = Harness(smallPlan(pages: 5, rows: 64, reuses: true))
-        harness.arrive(Harness.request(1, prompt: 60, tokens: 250, tenant: "other"))
-        harness.fill()
-        try harness.comeBack()
+    /// The oldest grows until two younger ones own nothing but pages that they share: neither alone
+    /// would free one, so both must go.
+    @Test(arguments: 56...72)
+    func pagesThatOnlyYoungerOnesShareAreReclaimed(_ prompt: Int) throws {
+        var harness = Harness(smallPlan(pages: 8, inFlight: 1, rows: 1, reuses: true))
         harness.arrive(
-            Harness.request(2, prompt: 100, tokens: 60), Harness.request(3, prompt: 100, tokens: 60)
-        )
+            Harness.request(1, prompt: prompt, tokens: 350, tenant: "other"),
+            Harness.request(2, prompt: 192, tokens: 9), Harness.request(3, prompt: 194, tokens: 9))
         try harness.runDry()
         #expect(harness.finished == [1: .length, 2: .length, 3: .length])
         #expect(harness.schedule.audit().isEmpty)
+    }
+
+    @Test func theEndOfAChainIsEvictedBeforeItsBeginning() throws {
+        var harness = try Self.harness(afterPrompt: 150, pages: 4)
+        harness.arrive(Harness.request(2, prompt: 100, tokens: 1, tenant: "other"))
+        try harness.runDry()
+        #expect(harness.schedule.tally.evictionCount == 1)
+        harness.arrive(Harness.request(3, prompt: 150, tokens: 1))
+        try harness.runDry()
+        #expect(harness.cached[3] == 128)
+    }
+
+    /// A return may come before the news that a chunk before it has failed.
+    @Test func rowsBehindAMissingChunkAreNotKnown() throws {
+        var harness = Harness(smallPlan(inFlight: 4, rows: 64, reuses: true))
+        harness.arrive(Harness.request(1, prompt: 200, tokens: 1))
+        harness.fill()
+        let failed = harness.ring.removeFirst()
+        try harness.comeBack()
+        #expect(harness.schedule.knownPageCount == 0)
+        harness.note(harness.schedule.onFault(failed.id))
+        harness.ring.append(failed)
+        try harness.runDry()
+        #expect(harness.schedule.knownPageCount == 0 && harness.schedule.audit().isEmpty)
     }
 
     @Test func rowsOfAFailedStepAreNeverShared() throws {
