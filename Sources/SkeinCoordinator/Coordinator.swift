@@ -65,7 +65,8 @@ public actor Coordinator {
         self.links = links
         self.logger = logger
         membership = MembershipView(
-            placement: settings.placement, reference: settings.reference)
+            placement: settings.placement, reference: settings.reference,
+            patience: settings.patience)
         schedule = PipelineSchedule(plan: settings.schedulePlan, epoch: Epoch.none.next)
     }
 

@@ -75,6 +75,11 @@ public struct FailureDetector: Equatable, Sendable {
         deviation += ((error < .zero ? .zero - error : error) - deviation) / 4
     }
 
+    /// Notes that nobody listened for so long: what the peer said meanwhile is not heard yet.
+    public mutating func onDeafness(_ time: Duration, now: Duration) {
+        lastSign = min(now, lastSign + max(.zero, time))
+    }
+
     /// How long the peer has been silent.
     public func silence(now: Duration) -> Duration { max(.zero, now - lastSign) }
 

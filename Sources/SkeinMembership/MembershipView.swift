@@ -117,6 +117,7 @@ public struct MembershipView: Sendable {
     private let reference: NodeReport
     private let patience: FailureDetector.Patience
     private var wasAnnounced = false
+    private var lastTick: Duration?
 
     /// Waits for the nodes of a placement, and lets standbys join.
     ///
@@ -246,8 +247,21 @@ public struct MembershipView: Sendable {
     }
 
     /// Looks at everyone's silence.
+    ///
+    /// A tick that comes late means that this process did not run, and so heard nobody: on a
+    /// machine that was suspended or is far too busy, that time is no one's silence.
     public mutating func onTick(now: Duration) -> [MembershipDirective] {
         var directives: [MembershipDirective] = []
+        let deafness = now - (lastTick ?? now) - patience.heartbeat * 2
+        lastTick = now
+        if deafness > .zero {
+            for name in nodes.keys {
+                nodes[name]?.detector?.onDeafness(deafness, now: now)
+                if let broken = nodes[name]?.brokenAt {
+                    nodes[name]?.brokenAt = min(now, broken + deafness)
+                }
+            }
+        }
         for name in nodes.keys.sorted() {
             guard isHere(name), let node = nodes[name], let detector = node.detector else {
                 continue
