@@ -11,19 +11,23 @@
 
 #define SKEIN_TARGET_AVX2 __attribute__((target("avx2,fma")))
 #define SKEIN_TARGET_AVX512                                                                    \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,avx2,fma")))
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,"        \
+                          "avx512vnni,avx2,fma")))
 
 enum { SKEIN_LANES = 16, SKEIN_STEP = 32 };
 
 /// Up to this many input rows a product is bound by the reading of its weight.
 enum { SKEIN_DIRECT_MAX = 4 };
 
+/// So many input rows at a time are widened to F32 where there are no products of BF16.
+enum { SKEIN_WIDENED_ROWS = 24 };
+
 /// Rows of `output` and `input` are numbered by the lists, or 0 ..< count where a list is NULL.
 typedef struct skein_product {
     const skein_weight *weight;
     size_t row_begin, row_end;  // weight rows
-    const void *input;          // packed BF16 (product_bf16, product_f8) or F32 (product_f32)
-    size_t input_stride;        // elements
+    const void *input;          // packed BF16 (bf16, f8), packed INT8 (i8) or F32 (f32)
+    size_t input_stride;        // elements; bytes of packed INT8
     const uint32_t *input_rows;
     float *output;  // column 0 belongs to row_begin
     size_t output_stride;
@@ -59,7 +63,10 @@ typedef struct skein_attend_task {
 typedef struct skein_kernels {
     void (*product_bf16)(const skein_product *);
     void (*product_f8e4m3_block)(const skein_product *);
+    void (*product_i8_group)(const skein_product *);
     void (*product_f32)(const skein_product *);
+    void (*decode_row)(const skein_weight *, size_t row, float *out);
+    void (*quantize_i8)(const float *in, size_t count, int8_t *out, float *scale, int32_t *sum);
     void (*transposed_f32)(const skein_transposed *);
     void (*attend_latent)(const skein_attend_task *);
     void (*pack_bf16)(uint16_t *out, const float *in, size_t count);
@@ -73,6 +80,7 @@ typedef struct skein_kernels {
     uint64_t (*read)(const uint8_t *bytes, size_t count);
     float (*peak_f32)(size_t rounds);
     float (*peak_bf16)(size_t rounds);
+    int32_t (*peak_i8)(size_t rounds);
 } skein_kernels;
 
 const skein_kernels *skein_kernels_of(int isa);
@@ -173,7 +181,7 @@ static inline size_t skein_packed_stride(const skein_weight *weight) {
 }
 
 static inline size_t skein_row_bytes(const skein_weight *weight) {
-    size_t width = weight->format == SKEIN_F8E4M3 ? 1 : weight->format == SKEIN_BF16 ? 2 : 4;
+    size_t width = weight->format == SKEIN_F32 ? 4 : weight->format == SKEIN_BF16 ? 2 : 1;
     return width * weight->columns;
 }
 
@@ -184,6 +192,46 @@ static inline const uint8_t *skein_weight_row(const skein_weight *weight, size_t
 /// The scales of the blocks that `row` lies in.
 static inline const float *skein_weight_scales(const skein_weight *weight, size_t row) {
     return weight->scales + (weight->first_row + row) / weight->block_rows * weight->scale_columns;
+}
+
+// ---- INT8 ------------------------------------------------------------------------------------
+
+static inline size_t skein_quads(size_t columns) { return (columns + 3) / 4; }
+
+static inline size_t skein_groups(size_t columns) {
+    return (columns + SKEIN_GROUP_COLUMNS - 1) / SKEIN_GROUP_COLUMNS;
+}
+
+/// Sixteen rows of an INT8 weight; `row` is a multiple of sixteen.
+static inline const uint8_t *skein_i8_band(const skein_weight *weight, size_t row) {
+    return weight->bytes + row * 4 * skein_quads(weight->columns);
+}
+
+/// The scales of a band's first group.
+static inline const float *skein_i8_scales(const skein_weight *weight, size_t row) {
+    return weight->scales + row * skein_groups(weight->columns);
+}
+
+static inline size_t skein_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+/// A packed INT8 row of input: codes, padded to whole lines; a scale and a sum of codes for each
+/// group.
+static inline size_t skein_i8_codes_bytes(size_t columns) {
+    return skein_lines(4 * skein_quads(columns));
+}
+
+/// From one packed INT8 row to the next, in bytes: an odd number of lines, as for BF16.
+static inline size_t skein_i8_stride(size_t columns) {
+    size_t bytes = skein_i8_codes_bytes(columns) + skein_lines(8 * skein_groups(columns));
+    return bytes % 128 == 0 ? bytes + 64 : bytes;
+}
+
+static inline float *skein_i8_row_scales(const int8_t *row, size_t columns) {
+    return (float *)(uintptr_t)(row + skein_i8_codes_bytes(columns));
+}
+
+static inline int32_t *skein_i8_row_sums(const int8_t *row, size_t columns) {
+    return (int32_t *)(skein_i8_row_scales(row, columns) + skein_groups(columns));
 }
 
 static inline size_t skein_numbered(const uint32_t *numbers, size_t i) {

@@ -33,6 +33,12 @@ static void peak_f32_tile(void *arguments, size_t tile, size_t thread) {
     atomic_fetch_add(&job->sum, (uint64_t)job->kernels->peak_f32(job->rounds));
 }
 
+static void peak_i8_tile(void *arguments, size_t tile, size_t thread) {
+    (void)tile, (void)thread;
+    limit_job *job = arguments;
+    atomic_fetch_add(&job->sum, (uint64_t)job->kernels->peak_i8(job->rounds));
+}
+
 uint64_t skein_stream_read(skein_pool *pool, const uint8_t *bytes, size_t count) {
     limit_job job = {skein_kernels_of(skein_pool_isa(pool)), bytes, count, 0, 0};
     skein_pool_lock(pool);
@@ -69,4 +75,10 @@ double skein_multiply_add_peak_f32(skein_pool *pool, size_t rounds) {
 double skein_multiply_add_peak_bf16(skein_pool *pool, size_t rounds) {
     peak(pool, rounds, peak_bf16_tile);
     return 4.0 * 12 * lanes(pool) * peak_rounds(pool, rounds);
+}
+
+double skein_multiply_add_peak_i8(skein_pool *pool, size_t rounds) {
+    peak(pool, rounds, peak_i8_tile);
+    double numbers = skein_pool_isa(pool) == SKEIN_ISA_SCALAR ? 1 : 4 * lanes(pool);
+    return 2.0 * 12 * numbers * peak_rounds(pool, rounds);
 }

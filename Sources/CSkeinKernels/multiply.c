@@ -1,4 +1,4 @@
-// Products: rounds the input once, then gives tiles of weight rows to the pool.
+// Products: rounds or quantises the input once, then gives tiles of weight rows to the pool.
 //
 // A tile is some rows of the weight against all rows of the input, so that a weight is read once
 // for every call. Tiles change who computes an element, never how.
@@ -13,8 +13,21 @@ enum { TILES_PER_THREAD = 4 };
 
 enum { SLOT_PACKED = 0, SLOT_INNER = 1, SLOT_PREFIX = 2 };
 
+/// INT8 tiles are four bands, so that every band but the last ones has three beside it.
+enum { I8_TILE_ROWS = 64 };
+
+static size_t i8_tile_rows(const skein_pool *pool, const skein_weight *weight, size_t count) {
+    size_t rows = I8_TILE_ROWS;
+    if (count <= SKEIN_DIRECT_MAX) {
+        size_t shared = weight->rows / (TILES_PER_THREAD * skein_pool_thread_count(pool));
+        rows = skein_min(STRETCH_BYTES / skein_row_bytes(weight), shared);
+    }
+    return rows < I8_TILE_ROWS ? I8_TILE_ROWS : rows / I8_TILE_ROWS * I8_TILE_ROWS;
+}
+
 static size_t tile_rows(const skein_pool *pool, const skein_weight *weight, size_t count,
                         size_t bytes_per_element) {
+    if (weight->format == SKEIN_I8) return i8_tile_rows(pool, weight, count);
     size_t rows = TILE_BYTES / (bytes_per_element * (weight->columns + SKEIN_STEP));
     rows = skein_min(rows, TILE_ROWS_MAX);
     if (count <= SKEIN_DIRECT_MAX) {
@@ -24,9 +37,11 @@ static size_t tile_rows(const skein_pool *pool, const skein_weight *weight, size
     return rows < 8 ? 8 : rows / 4 * 4;
 }
 
-/// Decoded rows of one tile, each padded to whole steps of its blocks.
+/// Decoded rows of one tile, BF16 or four of F32, and widened rows of input, each padded to whole
+/// steps of its blocks.
 static size_t product_scratch(const skein_weight *weight, size_t rows) {
-    return (rows * skein_packed_stride(weight) + 4 * SKEIN_STEP) * sizeof(float);
+    size_t floats = rows / 2 + 2 + SKEIN_WIDENED_ROWS;
+    return (floats * skein_packed_stride(weight) + 4 * SKEIN_STEP) * sizeof(float);
 }
 
 static size_t tiles_of(size_t rows, size_t tile) { return (rows + tile - 1) / tile; }
@@ -36,8 +51,9 @@ static size_t tiles_of(size_t rows, size_t tile) { return (rows + tile - 1) / ti
 typedef struct {
     const skein_kernels *kernels;
     const float *input;
-    size_t input_stride, columns, block_columns, packed_stride;
-    uint16_t *output;
+    size_t input_stride, columns, block_columns, packed_bytes;
+    bool is_i8;
+    uint8_t *output;
 } pack_job;
 
 /// Writes columns begin ..< begin + count of a row into its padded place.
@@ -59,20 +75,48 @@ static void pack_columns(const skein_kernels *kernels, uint16_t *row, const floa
     }
 }
 
+/// Quantises columns begin ..< begin + count, whole groups but at the row's end.
+static void quantize_columns(const skein_kernels *kernels, int8_t *row, const float *values,
+                             size_t begin, size_t count, size_t columns) {
+    float *scales = skein_i8_row_scales(row, columns);
+    int32_t *sums = skein_i8_row_sums(row, columns);
+    for (size_t end = begin + count; begin < end; begin += SKEIN_GROUP_COLUMNS) {
+        size_t group = begin / SKEIN_GROUP_COLUMNS;
+        size_t width = skein_min(SKEIN_GROUP_COLUMNS, end - begin);
+        kernels->quantize_i8(values, width, row + begin, scales + group, sums + group);
+        values += width;
+    }
+}
+
+/// From one packed row to the next, in the unit of a product's stride.
+static size_t packed_stride(const skein_weight *weight) {
+    return weight->format == SKEIN_I8 ? skein_i8_stride(weight->columns)
+                                      : skein_packed_stride(weight);
+}
+
+static size_t packed_element(const skein_weight *weight) {
+    return weight->format == SKEIN_I8 ? sizeof(int8_t) : sizeof(uint16_t);
+}
+
 static void pack_tile(void *arguments, size_t row, size_t thread) {
     (void)thread;
     const pack_job *job = arguments;
-    pack_columns(job->kernels, job->output + row * job->packed_stride,
-                 job->input + row * job->input_stride, 0, job->columns, job->columns,
-                 job->block_columns);
+    const float *input = job->input + row * job->input_stride;
+    void *output = job->output + row * job->packed_bytes;
+    if (job->is_i8) {
+        quantize_columns(job->kernels, output, input, 0, job->columns, job->columns);
+    } else {
+        pack_columns(job->kernels, output, input, 0, job->columns, job->columns,
+                     job->block_columns);
+    }
 }
 
-static uint16_t *pack(skein_pool *pool, const skein_weight *weight, const float *input,
-                      size_t input_stride, size_t count) {
-    size_t width = skein_packed_stride(weight);
+static void *pack(skein_pool *pool, const skein_weight *weight, const float *input,
+                  size_t input_stride, size_t count) {
+    size_t bytes = packed_stride(weight) * packed_element(weight);
     pack_job job = {skein_kernels_of(skein_pool_isa(pool)), input, input_stride, weight->columns,
-                    weight->block_columns, width, NULL};
-    job.output = skein_pool_shared_scratch(pool, SLOT_PACKED, count * width * sizeof(uint16_t));
+                    weight->block_columns, bytes, weight->format == SKEIN_I8, NULL};
+    job.output = skein_pool_shared_scratch(pool, SLOT_PACKED, count * bytes);
     if (count < 16) {
         for (size_t row = 0; row < count; row++) pack_tile(&job, row, 0);
     } else {
@@ -100,15 +144,19 @@ static void multiply_tile(void *arguments, size_t tile, size_t thread) {
     job->kernel(&product);
 }
 
+/// The product of a packed input with this weight.
+static void (*packed_kernel(const skein_kernels *kernels, const skein_weight *weight))(
+    const skein_product *) {
+    if (weight->format == SKEIN_I8) return kernels->product_i8_group;
+    return weight->format == SKEIN_BF16 ? kernels->product_bf16 : kernels->product_f8e4m3_block;
+}
+
 static void multiply(skein_pool *pool, const skein_weight *weight, const void *input,
                      size_t input_stride, float *output, size_t output_stride, size_t count,
                      bool in_f32) {
     const skein_kernels *kernels = skein_kernels_of(skein_pool_isa(pool));
     multiply_job job = {pool, kernels->product_f32, {0}, 0};
-    if (!in_f32) {
-        job.kernel = weight->format == SKEIN_BF16 ? kernels->product_bf16
-                                                  : kernels->product_f8e4m3_block;
-    }
+    if (!in_f32) job.kernel = packed_kernel(kernels, weight);
     job.product = (skein_product){.weight = weight, .input = input, .input_stride = input_stride,
                                   .output = output, .output_stride = output_stride, .count = count};
     job.tile_rows = tile_rows(pool, weight, count, in_f32 ? 4 : 2);
@@ -125,9 +173,8 @@ void skein_multiply(skein_pool *pool, const skein_weight *weight, const float *i
     }
     skein_pool_lock(pool);
     skein_floating_state state = skein_flush_subnormals();
-    uint16_t *packed = pack(pool, weight, input, input_stride, count);
-    size_t width = skein_packed_stride(weight);
-    multiply(pool, weight, packed, width, output, output_stride, count, false);
+    void *packed = pack(pool, weight, input, input_stride, count);
+    multiply(pool, weight, packed, packed_stride(weight), output, output_stride, count, false);
     skein_restore(state);
     skein_pool_unlock(pool);
 }
@@ -219,8 +266,8 @@ typedef struct {
     const size_t *tile_starts;  // [unit_count + 1], of the region that runs
     const size_t *row_starts;   // [unit_count], first inner row of each unit
     const void *input;
-    size_t input_stride, inner_width, tile_rows, kernel_scratch;
-    void *inner;  // BF16 packed, or F32
+    size_t input_stride, inner_width, inner_element, tile_rows, kernel_scratch;
+    void *inner;  // packed as the down projection takes it, or F32
     float *output;
     size_t output_stride;
     bool in_f32;
@@ -237,8 +284,7 @@ static size_t unit_of(const gated_job *job, size_t tile) {
 
 static void run_product(const gated_job *job, const skein_product *product) {
     if (job->in_f32) job->kernels->product_f32(product);
-    else if (product->weight->format == SKEIN_BF16) job->kernels->product_bf16(product);
-    else job->kernels->product_f8e4m3_block(product);
+    else packed_kernel(job->kernels, product->weight)(product);
 }
 
 static void gate_up_tile(void *arguments, size_t tile, size_t thread) {
@@ -263,6 +309,9 @@ static void gate_up_tile(void *arguments, size_t tile, size_t thread) {
         size_t row = (job->row_starts[number] + i) * job->inner_width;
         if (job->in_f32) {
             memcpy((float *)job->inner + row + begin, gate + i * rows, rows * sizeof(float));
+        } else if (down->format == SKEIN_I8) {
+            quantize_columns(job->kernels, (int8_t *)job->inner + row, gate + i * rows, begin, rows,
+                             down->columns);
         } else {
             pack_columns(job->kernels, (uint16_t *)job->inner + row, gate + i * rows, begin, rows,
                          down->columns, down->block_columns);
@@ -280,8 +329,7 @@ static void down_tile(void *arguments, size_t tile, size_t thread) {
     skein_product product = {
         .weight = down, .row_begin = begin,
         .row_end = skein_min(begin + job->tile_rows, down->rows),
-        .input = job->in_f32 ? (void *)((float *)job->inner + row)
-                             : (void *)((uint16_t *)job->inner + row),
+        .input = (uint8_t *)job->inner + row * job->inner_element,
         .input_stride = job->inner_width, .output = job->output + begin,
         .output_stride = job->output_stride, .output_rows = unit->output_rows,
         .count = unit->count, .scratch = skein_pool_thread_scratch(job->pool, thread)};
@@ -321,15 +369,20 @@ void skein_apply_gated(skein_pool *pool, const skein_gated_rows *units, size_t u
     }
     job.tile_starts = starts;
     job.row_starts = rows;
-    size_t element = in_f32 ? sizeof(float) : sizeof(uint16_t);
-    job.inner_width = in_f32 ? shape->down.columns
-                             : skein_packed_stride(&shape->down);
+    size_t element = in_f32 ? sizeof(float) : packed_element(&shape->down);
+    job.inner_width = in_f32 ? shape->down.columns : packed_stride(&shape->down);
+    job.inner_element = element;
     job.inner = skein_pool_shared_scratch(pool, SLOT_INNER, total * job.inner_width * element);
     if (!in_f32) {
         job.input = pack(pool, &shape->gate, input, input_stride, input_count);
-        job.input_stride = skein_packed_stride(&shape->gate);
+        job.input_stride = packed_stride(&shape->gate);
     }
     job.tile_rows = tile_rows(pool, &shape->gate, most, element);
+    if (shape->down.format == SKEIN_I8) {
+        // Whole groups of the down projection's input, so that no two tiles share a scale.
+        size_t groups = skein_groups(job.tile_rows);
+        job.tile_rows = groups * SKEIN_GROUP_COLUMNS;
+    }
     job.kernel_scratch = (product_scratch(&shape->gate, job.tile_rows) + 63) / 64 * 64;
     skein_pool_reserve(pool, job.kernel_scratch + 2 * job.tile_rows * most * sizeof(float));
     skein_pool_run(pool, start_tiles(&job, starts, false), gate_up_tile, &job);

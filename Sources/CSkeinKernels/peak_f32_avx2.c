@@ -40,4 +40,20 @@ SKEIN_256 float skein_peak_f32_avx2(size_t rounds) {
 
 /// There is no BF16 instruction here: two multiply-adds stand for each.
 float skein_peak_bf16_avx2(size_t rounds) { return skein_peak_f32_avx2(2 * rounds); }
+
+/// There is no signed dot product of bytes here: magnitudes times signed numbers, pairs, fours.
+SKEIN_256 int32_t skein_peak_i8_avx2(size_t rounds) {
+    __m256i sums[12], x = _mm256_set1_epi8(3), ones = _mm256_set1_epi16(1);
+    for (int l = 0; l < 12; l++) sums[l] = _mm256_setzero_si256();
+    for (size_t i = 0; i < rounds; i++) {
+#pragma clang loop unroll(full)
+        for (int l = 0; l < 12; l++) {
+            __m256i pairs = _mm256_maddubs_epi16(x, sums[l]);
+            sums[l] = _mm256_add_epi32(sums[l], _mm256_madd_epi16(pairs, ones));
+            __asm__ volatile("" : "+x"(sums[l]));
+        }
+    }
+    for (int l = 1; l < 12; l++) sums[0] = _mm256_add_epi32(sums[0], sums[l]);
+    return _mm256_cvtsi256_si32(sums[0]);
+}
 #endif

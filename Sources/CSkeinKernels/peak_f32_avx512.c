@@ -49,4 +49,18 @@ SKEIN_512 float skein_peak_bf16_avx512(size_t rounds) {
     for (int l = 1; l < 12; l++) sums[0] = _mm512_add_ps(sums[0], sums[l]);
     return _mm512_reduce_add_ps(sums[0]);
 }
+
+SKEIN_512 int32_t skein_peak_i8_avx512(size_t rounds) {
+    __m512i sums[12], x = _mm512_set1_epi8(3);
+    for (int l = 0; l < 12; l++) sums[l] = _mm512_setzero_si512();
+    for (size_t i = 0; i < rounds; i++) {
+#pragma clang loop unroll(full)
+        for (int l = 0; l < 12; l++) {
+            sums[l] = _mm512_dpbusd_epi32(sums[l], x, x);
+            __asm__ volatile("" : "+v"(sums[l]));
+        }
+    }
+    for (int l = 1; l < 12; l++) sums[0] = _mm512_add_epi32(sums[0], sums[l]);
+    return _mm512_reduce_add_epi32(sums[0]);
+}
 #endif

@@ -28,3 +28,15 @@ float skein_peak_f32_scalar(size_t rounds) {
 
 /// There is no BF16 instruction here: two multiply-adds stand for each.
 float skein_peak_bf16_scalar(size_t rounds) { return skein_peak_f32_scalar(2 * rounds); }
+
+int32_t skein_peak_i8_scalar(size_t rounds) {
+    int32_t sums[12] = {0};
+    volatile int8_t factor = 3;
+    for (size_t i = 0; i < rounds; i++) {
+        int8_t x = factor;
+        for (int l = 0; l < 12; l++) sums[l] += (int32_t)x * (int8_t)(l + 1);
+    }
+    int32_t total = 0;
+    for (int l = 0; l < 12; l++) total += sums[l];
+    return total;
+}

@@ -59,6 +59,15 @@ SKEIN_INLINE void decode_f32(const skein_weight *weight, size_t row, size_t begi
             *(v16 *)(out + i) = (v16)(__builtin_convertvector(numbers, u32v) << 16);
         }
         for (; i < count; i++) out[i] = skein_float_of_bf16(skein_load_bf16(from + 2 * i));
+    } else if (weight->format == SKEIN_I8) {
+        const uint8_t *band = skein_i8_band(weight, row / SKEIN_BAND_ROWS * SKEIN_BAND_ROWS);
+        const float *scales = skein_i8_scales(weight, row / SKEIN_BAND_ROWS * SKEIN_BAND_ROWS);
+        size_t into = row % SKEIN_BAND_ROWS;
+        for (size_t i = begin; i < begin + count; i++) {
+            int8_t code = (int8_t)band[i / 4 * 64 + 4 * into + i % 4];
+            float scale = scales[i / SKEIN_GROUP_COLUMNS * SKEIN_BAND_ROWS + into];
+            out[i - begin] = (float)code * scale;
+        }
     } else if (!is_scaled) {
         decode_codes(bytes + begin, count, 1.0f, out);
     } else {
@@ -70,6 +79,11 @@ SKEIN_INLINE void decode_f32(const skein_weight *weight, size_t row, size_t begi
             i += piece;
         }
     }
+}
+
+SKEIN_TARGET static void SKEIN_NAME(decode_row)(const skein_weight *weight, size_t row,
+                                                float *out) {
+    decode_f32(weight, row, 0, weight->columns, out, true);
 }
 
 SKEIN_INLINE void tile_f32(const float *const *weights, const float *const *inputs, size_t columns,

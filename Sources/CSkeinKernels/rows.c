@@ -136,6 +136,10 @@ uint8_t skein_f8e4m3_encode(float value) {
 }
 
 void skein_decode_row(const skein_weight *weight, size_t row, float *out) {
+    if (weight->format == SKEIN_I8) {
+        skein_kernels_scalar.decode_row(weight, row, out);
+        return;
+    }
     const uint8_t *bytes = skein_weight_row(weight, row);
     skein_floating_state state = skein_flush_subnormals();
     for (size_t c = 0; c < weight->columns; c++) {

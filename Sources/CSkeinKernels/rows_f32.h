@@ -144,3 +144,36 @@ SKEIN_TARGET static void SKEIN_NAME(pack_bf16)(uint16_t *out, const float *in, s
         out[i] = (uint16_t)((bits & 0x7FFFFFFF) > 0x7F800000 ? (bits >> 16 | 0x40) : rounded);
     }
 }
+
+/// out = in / scale, rounded to nearest even, for a group of at most 128 columns; whole quads are
+/// written, the rest of the last one zeros. The scale is the largest magnitude / 127; of a group
+/// without numbers above 2^-100 it is 0, and NaN of one that holds an infinity or a NaN.
+SKEIN_TARGET static void SKEIN_NAME(quantize_i8)(const float *in, size_t count, int8_t *out,
+                                                 float *scale, int32_t *sum) {
+    i16v most = (i16v)0;
+    for (size_t i = 0; i < count; i += 16) {
+        v16 x = load_some(in + i, skein_min(16, count - i), 0.0f);
+        i16v magnitude = (i16v)x & 0x7FFFFFFF;
+        most = magnitude > most ? magnitude : most;
+    }
+    int32_t largest = 0;
+    for (int l = 0; l < 16; l++) largest = most[l] > largest ? most[l] : largest;
+    float amax = skein_float_of_bits((uint32_t)largest);
+    bool is_finite = largest < 0x7F800000, is_tiny = largest < 27 << 23;
+    *scale = is_tiny ? 0.0f : is_finite ? amax / 127.0f : __builtin_nanf("");
+    float inverse = is_tiny || !is_finite ? 0.0f : 127.0f / amax;
+    i16v total = (i16v)0;
+    for (size_t i = 0; i < count; i += 16) {
+        size_t some = skein_min(16, count - i);
+        v16 x = load_some(in + i, some, 0.0f);
+        // 1.5 * 2^23: adding it leaves the nearest integer in the lowest bits.
+        i16v code = (i16v)(x * splat(inverse) + splat(12582912.0f)) - 0x4B400000;
+        code = is_finite ? code : (i16v)0;
+        total += code;
+        int8_t codes[16];
+        for (int l = 0; l < 16; l++) codes[l] = (int8_t)code[l];
+        memcpy(out + i, codes, (some + 3) / 4 * 4);
+    }
+    *sum = 0;
+    for (int l = 0; l < 16; l++) *sum += total[l];
+}

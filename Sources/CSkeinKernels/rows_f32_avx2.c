@@ -9,7 +9,10 @@
 const skein_kernels skein_kernels_avx2 = {
     .product_bf16 = skein_product_bf16_avx2,
     .product_f8e4m3_block = skein_product_f8e4m3_block_avx2,
+    .product_i8_group = skein_product_i8_group_avx2,
     .product_f32 = SKEIN_NAME(product_f32),
+    .decode_row = SKEIN_NAME(decode_row),
+    .quantize_i8 = SKEIN_NAME(quantize_i8),
     .transposed_f32 = SKEIN_NAME(transposed_f32),
     .attend_latent = skein_attend_latent_bf16_avx2,
     .pack_bf16 = SKEIN_NAME(pack_bf16),
@@ -22,5 +25,6 @@ const skein_kernels skein_kernels_avx2 = {
     .read = skein_read_avx2,
     .peak_f32 = skein_peak_f32_avx2,
     .peak_bf16 = skein_peak_bf16_avx2,
+    .peak_i8 = skein_peak_i8_avx2,
 };
 #endif

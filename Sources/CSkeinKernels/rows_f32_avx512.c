@@ -25,7 +25,10 @@ SKEIN_INLINE void decode64_f32(const uint8_t *codes, v16 *out) {
 const skein_kernels skein_kernels_avx512 = {
     .product_bf16 = skein_product_bf16_avx512,
     .product_f8e4m3_block = skein_product_f8e4m3_block_avx512,
+    .product_i8_group = skein_product_i8_group_avx512,
     .product_f32 = SKEIN_NAME(product_f32),
+    .decode_row = SKEIN_NAME(decode_row),
+    .quantize_i8 = SKEIN_NAME(quantize_i8),
     .transposed_f32 = SKEIN_NAME(transposed_f32),
     .attend_latent = skein_attend_latent_bf16_avx512,
     .pack_bf16 = SKEIN_NAME(pack_bf16),
@@ -38,5 +41,6 @@ const skein_kernels skein_kernels_avx512 = {
     .read = skein_read_avx512,
     .peak_f32 = skein_peak_f32_avx512,
     .peak_bf16 = skein_peak_bf16_avx512,
+    .peak_i8 = skein_peak_i8_avx512,
 };
 #endif

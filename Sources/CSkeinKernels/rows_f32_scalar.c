@@ -8,7 +8,10 @@
 const skein_kernels skein_kernels_scalar = {
     .product_bf16 = skein_product_bf16_scalar,
     .product_f8e4m3_block = skein_product_f8e4m3_block_scalar,
+    .product_i8_group = skein_product_i8_group_scalar,
     .product_f32 = SKEIN_NAME(product_f32),
+    .decode_row = SKEIN_NAME(decode_row),
+    .quantize_i8 = SKEIN_NAME(quantize_i8),
     .transposed_f32 = SKEIN_NAME(transposed_f32),
     .attend_latent = skein_attend_latent_bf16_scalar,
     .pack_bf16 = SKEIN_NAME(pack_bf16),
@@ -21,4 +24,5 @@ const skein_kernels skein_kernels_scalar = {
     .read = skein_read_scalar,
     .peak_f32 = skein_peak_f32_scalar,
     .peak_bf16 = skein_peak_bf16_scalar,
+    .peak_i8 = skein_peak_i8_scalar,
 };

@@ -45,12 +45,15 @@ void *skein_pool_thread_scratch(skein_pool *pool, size_t thread);
 
 // ---- weights ---------------------------------------------------------------------------------
 
-enum { SKEIN_F32 = 0, SKEIN_BF16 = 1, SKEIN_F8E4M3 = 2 };
+enum { SKEIN_F32 = 0, SKEIN_BF16 = 1, SKEIN_F8E4M3 = 2, SKEIN_I8 = 3 };
 
-/// A matrix [rows, columns], row-major, as stored.
+/// Columns that share the scale of an INT8 row, and rows that lie interleaved in memory.
+enum { SKEIN_GROUP_COLUMNS = 128, SKEIN_BAND_ROWS = 16 };
+
+/// A matrix [rows, columns], row-major, as stored; INT8 as skein_pack_i8 writes it.
 typedef struct skein_weight {
     const uint8_t *bytes;  // of the first row of this view; any alignment
-    const float *scales;   // [scale rows, scale_columns] of the whole weight; F8E4M3 only
+    const float *scales;   // [scale rows, scale_columns] of the whole weight; F8E4M3 and I8 only
     size_t rows, columns;
     size_t block_rows, block_columns;  // of one scale; columns for formats without scales
     size_t scale_columns;
@@ -61,9 +64,18 @@ typedef struct skein_weight {
 /// out[c] = weight[row, c] as F32, scale applied (one rounding).
 void skein_decode_row(const skein_weight *weight, size_t row, float *out);
 
+/// What an INT8 form of a matrix takes.
+size_t skein_i8_byte_count(size_t rows, size_t columns);
+size_t skein_i8_scale_count(size_t rows, size_t columns);
+/// Makes the INT8 form of a weight of any other format: bands of 16 rows, in a band four columns of
+/// each row side by side, [band, column / 4, row, column % 4]; scales [band, group, row], each the
+/// largest magnitude of 128 columns of a row divided by 127. Rows and columns beyond are zero.
+void skein_pack_i8(skein_pool *pool, const skein_weight *weight, uint8_t *bytes, float *scales);
+
 // ---- products --------------------------------------------------------------------------------
 
 /// output[m, n] = sum over k of bf16(input[m, k]) * weight[n, k]; F32 weights multiply in F32.
+/// For an INT8 weight the input is quantised instead, 128 columns of a row with one scale.
 /// input [count, input_stride], output [count, output_stride].
 void skein_multiply(skein_pool *pool, const skein_weight *weight, const float *input,
                     size_t input_stride, float *output, size_t output_stride, size_t count);
@@ -103,7 +115,8 @@ typedef struct skein_gated_rows {
 } skein_gated_rows;
 
 /// output[output_rows[i]] = down * bf16(silu(gate * x) * (up * x)), x = bf16(input[input_rows[i]]).
-/// Units with `in_f32` multiply in F32 throughout and round nothing to BF16.
+/// Units with `in_f32` multiply in F32 throughout and round nothing to BF16; INT8 units quantise x
+/// and the inner product as skein_multiply does.
 void skein_apply_gated(skein_pool *pool, const skein_gated_rows *units, size_t unit_count,
                        const float *input, size_t input_stride, size_t input_count, float *output,
                        size_t output_stride, bool in_f32);
@@ -158,5 +171,6 @@ uint64_t skein_stream_read(skein_pool *pool, const uint8_t *bytes, size_t count)
 /// multiply and add counting one each.
 double skein_multiply_add_peak_bf16(skein_pool *pool, size_t rounds);
 double skein_multiply_add_peak_f32(skein_pool *pool, size_t rounds);
+double skein_multiply_add_peak_i8(skein_pool *pool, size_t rounds);
 
 #endif
