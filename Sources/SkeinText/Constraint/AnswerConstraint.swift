@@ -58,8 +58,9 @@ public final class AnswerConstraint: Sendable {
         }
     }
 
-    /// What follows a token, where it is known already; `nil` where it has to be worked out, or
-    /// somebody is just doing so. Never waits.
+    /// What follows a token, where that is known already.
+    ///
+    /// - Returns: `nil` where it has to be worked out, or somebody is just doing so; never waits.
     public func knownOutcome(after token: TokenID, in state: State) -> Outcome? {
         memory.withLockIfAvailable { memory -> Outcome? in
             guard let next = self.state(after: token, in: state, &memory) else { return nil }
@@ -83,12 +84,14 @@ public final class AnswerConstraint: Sendable {
             return state.isComplete ? .complete : .stuck(Self.noToken)
         }
         if let allowed = memory.allowed(in: state) { return .goesOn(State(inner: state), allowed) }
-        var allowed = AllowedTokens(vocabularySize: vocabularySize)
-        memory.walk(trie, from: state, into: &allowed)
-        for token in grammar.controlTokens(in: state) { allowed.insert(token) }
-        if state.isComplete {
-            for token in endTokens { allowed.insert(token) }
+        var words = AllowedTokens.noBits(vocabularySize)
+        memory.walk(trie, from: state, into: &words)
+        let ends = state.isComplete ? Array(endTokens) : []
+        for token in grammar.controlTokens(in: state) + ends
+        where Int(token.rawValue) < vocabularySize {
+            words[Int(token.rawValue) >> 6] |= 1 << (UInt64(token.rawValue) & 63)
         }
+        let allowed = AllowedTokens(vocabularySize: vocabularySize, bits: words)
         guard !allowed.isEmpty else { return .stuck(Self.noToken) }
         memory.remember(allowed, in: state)
         return .goesOn(State(inner: state), allowed)

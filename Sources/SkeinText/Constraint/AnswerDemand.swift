@@ -25,7 +25,9 @@ public struct AnswerDemand: Sendable {
         /// Whether both want the same.
         public static func == (left: Calls, right: Calls) -> Bool {
             left.countMax == right.countMax && left.tools.count == right.tools.count
-                && zip(left.tools, right.tools).allSatisfy { $0.tool == $1.tool && $0.path == $1.path }
+                && zip(left.tools, right.tools).allSatisfy {
+                    $0.tool == $1.tool && $0.path == $1.path
+                }
         }
     }
 
@@ -63,7 +65,8 @@ public struct AnswerDemand: Sendable {
     }
 
     /// Describes what is wanted of the answer to a prompt.
-    public init(content: Content?, calls: Calls?, format: ChatFormat, answering prompt: ChatPrompt) {
+    public init(content: Content?, calls: Calls?, format: ChatFormat, answering prompt: ChatPrompt)
+    {
         self.init(content: content, calls: calls, format: format)
         switch format {
         case .deepSeekV2, .deepSeekV3, .kimiK2: reasoning = .absent

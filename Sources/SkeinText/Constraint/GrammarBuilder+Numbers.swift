@@ -32,7 +32,8 @@ struct DecimalBound: Equatable {
         if whole == 0, digits.isEmpty { isNegative = false }
     }
 
-    init(whole: UInt64, fraction: [UInt8] = [], isNegative: Bool = false, isExclusive: Bool = false) {
+    init(whole: UInt64, fraction: [UInt8] = [], isNegative: Bool = false, isExclusive: Bool = false)
+    {
         self.whole = whole
         self.fraction = fraction
         self.isNegative = isNegative
@@ -82,7 +83,8 @@ extension GrammarBuilder {
             part("number") { builder in
                 let end = Self.end
                 let power = builder.byte(
-                    Self.digit, then: builder.optional(builder.byte(Self.digit, then: end), or: end))
+                    Self.digit, then: builder.optional(builder.byte(Self.digit, then: end), or: end)
+                )
                 let signed = builder.either([builder.byte(of: "+-", then: power), power])
                 let exponent = builder.optional(builder.byte(of: "Ee", then: signed), or: end)
                 let fraction = builder.optional(
@@ -139,7 +141,8 @@ extension GrammarBuilder {
     private static func rounded(_ bound: DecimalBound, up: Bool) -> Int {
         let whole = bound.isNegative ? -Int(bound.whole) : Int(bound.whole)
         guard bound.fraction.isEmpty else {
-            return up ? (bound.isNegative ? whole : whole + 1) : (bound.isNegative ? whole - 1 : whole)
+            return up
+                ? (bound.isNegative ? whole : whole + 1) : (bound.isNegative ? whole - 1 : whole)
         }
         return bound.isExclusive ? whole + (up ? 1 : -1) : whole
     }
@@ -170,7 +173,8 @@ extension GrammarBuilder {
                 let part = max(low, range.lowerBound)...min(high, range.upperBound)
                 places.append(
                     digits(
-                        Array("\(part.lowerBound)".utf8)[...], Array("\(part.upperBound)".utf8)[...],
+                        Array("\(part.lowerBound)".utf8)[...],
+                        Array("\(part.upperBound)".utf8)[...],
                         then: next))
             }
             low = high + 1
@@ -187,7 +191,9 @@ extension GrammarBuilder {
         if first == last {
             return byte(first...first, then: digits(lowRest, highRest, then: next))
         }
-        let (zeros, nines) = (lowRest.map { _ in UInt8(0x30) }[...], lowRest.map { _ in UInt8(0x39) }[...])
+        let (zeros, nines) = (
+            lowRest.map { _ in UInt8(0x30) }[...], lowRest.map { _ in UInt8(0x39) }[...]
+        )
         var edges: [ByteGrammar.Edge] = []
         var (from, to) = (first, last)
         if !lowRest.elementsEqual(zeros) {
@@ -273,7 +279,9 @@ extension GrammarBuilder {
         func ended(_ place: Index, _ isAllowed: Bool, _ builder: inout Self) -> Index {
             isAllowed && !lowRest.isEmpty ? builder.either([place, next]) : place
         }
-        let (zeros, nines) = (lowRest.map { _ in UInt8(0x30) }[...], lowRest.map { _ in UInt8(0x39) }[...])
+        let (zeros, nines) = (
+            lowRest.map { _ in UInt8(0x30) }[...], lowRest.map { _ in UInt8(0x39) }[...]
+        )
         let lowIsZero = lowRest.elementsEqual(zeros)
         if first == last {
             let rest = fractionDigits(lowRest, highRest, then: next)

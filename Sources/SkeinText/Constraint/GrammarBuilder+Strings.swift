@@ -18,7 +18,9 @@ extension GrammarBuilder {
             for piece in Self.piecesOfOneLength(range) {
                 for bytes in Self.byteRanges(piece.lowerBound, piece.upperBound) {
                     var place = next
-                    for byte in bytes.dropFirst().reversed() { place = self.byte(byte, then: place) }
+                    for byte in bytes.dropFirst().reversed() {
+                        place = self.byte(byte, then: place)
+                    }
                     edges.append(.init(bytes: bytes[0], next: place))
                 }
             }

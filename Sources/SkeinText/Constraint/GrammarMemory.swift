@@ -48,13 +48,13 @@ struct GrammarMemory: Sendable {
         return states[Int(number)]
     }
 
-    /// Allows the tokens of a vocabulary whose bytes may come next.
+    /// Sets the bits of a vocabulary's tokens whose bytes may come next.
     ///
     /// A walk does a bounded amount of work: past it, only branches whose states it has met before
     /// are followed. The work counts whether it was done before or not, so that the outcome does
     /// not depend on what was asked earlier. First bytes are always followed, so some token stays.
     mutating func walk(
-        _ trie: TokenTrie, from state: GrammarState, into allowed: inout AllowedTokens
+        _ trie: TokenTrie, from state: GrammarState, into words: inout [UInt64]
     ) {
         forgetIfLarge()
         walkNumber += 1
@@ -71,7 +71,8 @@ struct GrammarMemory: Sendable {
                 continue
             }
             for place in trie.firstTokens[branch]..<trie.firstTokens[branch + 1] {
-                allowed.insert(trie.tokens[Int(place)])
+                let token = trie.tokens[Int(place)].rawValue
+                words[Int(token) >> 6] |= 1 << (UInt64(token) & 63)
             }
             let after = Int(trie.nexts[branch])
             // A branch without branches of its own needs no row.

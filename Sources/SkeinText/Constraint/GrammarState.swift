@@ -2,8 +2,9 @@ import SkeinCore
 
 /// Where in a grammar an answer stands: every way in which it can have been read so far.
 struct GrammarState: Hashable, Sendable {
-    /// A place with the places to go on with after it, the innermost last. Of each entry the low
-    /// half is the place and the high half the times that its loop has come.
+    /// A place with the places to go on with after it, the innermost last.
+    ///
+    /// Of each entry the low half is the place, and the high half how often its loop has come.
     typealias Reading = [UInt64]
 
     /// The ways that go on; sorted, so that equal states are equal values.
@@ -104,7 +105,9 @@ extension ByteGrammar {
             steps += 1
             let place = place(of: reading)
             let index = Int(UInt32(truncatingIfNeeded: reading[reading.count - 1]))
-            guard reading.count - 1 + Int(needs[index]) <= Limits.constraintDepthMax else { continue }
+            guard reading.count - 1 + Int(needs[index]) <= Limits.constraintDepthMax else {
+                continue
+            }
             switch place {
             case .bytes, .token:
                 if known.insert(reading).inserted { state.readings.append(reading) }

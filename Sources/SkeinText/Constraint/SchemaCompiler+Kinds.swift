@@ -119,7 +119,8 @@ extension SchemaCompiler {
     mutating func number(_ located: Located, isWhole: Bool) throws(Refusal) -> Index {
         if let factor = located.schema["multipleOf"] {
             guard isWhole, factor.double == 1 else {
-                throw Refusal(located.at("multipleOf"), "is no keyword that this server can keep to")
+                throw Refusal(
+                    located.at("multipleOf"), "is no keyword that this server can keep to")
             }
         }
         let low = try bound("minimum", "exclusiveMinimum", of: located, isLow: true)
@@ -162,10 +163,12 @@ extension SchemaCompiler {
 /// The formats of strings that are kept to, as patterns.
 enum StringFormat {
     private static let date =
-        "[12]\\d{3}-((01|03|05|07|08|10|12)-(0[1-9]|[12]\\d|3[01])|(04|06|09|11)-(0[1-9]|[12]\\d|30)"
-        + "|02-(0[1-9]|1\\d|2[0-8]))"
+        "[12]\\d{3}-((01|03|05|07|08|10|12)-(0[1-9]|[12]\\d|3[01])"
+        + "|(04|06|09|11)-(0[1-9]|[12]\\d|30)|02-(0[1-9]|1\\d|2[0-8]))"
     private static let time =
         "([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(\\.\\d{1,6})?(Z|[+-]([01]\\d|2[0-3]):[0-5]\\d)"
+
+    private static let byte = "(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]\\d|\\d)"
 
     /// The 29th of February is left out: whether it exists depends on the year.
     static let patterns: [String: String] = [
@@ -175,6 +178,6 @@ enum StringFormat {
         "uuid": "^[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$",
         "email": "^[A-Za-z0-9_]([A-Za-z0-9_+-]|\\.[A-Za-z0-9_+-]){0,60}"
             + "@([A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?\\.){1,3}[A-Za-z]{2,12}$",
-        "ipv4": "^((25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]\\d|\\d)\\.){3}(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]\\d|\\d)$",
+        "ipv4": "^(\(byte)\\.){3}\(byte)$",
     ]
 }

@@ -100,7 +100,8 @@ enum SchemaOverlap {
     /// The first two schemas that are not certain to exclude each other.
     static func firstPair(of schemas: [JSONValue]) -> (Int, Int)? {
         for (right, one) in schemas.enumerated() {
-            for (left, other) in schemas[..<right].enumerated() where !exclude(one, other, depth: 0) {
+            for (left, other) in schemas[..<right].enumerated() where !exclude(one, other, depth: 0)
+            {
                 return (left, right)
             }
         }

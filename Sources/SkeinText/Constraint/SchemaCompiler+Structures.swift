@@ -161,7 +161,9 @@ extension SchemaCompiler {
             let value = try part(others)
             let item = builder.add(.call(value, next: GrammarBuilder.end))
             let further = builder.literal(",", then: builder.space(then: item))
-            let (leastLeft, mostLeft) = (max(0, least - prefix.count), most.map { $0 - prefix.count })
+            let (leastLeft, mostLeft) = (
+                max(0, least - prefix.count), most.map { $0 - prefix.count }
+            )
             after = builder.loop(further, least: leastLeft, most: mostLeft, then: end)
             if prefix.isEmpty {
                 let rest = builder.loop(

@@ -199,7 +199,8 @@ extension SchemaCompiler {
         }
         if let list = schema["allOf"] {
             guard let elements = list.array, !elements.isEmpty else {
-                throw Refusal(located.at("allOf"), "found \(list.brief), expected a list of schemas")
+                throw Refusal(
+                    located.at("allOf"), "found \(list.brief), expected a list of schemas")
             }
             for (index, element) in elements.enumerated() {
                 let piece = Located(schema: element, path: "\(located.at("allOf"))[\(index)]")

@@ -15,7 +15,9 @@ indirect enum StringPattern: Equatable, Sendable {
     /// Several times; without a bound where `most` is absent.
     case repeated(StringPattern, least: Int, most: Int?)
 
-    /// Reads an expression. A text fulfils it where the expression is found somewhere in the text.
+    /// Reads an expression.
+    ///
+    /// A text fulfils it where the expression is found somewhere in the text.
     init(_ source: String, subject: String) throws(Refusal) {
         var parser = StringPatternParser(source, subject: subject)
         self = try parser.whole()

@@ -185,6 +185,7 @@ struct StringPatternParser {
     }
 
     private func refusal(_ reason: String) -> Refusal {
-        Refusal(subject, "this server cannot follow the pattern; at character \(position): \(reason)")
+        Refusal(
+            subject, "this server cannot follow the pattern; at character \(position): \(reason)")
     }
 }
