@@ -6,28 +6,31 @@ struct AnswerGrammar {
     typealias Index = GrammarBuilder.Index
 
     private let tokenizer: Tokenizer
-    private var builder = GrammarBuilder()
+    var builder = GrammarBuilder()
 
     init(_ tokenizer: Tokenizer) { self.tokenizer = tokenizer }
 
     /// The grammar of answers that meet a demand.
     mutating func grammar(_ demand: AnswerDemand) throws(Refusal) -> ByteGrammar {
+        let forbidden = demand.calls == nil ? nil : demand.format?.marksBegin
+        builder = GrammarBuilder(forbidden: forbidden ?? [])
         var answers: [Index] = []
-        if let content = demand.content { answers.append(try self.content(content)) }
+        if let content = demand.content {
+            let content = try self.content(content)
+            answers.append(builder.answerSpace(then: content))
+        }
         if let calls = demand.calls {
             guard let format = demand.format else { throw Refusal("tools", "have no chat format") }
             answers.append(try self.calls(calls, format))
         }
-        let answer = builder.either(answers)
-        var start = builder.answerSpace(then: answer)
-        let mark = Array(ChatMark.thinkEnd.utf8)
-        let end = tokenizer.addedToken(ChatMark.thinkEnd)
+        var start = builder.either(answers)
         switch demand.reasoning {
         case .absent: break
-        case .open: start = builder.anything(upTo: mark, token: end, then: start)
+        case .open: start = anything(upTo: ChatMark.thinkEnd, then: start)
         case .optional:
-            let inside = builder.anything(upTo: mark, token: end, then: start)
-            start = builder.either([start, self.mark(ChatMark.think, then: inside)])
+            let inside = anything(upTo: ChatMark.thinkEnd, then: start)
+            let thinking = self.mark(ChatMark.think, then: inside)
+            start = builder.either([start, thinking])
         }
         guard !builder.isFull else {
             throw Refusal(demand.path, "the schema is too large for this server")
@@ -42,9 +45,8 @@ struct AnswerGrammar {
         }
     }
 
-    private mutating func value(
-        _ schema: JSONValue, path: String
-    ) throws(Refusal) -> Index {
+    /// The part of values of a schema.
+    mutating func value(_ schema: JSONValue, path: String) throws(Refusal) -> Index {
         guard schema.pythonText.utf8.count <= Limits.constraintSchemaBytesMax else {
             throw Refusal(
                 path, "has more than \(Limits.constraintSchemaBytesMax) bytes as a schema")
@@ -56,7 +58,7 @@ struct AnswerGrammar {
     }
 
     /// Text of the chat format; its control marks are tokens of their own.
-    private mutating func mark(_ text: String, then next: Index) -> Index {
+    mutating func mark(_ text: String, then next: Index) -> Index {
         var place = next
         for token in tokenizer.encode(text, matchingAddedTokens: true).reversed() {
             place =
@@ -66,84 +68,13 @@ struct AnswerGrammar {
         }
         return place
     }
-}
 
-// Calls, as each chat format writes them.
-extension AnswerGrammar {
-    /// One call or several.
-    private mutating func calls(
-        _ calls: AnswerDemand.Calls, _ format: ChatFormat
-    ) throws(Refusal) -> Index {
-        var parts: [Index] = []
-        let marks = try Self.marks(of: format)
-        for (tool, path) in calls.tools { parts.append(try call(tool, path, marks, format)) }
-        let one = builder.either(parts)
-        let end = mark(marks.callsEnd, then: GrammarBuilder.end)
-        let further = mark(
-            marks.between, then: builder.add(.call(one, next: GrammarBuilder.end)))
-        let rest = builder.loop(further, least: 0, most: max(0, calls.countMax - 1), then: end)
-        return mark(marks.callsBegin, then: builder.add(.call(one, next: rest)))
-    }
-
-    /// What stands around and between calls.
-    private struct Marks {
-        var callsBegin = ""
-        var callBegin = ""
-        var separator = ""
-        var callEnd = ""
-        var between = ""
-        var callsEnd = ""
-    }
-
-    private static func marks(of format: ChatFormat) throws(Refusal) -> Marks {
-        switch format {
-        case .deepSeekV3, .deepSeekR1, .deepSeekR1May:
-            return Marks(
-                callsBegin: ChatMark.callsBegin,
-                callBegin: ChatMark.callBegin + "function" + ChatMark.separator,
-                separator: "\n```json\n", callEnd: "\n```" + ChatMark.callEnd, between: "\n",
-                callsEnd: ChatMark.callsEnd)
-        case .deepSeekV31:
-            return Marks(
-                callsBegin: ChatMark.callsBegin, callBegin: ChatMark.callBegin,
-                separator: ChatMark.separator, callEnd: ChatMark.callEnd,
-                callsEnd: ChatMark.callsEnd)
-        case .kimiK2:
-            return Marks(
-                callsBegin: "<|tool_calls_section_begin|>",
-                callBegin: "<|tool_call_begin|>functions.",
-                separator: "<|tool_call_argument_begin|>", callEnd: "<|tool_call_end|>",
-                callsEnd: "<|tool_calls_section_end|>")
-        case .deepSeekV2, .deepSeekV32, .glm47Flash:
-            throw Refusal(
-                "tool_choice",
-                "calls cannot be required in the chat format \(format.rawValue); use \"auto\"")
-        }
-    }
-
-    private mutating func call(
-        _ tool: ChatTool, _ path: String, _ marks: Marks, _ format: ChatFormat
-    ) throws(Refusal) -> Index {
-        let end = mark(marks.callEnd, then: GrammarBuilder.end)
-        let arguments = builder.add(.call(try parameters(of: tool, path), next: end))
-        var place = mark(marks.separator, then: arguments)
-        if format == .kimiK2 {
-            // Kimi counts the calls of a conversation.
-            let digit = builder.byte(0x30...0x39, then: GrammarBuilder.end)
-            place = builder.literal(":", then: builder.loop(digit, least: 1, most: 4, then: place))
-        }
-        return mark(marks.callBegin, then: builder.literal(tool.name, then: place))
-    }
-
-    /// The part of a call's arguments: always an object.
-    private mutating func parameters(
-        of tool: ChatTool, _ path: String
-    ) throws(Refusal) -> Index {
-        guard tool.parameters.members?.isEmpty == false else { return builder.anyObject }
-        if tool.parameters["type"] != nil { return try value(tool.parameters, path: path) }
-        let typed = JSONValue.object(
-            (tool.parameters.members ?? []) + [.init("type", .string("object"))])
-        return try value(typed, path: path)
+    /// Any text up to a mark of the chat format, whether it is spelt or comes as control tokens.
+    mutating func anything(upTo mark: String, then next: Index) -> Index {
+        let tokens = tokenizer.encode(mark, matchingAddedTokens: true).filter(tokenizer.isAdded)
+        return builder.anything(
+            upTo: Array(mark.utf8),
+            tokens: Array(Set(tokens)).sorted().map { ($0, tokenizer.bytes(of: $0)) }, then: next)
     }
 }
 

@@ -32,27 +32,32 @@ extension GrammarBuilder {
     /// One scalar as JSON writes it between quotation marks, escaped where it must be.
     mutating func quotedScalar(_ scalars: Scalars, then next: Index) -> Index {
         var places: [Index] = []
-        let plain = Self.subtract(Self.mustBeEscaped, from: scalars)
+        let plain = Self.subtract(escaped, from: scalars)
         if !plain.isEmpty { places.append(scalar(plain, then: next)) }
-        let escaped = (Array(0...UInt32(0x1F)) + [0x22, 0x5C]).filter { value in
+        let values = escaped.flatMap { Array($0) }.filter { value in
             scalars.contains { $0.contains(value) }
         }
-        if !escaped.isEmpty {
-            let texts = escaped.compactMap(Unicode.Scalar.init).map { scalar in
-                var text = ""
-                JSONValue.writeEscaped(String(scalar), to: &text)
-                return Array(text.utf8)
-            }
-            places.append(oneOf(texts, then: next))
-        }
+        if !values.isEmpty { places.append(oneOf(values.map(Self.escape), then: next)) }
         return either(places)
+    }
+
+    /// The spelling of a character that must be escaped; none of them is beyond U+FFFF.
+    private static func escape(_ value: UInt32) -> [UInt8] {
+        var text = ""
+        if value < 0x20 || [0x22, 0x5C].contains(value), let scalar = Unicode.Scalar(value) {
+            JSONValue.writeEscaped(String(scalar), to: &text)
+        } else {
+            let digits = String(value, radix: 16)
+            text = "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        }
+        return Array(text.utf8)
     }
 
     /// Any one character of a JSON string, in any spelling.
     var quotedCharacter: Index {
         mutating get {
             part("character") { builder in
-                let plain = Self.subtract(Self.mustBeEscaped, from: Self.everyScalar)
+                let plain = Self.subtract(builder.escaped, from: Self.everyScalar)
                 let end = Self.end
                 return builder.either([
                     builder.scalar(plain, then: end),
@@ -101,7 +106,7 @@ extension GrammarBuilder {
     /// A JSON string that is none of these, and has nothing in it that would need an escape, so
     /// that one text is one name.
     mutating func name(otherThan names: [String], then next: Index) -> Index {
-        let plain = Self.subtract(Self.mustBeEscaped, from: Self.everyScalar)
+        let plain = Self.subtract(escaped, from: Self.everyScalar)
         let end = literal("\"", then: next)
         let rest = many(then: end) { $0.scalar(plain, then: $1) }
         let taken = names.map { Array($0.unicodeScalars) }

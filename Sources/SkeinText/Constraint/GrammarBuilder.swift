@@ -13,8 +13,17 @@ struct GrammarBuilder {
     /// Whether more places were asked for than a constraint may have; nothing is added then.
     private(set) var isFull = false
 
+    /// What stands between quotation marks in an escaped form only.
+    let escaped: Scalars
+
     /// Parts that many others call, by name.
     private var parts: [String: Index] = [:]
+
+    /// Begins an empty network.
+    ///
+    /// - Parameter forbidden: Characters that a JSON string must not have as they are, because marks
+    ///   of the chat format begin with them.
+    init(forbidden: Scalars = []) { escaped = Self.mustBeEscaped + forbidden }
 
     /// Adds a place.
     mutating func add(_ place: ByteGrammar.Place) -> Index {
@@ -125,25 +134,30 @@ struct GrammarBuilder {
 
     /// A text that goes on up to the first place where a mark stands, and the mark.
     ///
-    /// - Parameter token: the control token that is the mark as well, where there is one.
+    /// - Parameter tokens: control tokens that are the mark or a part of it, with their bytes.
     mutating func anything(
-        upTo mark: [UInt8], token: TokenID?, then next: Index
+        upTo mark: [UInt8], tokens: [(token: TokenID, bytes: [UInt8])], then next: Index
     ) -> Index {
         let states = mark.map { _ in reserve() }
+        func target(_ known: Int) -> Index { known == mark.count ? next : states[known] }
         for place in mark.indices {
             var edges: [ByteGrammar.Edge] = []
             for byte in UInt8.min...UInt8.max {
-                let known = Self.knownCount(of: mark, after: mark[..<place] + [byte])
-                let target = known == mark.count ? next : states[known]
-                if let last = edges.last, last.next == target {
+                let next = target(Self.knownCount(of: mark, after: mark[..<place] + [byte]))
+                if let last = edges.last, last.next == next {
                     edges[edges.count - 1].bytes = last.bytes.lowerBound...byte
                 } else {
-                    edges.append(.init(bytes: byte...byte, next: target))
+                    edges.append(.init(bytes: byte...byte, next: next))
                 }
             }
-            let bytes = add(.bytes(edges))
-            var meaning = bytes
-            if let token { meaning = either([bytes, add(.token(token, next: next))]) }
+            var ways = [add(.bytes(edges))]
+            for (token, bytes) in tokens {
+                let known = Self.knownCount(of: mark, after: mark[..<place] + bytes)
+                // A control token is no text: it may only bring the mark nearer.
+                guard known >= bytes.count else { continue }
+                ways.append(add(.token(token, next: target(known))))
+            }
+            let meaning = either(ways)
             define(states[place], meaning)
         }
         return states[0]

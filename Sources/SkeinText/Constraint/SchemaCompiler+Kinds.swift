@@ -59,22 +59,34 @@ extension SchemaCompiler {
     // MARK: Strings
 
     mutating func string(_ located: Located) throws(Refusal) -> Index {
-        let pattern = try stringPattern(located)
+        guard let pattern = try checkedPattern(located) else {
+            let (least, most) = try lengths(located)
+            return builder.string(least: least, most: most, then: GrammarBuilder.end)
+        }
+        let end = builder.literal("\"", then: GrammarBuilder.end)
+        return builder.literal("\"", then: builder.pattern(pattern, .quoted, then: end))
+    }
+
+    /// The bounds of a string's length.
+    func lengths(_ located: Located) throws(Refusal) -> (least: Int, most: Int?) {
         let least = try count("minLength", of: located) ?? 0
         let most = try count("maxLength", of: located)
         guard least <= most ?? least else {
             throw Refusal(located.at("minLength"), "is more than maxLength")
         }
-        guard let pattern else {
-            return builder.string(least: least, most: most, then: GrammarBuilder.end)
-        }
+        return (least, most)
+    }
+
+    /// What `pattern` or `format` says, where it keeps to the bounds of length by itself.
+    func checkedPattern(_ located: Located) throws(Refusal) -> StringPattern? {
+        guard let pattern = try stringPattern(located) else { return nil }
+        let (least, most) = try lengths(located)
         try Self.check(pattern, least: least, most: most, located)
-        let end = builder.literal("\"", then: GrammarBuilder.end)
-        return builder.literal("\"", then: builder.pattern(pattern, .quoted, then: end))
+        return pattern
     }
 
     /// What `pattern` or `format` says.
-    func stringPattern(_ located: Located) throws(Refusal) -> StringPattern? {
+    private func stringPattern(_ located: Located) throws(Refusal) -> StringPattern? {
         var found: StringPattern?
         if let value = located.schema["pattern"] {
             guard let source = value.string else {

@@ -17,7 +17,7 @@ struct SchemaCompiler {
         func at(_ name: String) -> String { "\(path).\(name)" }
     }
 
-    private let root: Located
+    let root: Located
     var builder: GrammarBuilder
     private var parts: [String: Index] = [:]
     private var depth = 0
@@ -101,6 +101,12 @@ struct SchemaCompiler {
 
     /// The values of `enum` and `const`, each in one spelling.
     private mutating func listed(_ located: Located) throws(Refusal) -> Index {
+        builder.oneOf(
+            try listedValues(located).map { Array($0.pythonText.utf8) }, then: GrammarBuilder.end)
+    }
+
+    /// The values that `enum` and `const` leave.
+    func listedValues(_ located: Located) throws(Refusal) -> [JSONValue] {
         let schema = located.schema
         let beside = Self.constraints(of: schema).filter {
             !["enum", "const", "type"].contains($0)
@@ -123,8 +129,7 @@ struct SchemaCompiler {
             values = values.filter { !$0.kinds.isDisjoint(with: kinds) }
         }
         guard !values.isEmpty else { throw Refusal(located.path, "no value fulfils it") }
-        return builder.oneOf(
-            values.map { Array($0.pythonText.utf8) }, then: GrammarBuilder.end)
+        return values
     }
 
     /// One of several schemas, joined with what stands beside them.

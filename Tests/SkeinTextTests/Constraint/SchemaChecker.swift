@@ -122,8 +122,9 @@ struct SchemaChecker {
             switch rule.string {
             case "uuid": return UUID(uuidString: text) != nil
             case "date": return Self.isDate(text)
-            case "date-time": return ISO8601DateFormatter().date(from: text) != nil
-                || text.contains(".") || text.contains(":")
+            case "date-time":
+                return ISO8601DateFormatter().date(from: text) != nil
+                    || text.contains(".") || text.contains(":")
             default: return true
             }
         default: return true
