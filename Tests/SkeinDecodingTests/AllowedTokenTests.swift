@@ -4,6 +4,7 @@ import Testing
 
 /// Tokens that are not allowed are never drawn, and nothing else changes.
 @Suite struct AllowedTokenTests {
+    private static let sequence = SequenceID(rawValue: 1)
     private static let logits: [Float] = (0..<200).map { Float(($0 * 37) % 101) / 10 }
 
     private static func demand(
@@ -23,7 +24,8 @@ import Testing
     @Test func theLargestAllowedIsDrawnGreedily() throws {
         var sampler = Sampler()
         let demand = Self.demand([3, 5, 190], temperature: 0)
-        let token = try sampler.sample(Self.logits.span, demand: demand, sequence: 1, position: 9)
+        let token = try sampler.sample(
+            Self.logits.span, demand: demand, sequence: Self.sequence, position: 9)
         let best = [3, 5, 190].max { Self.logits[$0] < Self.logits[$1] }
         #expect(Int(token.token.rawValue) == best)
     }
@@ -41,7 +43,7 @@ import Testing
             demand.parameters.repetitionPenalty = 1.5
             demand.promptTokens = [2, 14]
             let token = try sampler.sample(
-                Self.logits.span, demand: demand, sequence: 1, position: seed)
+                Self.logits.span, demand: demand, sequence: Self.sequence, position: seed)
             drawn.insert(Int(token.token.rawValue))
         }
         #expect(drawn.isSubset(of: allowed) && drawn.count > 2)
@@ -62,9 +64,11 @@ import Testing
     @Test func logProbabilitiesAreOfTheWholeRow() throws {
         var sampler = Sampler()
         let free = try sampler.sample(
-            Self.logits.span, demand: Self.demand(nil, temperature: 0), sequence: 1, position: 0)
+            Self.logits.span, demand: Self.demand(nil, temperature: 0), sequence: Self.sequence,
+            position: 0)
         let bound = try sampler.sample(
-            Self.logits.span, demand: Self.demand([8], temperature: 0), sequence: 1, position: 0)
+            Self.logits.span, demand: Self.demand([8], temperature: 0), sequence: Self.sequence,
+            position: 0)
         #expect(bound.token == 8 && bound.topLogprobs == free.topLogprobs)
         let expected = try LogProbability.of(8, in: Self.logits.span)
         #expect(bound.logprob == expected)
@@ -75,7 +79,8 @@ import Testing
         var demand = Self.demand(nil)
         demand.allowed = AllowedTokens(vocabularySize: 100, tokens: [1])
         #expect(throws: Refusal.self) {
-            try sampler.sample(Self.logits.span, demand: demand, sequence: 1, position: 0)
+            try sampler.sample(
+                Self.logits.span, demand: demand, sequence: Self.sequence, position: 0)
         }
     }
 }

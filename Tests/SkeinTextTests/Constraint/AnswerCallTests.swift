@@ -125,7 +125,7 @@ import Testing
             case .callBegin(_, let name): calls.append((name, ""))
             case .callArguments(let index, let text): calls[index].arguments += text
             case .callEnd: ended += 1
-            case .content(let text): #expect(text.allSatisfy(\.isWhitespace), "\(text)")
+            case .content(let text): #expect(text.allSatisfy { $0.isWhitespace }, "\(text)")
             case .reasoning: Issue.record("thinking in calls")
             }
         }
