@@ -132,9 +132,7 @@ let package = Package(
             dependencies: [
                 "SkeinCore", "SkeinTensor", "SkeinTransport", "SkeinText", "SkeinMembership",
                 "SkeinWeights", "SkeinCoordinator", "SkeinCluster", "SkeinServer", "SkeinBench",
-                argumentParser, logging, unixSignals,
-                "SkeinWeights", "SkeinCoordinator", "SkeinCluster", "SkeinServer", argumentParser,
-                asyncHTTPClient, logging, nioCore, nioHTTP1, nioSSL, unixSignals,
+                argumentParser, asyncHTTPClient, logging, nioCore, nioHTTP1, nioSSL, unixSignals,
             ],
             swiftSettings: settings),
 

@@ -49,7 +49,8 @@ struct LinePlot {
             svg += """
                 <line class="mark" x1="\(x)" y1="\(Self.text(Self.top))" x2="\(x)" \
                 y2="\(Self.text(Self.height - Self.bottom))"/>
-                <text x="\(x)" y="\(Self.text(Self.top + 10))" dx="4">\(mark.name.markupEscaped)</text>
+                <text x="\(x)" y="\(Self.text(Self.top + 10))" dx="4">\
+                \(mark.name.markupEscaped)</text>
 
                 """
         }

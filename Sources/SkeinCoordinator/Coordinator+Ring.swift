@@ -36,7 +36,10 @@ extension Coordinator {
         case .began(let id, let count):
             live[id]?.continuation.yield(.began(cachedTokenCount: count))
         case .deliver(let id, let tokens):
-            for token in tokens { live[id]?.continuation.yield(.token(token)) }
+            for token in tokens {
+                live[id]?.continuation.yield(.token(token))
+                await follow(token.token, of: id)
+            }
         case .score(let id, let firstPosition, let scores):
             guard let request = live[id]?.request else { return }
             // The score of row p is of the token at p + 1; the last row's stands in for nothing.
@@ -55,11 +58,10 @@ extension Coordinator {
     }
 
     /// Ends a request's stream once its tokens and its captured values are all there.
-    private func finishIfComplete(_ id: SequenceID) {
-        guard let request = live[id], let reason = request.endedFor else { return }
-        guard reason == .cancelled || request.hasAllCaptures(settings.configuration) else {
-            return
-        }
+    func finishIfComplete(_ id: SequenceID) {
+        guard let request = live[id],
+            let reason = request.finalReason(settings.configuration)
+        else { return }
         live[id] = nil
         captureFlights = captureFlights.filter { !$0.value.contains { $0.sequence == id } }
         request.continuation.yield(.finished(reason))
@@ -68,6 +70,8 @@ extension Coordinator {
 
     private func send(_ microBatch: MicroBatch) {
         guard microBatch.epoch == schedule.epoch else { return }
+        var microBatch = microBatch
+        addAllowedTokens(to: &microBatch)
         ringProgress.onSend(microBatch.id, now: now)
         sentAt[microBatch.id] = now
         // A credit whose message is lost comes back when the membership view decides that the node
@@ -84,6 +88,7 @@ extension Coordinator {
             let directives = try schedule.onReturn(tokenReturn, roundTime: roundTime)
             ringProgress.onReturn(tokenReturn.microBatch, now: now)
             await carryOut(directives)
+            askConstraintDesk()
         } catch {
             logger.warning("\(error)")
         }

@@ -39,6 +39,9 @@ public actor Coordinator {
     var statusWaits: [StatusWait] = []
     var isPumping = false
     var outgoing: [MicroBatch] = []
+    let constraintDesk = ConstraintDesk()
+    /// What the return at hand left to be worked out.
+    var constraintQuestions: [ConstraintDesk.Question] = []
     /// When each micro-batch in the ring was sent.
     var sentAt: [MicroBatchID: Duration] = [:]
 
@@ -116,11 +119,14 @@ public actor Coordinator {
     ) async throws(Refusal) -> (SequenceID, TokenStream) {
         if case .ended(let refusal) = readiness { throw refusal }
         try check(request)
+        let progress = try await progress(of: request)
+        if case .ended(let refusal) = readiness { throw refusal }
         let id = SequenceID(rawValue: nextSequenceNumber)
         nextSequenceNumber += 1
         let (stream, continuation) = TokenStream.makeStream(
             bufferingPolicy: .bufferingOldest(request.eventsMax(settings.configuration)))
-        live[id] = LiveRequest(request: request, continuation: continuation)
+        live[id] = LiveRequest(
+            request: request, continuation: continuation, progress: progress)
         continuation.onTermination = { [weak self] ending in
             guard case .cancelled = ending else { return }
             Task { await self?.cancel(id) }
@@ -131,7 +137,7 @@ public actor Coordinator {
                 completionTokensMax: request.newTokensMax, stopTokens: request.stopTokens),
             sampling: request.sampling, capture: request.capture,
             chunkRowsMax: request.chunkRowCount, tenant: request.tenant,
-            label: request.printableLabel)
+            label: request.printableLabel, isConstrained: progress != nil)
         if request.scoresPrompt {
             // The last row has no known successor: its score is of a token that stands in.
             arrival.targets = Array(request.promptTokens.dropFirst()) + [request.promptTokens[0]]

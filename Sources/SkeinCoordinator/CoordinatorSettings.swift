@@ -80,8 +80,10 @@ public struct CoordinatorSettings: Sendable {
             reusesPrefixes: reusesPrefixes)
     }
 
-    /// How long a silent node is waited for. Nodes of this very process cannot be gone while it
-    /// runs: their silence only tells that the machine has more to do than it can.
+    /// How long a silent node is waited for.
+    ///
+    /// Nodes of this very process cannot be gone while it runs: their silence only tells that the
+    /// machine has more to do than it can.
     var patience: FailureDetector.Patience {
         sharesCompute
             ? FailureDetector.Patience(suspectAfter: .seconds(300), deadAfter: .seconds(600))

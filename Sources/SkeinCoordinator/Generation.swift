@@ -1,4 +1,5 @@
 public import SkeinCore
+public import SkeinText
 
 /// What a client asks once, in tokens.
 public struct GenerationRequest: Sendable {
@@ -13,6 +14,9 @@ public struct GenerationRequest: Sendable {
 
     /// Tokens that end the completion; they are delivered as the last token.
     public var stopTokens: Set<TokenID>
+
+    /// What the answer must be, in text; it ends where it is whole.
+    public var constraint: AnswerConstraint?
 
     /// Whether ln p of every prompt token after the first is wanted, with as many alternatives as
     /// `sampling` asks for.
@@ -33,13 +37,15 @@ public struct GenerationRequest: Sendable {
     /// Describes a request.
     public init(
         promptTokens: [TokenID], newTokensMax: Int, sampling: SamplingParameters = .init(),
-        stopTokens: Set<TokenID> = [], scoresPrompt: Bool = false, capture: Capture = [],
+        stopTokens: Set<TokenID> = [], constraint: AnswerConstraint? = nil,
+        scoresPrompt: Bool = false, capture: Capture = [],
         chunkRowCount: Int? = nil, tenant: String = "", label: String = ""
     ) {
         self.promptTokens = promptTokens
         self.newTokensMax = newTokensMax
         self.sampling = sampling
         self.stopTokens = stopTokens
+        self.constraint = constraint
         self.scoresPrompt = scoresPrompt
         self.capture = capture
         self.chunkRowCount = chunkRowCount

@@ -8,10 +8,25 @@ struct LiveRequest {
     var capturedRows: [CapturedKind: Int] = [:]
     /// Set when the schedule has ended the sequence while captured values are still on their way.
     var endedFor: FinishReason?
+    /// How far the answer has come, where it is constrained.
+    var progress: ConstraintProgress?
 
-    init(request: GenerationRequest, continuation: TokenStream.Continuation) {
+    init(
+        request: GenerationRequest, continuation: TokenStream.Continuation,
+        progress: ConstraintProgress?
+    ) {
         self.request = request
         self.continuation = continuation
+        self.progress = progress
+    }
+
+    /// Why the request has ended, once everything is there; an answer that became whole with its
+    /// last token was not cut.
+    func finalReason(_ configuration: ModelConfiguration) -> FinishReason? {
+        guard let endedFor else { return nil }
+        if endedFor == .cancelled { return endedFor }
+        guard progress?.isBeingWorkedOut != true, hasAllCaptures(configuration) else { return nil }
+        return progress?.isComplete == true ? .stop : endedFor
     }
 
     /// Whether every captured row that the request asked for has arrived.

@@ -226,4 +226,51 @@ public enum Limits {
 
     /// Seconds that a load tester waits where a server asks it to come again later.
     public static let retryAfterSecondsMax = 300
+
+    /// Places of a grammar that answers are held to: a schema of 64 KB has about as many.
+    public static let constraintPlacesMax = 200_000
+
+    /// Schemas that are read for one constraint, those counted again that are joined anew.
+    public static let constraintSchemasMax = 10_000
+
+    /// Bytes of a schema.
+    public static let constraintSchemaBytesMax = 256 << 10
+
+    /// Calls of a grammar inside each other, and so levels of a constrained value; JSON readers
+    /// take 64 and more.
+    public static let constraintDepthMax = 48
+
+    /// Ways in which one answer may be read at once.
+    public static let constraintReadingsMax = 256
+
+    /// Steps that take no byte, after one byte: eight for every reading.
+    public static let constraintStepsMax = 8 * constraintReadingsMax
+
+    /// States that a grammar's memory keeps from one question to the next, with 1 KB each.
+    public static let constraintStatesMax = 4_096
+
+    /// Steps of a grammar that one walk over a vocabulary takes, about, at less than half a
+    /// microsecond each.
+    public static let constraintWalkStepsMax = 65_536
+
+    /// Sets of allowed tokens that a grammar's memory keeps, of 16 KB each at 129,280 tokens.
+    public static let constraintAllowedSetsMax = 256
+
+    /// Grammars that are kept for the next request with the same schema.
+    public static let constraintsKeptMax = 16
+
+    /// The largest bound of a length or count in a schema: no answer holds more.
+    public static let constraintCountMax = 1_000_000
+
+    /// Characters of a regular expression in a schema.
+    public static let constraintPatternScalarsMax = 4_096
+
+    /// The largest number of a repetition in a regular expression.
+    public static let constraintRepetitionsMax = 10_000
+
+    /// Spaces after a line end between the tokens of a constrained value: twelve levels of two.
+    public static let constraintIndentationMax = 24
+
+    /// Calls of tools in one answer that must call one.
+    public static let toolCallsMax = 16
 }

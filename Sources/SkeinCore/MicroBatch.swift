@@ -17,14 +17,18 @@ public struct SamplingDemand: Equatable, Sendable {
     /// The tokens produced so far, only where the parameters need history, else empty.
     public var completionTokens: [TokenID]
 
+    /// The only tokens that may be drawn, at least one; `nil` allows all.
+    public var allowed: AllowedTokens?
+
     /// Asks for one token after the span's last row.
     public init(
         parameters: SamplingParameters, promptTokens: [TokenID] = [],
-        completionTokens: [TokenID] = []
+        completionTokens: [TokenID] = [], allowed: AllowedTokens? = nil
     ) {
         self.parameters = parameters
         self.promptTokens = promptTokens
         self.completionTokens = completionTokens
+        self.allowed = allowed
     }
 }
 

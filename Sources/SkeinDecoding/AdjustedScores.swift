@@ -13,10 +13,12 @@ struct AdjustedScores {
         for index in logits.indices { values.append(Double(logits[index])) }
     }
 
-    /// Takes a row, then repetition, frequency and presence penalties and the bias.
+    /// Takes a row, drops what is not allowed, then repetition, frequency and presence penalties
+    /// and the bias.
     mutating func fill(_ logits: Span<Float>, _ demand: SamplingDemand) throws(Refusal) {
         largestToken = try LogProbability.largest(in: logits).token
         copy(logits)
+        if let allowed = demand.allowed { try drop(allButThose: allowed) }
         let parameters = demand.parameters
         guard parameters.needsHistory || !parameters.logitBias.isEmpty else { return }
         if parameters.repetitionPenalty != 1 {
@@ -87,6 +89,30 @@ struct AdjustedScores {
         return Int(token.rawValue)
     }
 
+    /// Gives every token that is not allowed the probability 0, whatever is added later.
+    private mutating func drop(allButThose allowed: AllowedTokens) throws(Refusal) {
+        guard allowed.vocabularySize == values.count else {
+            throw Refusal(
+                "allowed tokens",
+                "are of a vocabulary of \(allowed.vocabularySize), the row has \(values.count)")
+        }
+        switch allowed.form {
+        case .tokens(let tokens):
+            let kept = tokens.map { values[Int($0.rawValue)] }
+            for index in values.indices { values[index] = -.infinity }
+            for (token, value) in zip(tokens, kept) { values[Int(token.rawValue)] = value }
+        case .bits(let words):
+            for (place, word) in words.enumerated() where word != .max {
+                let first = place << 6
+                for offset in 0..<min(64, values.count - first)
+                where word >> UInt64(offset) & 1 == 0 {
+                    values[first + offset] = -.infinity
+                }
+            }
+        }
+        try findLargest()
+    }
+
     private mutating func findLargest() throws(Refusal) {
         largestToken = 0
         for index in values.indices where values[index] > values[largestToken] {
@@ -95,7 +121,8 @@ struct AdjustedScores {
         guard values[largestToken].isFinite else {
             throw Refusal(
                 "logits",
-                "the largest is \(values[largestToken]) after penalties and bias, expected a number"
+                "the largest allowed is \(values[largestToken]) after penalties and bias, expected "
+                    + "a number"
             )
         }
     }

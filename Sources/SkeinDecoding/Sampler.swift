@@ -2,9 +2,10 @@ public import SkeinCore
 
 /// Turns a row of logits into a token.
 ///
-/// Penalties, bias, temperature, min-p, top-k, top-p, then one draw: the token at which the sum of
-/// probabilities, in falling order and the lower token first on ties, passes a random number that
-/// depends on the seed and the position alone. The same row and demand give the same token on
+/// Tokens that are not allowed are dropped first. Then penalties, bias, temperature, min-p, top-k,
+/// top-p, then one draw: the token at which the sum of probabilities, in falling order and the
+/// lower token first on ties, passes a random number that depends on the seed and the position
+/// alone. The same row and demand give the same token on
 /// every host; what the sampler keeps between rows is only memory to work in.
 public struct Sampler: Sendable {
     /// A token that the filters keep, with `exp((score - largest score) / temperature)`.
@@ -82,7 +83,9 @@ public struct Sampler: Sendable {
     ) throws(Refusal) -> Int {
         let parameters = demand.parameters
         guard parameters.temperature > 0 else {
-            if !parameters.adjustsLogits { return try LogProbability.largest(in: logits).token }
+            if !parameters.adjustsLogits, demand.allowed == nil {
+                return try LogProbability.largest(in: logits).token
+            }
             try adjust(logits, demand)
             return scores.largestToken
         }

@@ -109,15 +109,15 @@ public struct MembershipView: Sendable {
     public private(set) var epoch: Epoch
 
     /// All nodes that may come: those placed, and the standbys.
-    public private(set) var nodes: [String: Node]
+    public internal(set) var nodes: [String: Node]
 
     /// Whether every node of the placement can run.
     public private(set) var isReady = false
 
     private let reference: NodeReport
-    private let patience: FailureDetector.Patience
+    let patience: FailureDetector.Patience
     private var wasAnnounced = false
-    private var lastTick: Duration?
+    var lastTick: Duration?
 
     /// Waits for the nodes of a placement, and lets standbys join.
     ///
@@ -203,16 +203,6 @@ public struct MembershipView: Sendable {
         return directives
     }
 
-    /// Notes a sign of life.
-    public mutating func onAlive(_ name: String, now: Duration) -> [MembershipDirective] {
-        guard isHere(name) else { return [] }
-        nodes[name]?.detector?.onSign(now: now)
-        nodes[name]?.brokenAt = nil
-        guard let node = nodes[name], node.state == .suspect else { return [] }
-        nodes[name]?.state = node.stateBefore
-        return [.recovered(name)]
-    }
-
     /// Notes that a node says goodbye.
     public mutating func onLeave(_ name: String) -> [MembershipDirective] {
         guard isHere(name) else { return [] }
@@ -225,72 +215,6 @@ public struct MembershipView: Sendable {
         guard isHere(name) else { return [] }
         lose(name, to: .dead, reason)
         return [.dead(name, reason)]
-    }
-
-    /// Notes that the connection to a node broke: its process has ended, or the network stumbled.
-    ///
-    /// A node that lives is connected again within moments and gives a sign; one that does not is
-    /// gone, which is known sooner than by silence alone.
-    public mutating func onLinkBroken(_ name: String, now: Duration) -> [MembershipDirective] {
-        guard isHere(name), let node = nodes[name], node.brokenAt == nil else { return [] }
-        nodes[name]?.brokenAt = now
-        guard node.state != .suspect else { return [] }
-        return [suspect(name, now: now)]
-    }
-
-    private mutating func suspect(_ name: String, now: Duration) -> MembershipDirective {
-        if let node = nodes[name] {
-            nodes[name]?.stateBefore = node.state
-            nodes[name]?.state = .suspect
-        }
-        return .suspect(name, silence: silence(of: name, now: now) ?? .zero)
-    }
-
-    /// Looks at everyone's silence.
-    ///
-    /// A tick that comes late means that this process did not run, and so heard nobody: on a
-    /// machine that was suspended or is far too busy, that time is no one's silence.
-    public mutating func onTick(now: Duration) -> [MembershipDirective] {
-        var directives: [MembershipDirective] = []
-        let deafness = now - (lastTick ?? now) - patience.heartbeat * 2
-        lastTick = now
-        if deafness > .zero {
-            for name in nodes.keys {
-                nodes[name]?.detector?.onDeafness(deafness, now: now)
-                if let broken = nodes[name]?.brokenAt {
-                    nodes[name]?.brokenAt = min(now, broken + deafness)
-                }
-            }
-        }
-        for name in nodes.keys.sorted() {
-            guard isHere(name), let node = nodes[name], let detector = node.detector else {
-                continue
-            }
-            let silence = detector.silence(now: now)
-            if let broken = node.brokenAt, now - broken >= patience.brokenAfter {
-                let reason = Refusal(
-                    "node \(name)",
-                    "its connection broke, and it gave no sign of life for "
-                        + (now - broken).secondsText)
-                lose(name, to: .dead, reason)
-                directives.append(.dead(name, reason))
-                continue
-            }
-            switch detector.verdict(now: now) {
-            case .alive: break
-            case .suspect where node.state != .suspect:
-                directives.append(suspect(name, now: now))
-            case .suspect: break
-            case .dead:
-                let reason = Refusal(
-                    "node \(name)",
-                    "gave no sign of life for \(silence.secondsText), expected one every "
-                        + patience.heartbeat.secondsText)
-                lose(name, to: .dead, reason)
-                directives.append(.dead(name, reason))
-            }
-        }
-        return directives
     }
 
     /// Takes up another placement under the next epoch; everyone in it loads and reports anew.
@@ -318,11 +242,6 @@ public struct MembershipView: Sendable {
     public func isHere(_ name: String) -> Bool {
         guard let state = nodes[name]?.state else { return false }
         return state != .waiting && state != .dead && state != .left
-    }
-
-    /// How long the node has given no sign of life; `nil` where it is not here.
-    public func silence(of name: String, now: Duration) -> Duration? {
-        isHere(name) ? nodes[name]?.detector?.silence(now: now) : nil
     }
 
     /// Nodes that are here and hold no slice.
@@ -403,7 +322,7 @@ extension MembershipView {
         return node.state == .ready || (node.state == .suspect && node.stateBefore == .ready)
     }
 
-    private mutating func lose(_ name: String, to state: NodeState, _ reason: Refusal?) {
+    mutating func lose(_ name: String, to state: NodeState, _ reason: Refusal?) {
         nodes[name]?.state = state
         nodes[name]?.lastError = reason
         nodes[name]?.detector = nil

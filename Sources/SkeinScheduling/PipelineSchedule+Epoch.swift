@@ -80,7 +80,8 @@ extension PipelineSchedule {
             if let leader = state.leader, leader.sequence >= id || !state.ownedPages.isEmpty {
                 faults.append("sequence \(id.rawValue) waits for a younger one, or with pages")
             }
-            let isReady = state.life == .decoding && state.inFlightCount == 0
+            let isReady =
+                state.life == .decoding && state.inFlightCount == 0 && !state.awaitsAllowance
             if isReady != readySet.contains(id) && state.life == .decoding {
                 faults.append("sequence \(id.rawValue): readiness")
             }

@@ -113,7 +113,8 @@ extension PipelineSchedule {
                 tokenCount: state.tokens.count, positionCountMax: positionsMax)
             let goesOn = reason == nil && state.life != .preempted
             if goesOn { state.life = .decoding }
-            return (reason, goesOn)
+            state.awaitsAllowance = reason == nil && state.request.isConstrained
+            return (reason, goesOn && !state.awaitsAllowance)
         }
         directives.append(.deliver(id, [token]))
         if let reason { finish(id, reason, into: &directives) }

@@ -26,7 +26,9 @@ public import SkeinCore
 /// 6. Where prefixes are reused, a sequence begins with the rows that are known of its prompt: it
 ///    shares full pages and copies the first rows of one that goes on differently. While an older
 ///    sequence runs what it lacks, it waits, and lets those behind it pass.
-/// 7. Draws are keyed by seed and position, so a replay continues as if nothing had happened.
+/// 7. A constrained sequence waits after each token until it is told what may follow; nobody waits
+///    with it.
+/// 8. Draws are keyed by seed and position, so a replay continues as if nothing had happened.
 public struct PipelineSchedule: Sendable {
     /// The numbers it runs by.
     public internal(set) var plan: SchedulePlan
@@ -122,6 +124,16 @@ public struct PipelineSchedule: Sendable {
         finish(sequence, reason, into: &directives)
         settle(sequence, into: &directives)
         return directives
+    }
+
+    /// It is known what may follow the last token of a constrained sequence: it goes on.
+    public mutating func onAllowed(_ sequence: SequenceID) {
+        guard table.state(of: sequence)?.awaitsAllowance == true else { return }
+        let isReady = table.update(sequence) { state in
+            state.awaitsAllowance = false
+            return state.life == .decoding
+        }
+        if isReady { ready.append(sequence) }
     }
 
     /// Ends a sequence whose client went away; its pages are free within one round.

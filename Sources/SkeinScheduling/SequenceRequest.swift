@@ -37,6 +37,10 @@ public struct SequenceRequest: Equatable, Sendable {
     /// The name of the client's request, which travels with the first micro-batch of each life.
     public var label: String
 
+    /// Whether what may follow a token is worked out after it has come: the sequence then waits
+    /// for ``PipelineSchedule/onAllowed(_:)`` before its next step.
+    public var isConstrained: Bool
+
     /// Whether this is the cluster's own question whether tokens flow: it is never told to come
     /// later, and counts in no tally.
     public var isProbe: Bool
@@ -46,7 +50,8 @@ public struct SequenceRequest: Equatable, Sendable {
         id: SequenceID, promptTokens: [TokenID], stopRule: StopRule,
         sampling: SamplingParameters = SamplingParameters(), completionTokens: [TokenID] = [],
         targets: [TokenID] = [], capture: Capture = [], chunkRowsMax: Int? = nil,
-        tenant: String = "", label: String = "", isProbe: Bool = false
+        tenant: String = "", label: String = "", isConstrained: Bool = false,
+        isProbe: Bool = false
     ) {
         self.id = id
         self.promptTokens = promptTokens
@@ -58,6 +63,7 @@ public struct SequenceRequest: Equatable, Sendable {
         self.chunkRowsMax = chunkRowsMax
         self.tenant = tenant
         self.label = label
+        self.isConstrained = isConstrained
         self.isProbe = isProbe
     }
 

@@ -41,6 +41,8 @@ struct SequenceState {
     var leader: Leader?
     /// What its tokens have in common with others'; empty where prefixes are not reused.
     var beginning = Beginning()
+    /// Whether it is not known yet what may follow its last token; no token is asked for meanwhile.
+    var awaitsAllowance = false
     /// Whether a stage failed on one of its micro-batches: its rows are never shared.
     var hasFaultyRows = false
 
@@ -73,7 +75,9 @@ struct SequenceState {
     /// Whether pages of another sequence's beginning may stand in for its own rows.
     var mayReusePrefix: Bool { request.capture.isEmpty && !owesScores }
 
-    var hasChunkLeft: Bool { life == .prefilling && leader == nil && rowsSent < tokens.count }
+    var hasChunkLeft: Bool {
+        life == .prefilling && leader == nil && rowsSent < tokens.count && !awaitsAllowance
+    }
 
     /// Its own pages, and the one that it copies.
     var ownedPages: [PageIndex] { copiedPage.map { pages + [$0.page] } ?? pages }

@@ -76,6 +76,7 @@ struct APIError: Error, Equatable {
         case "prompt":
             .invalid(promptField, refusal.description, code: "context_length_exceeded")
         case "logit_bias": .invalid(refusal)
+        case "constraint": .invalid("response_format", refusal.description)
         default: .unavailable(refusal.description)
         }
     }

@@ -10,7 +10,7 @@ struct ChoiceReader: Sendable {
     private(set) var tokenCount = 0
     /// Tokens of the thinking.
     private(set) var reasoningTokenCount = 0
-    /// Whether a stop string was met: nothing follows.
+    /// Whether a stop string was met, or all wanted calls are there: nothing follows.
     private(set) var isStopped = false
     /// Why the answer ended, once it has.
     private(set) var finishReason: FinishReason?
@@ -18,7 +18,9 @@ struct ChoiceReader: Sendable {
     private var detokenizer: StreamingDetokenizer?
     private var scanner: StopStringScanner
     private var parser: AnswerParser?
+    private let callsMax: Int?
     private let silentTokens: Set<TokenID>
+    private var hasAllCalls = false
     private var pendingTokens: [SampledToken] = []
 
     /// Opens a reader for an answer to a call.
@@ -36,6 +38,7 @@ struct ChoiceReader: Sendable {
         parser = call.conversation.map {
             AnswerParser($0.format, answering: $0.prompt, tools: $0.tools)
         }
+        callsMax = call.conversation?.callsMax
         silentTokens = call.stopTokens
     }
 
@@ -71,7 +74,7 @@ struct ChoiceReader: Sendable {
             pieces += scan(detokenizer?.finish() ?? "")
             if !isStopped { pieces += parse(scanner.finish()) }
         }
-        return pieces + (parser?.finish() ?? [])
+        return pieces + (hasAllCalls ? [] : parser?.finish() ?? [])
     }
 
     /// The tokens since the last call of this, for their log-probabilities.
@@ -88,6 +91,14 @@ struct ChoiceReader: Sendable {
 
     private mutating func parse(_ text: String) -> [AnswerPiece] {
         guard !text.isEmpty else { return [] }
-        return parser?.push(text) ?? [.content(text)]
+        guard !hasAllCalls else { return [] }
+        let pieces = parser?.push(text) ?? [.content(text)]
+        guard let callsMax,
+            let end = pieces.firstIndex(of: .callEnd(index: callsMax - 1))
+        else { return pieces }
+        // As many calls as the client takes: the answer ends here.
+        hasAllCalls = true
+        isStopped = true
+        return Array(pieces[...end])
     }
 }

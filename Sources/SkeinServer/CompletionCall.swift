@@ -8,6 +8,8 @@ struct CompletionCall: Sendable {
         let format: ChatFormat
         let prompt: ChatPrompt
         let tools: [ChatTool]
+        /// Calls that the client takes in one answer; `nil` for any number.
+        var callsMax: Int?
     }
 
     /// The prompts, at least one.
@@ -24,6 +26,8 @@ struct CompletionCall: Sendable {
     let stopTokens: Set<TokenID>
     /// Texts that end an answer and are no part of it.
     let stopStrings: [String]
+    /// What an answer must be in text; `nil` where it may be anything.
+    var constraint: AnswerConstraint?
     /// Whether the answer goes out as it grows.
     let isStreaming: Bool
     /// Whether a stream ends with the usage.
@@ -70,7 +74,8 @@ struct GenerationSpecification: Sendable {
 extension CompletionCall {
     /// Reads a body of `/v1/chat/completions`.
     init(chat fields: RequestFields, service: ModelService) throws(APIError) {
-        let conversation = try Self.conversation(fields, service: service)
+        let choice = try ToolChoice(fields)
+        let conversation = try Self.conversation(fields, choice, service: service)
         let setup = try service.setup(for: "messages")
         var wanted = try fields.whole("max_tokens", in: 1...Limits.positionsMax)
         wanted = try fields.whole("max_completion_tokens", in: 1...Limits.positionsMax) ?? wanted
@@ -80,7 +85,7 @@ extension CompletionCall {
             prompts: [setup.tokenizer.encode(conversation.prompt.segments)],
             conversation: conversation,
             newTokensMax: wanted,
-            alternatives: alternatives)
+            alternatives: alternatives, answer: try choice.demand(fields, conversation))
     }
 
     /// Reads a body of `/v1/completions`.
@@ -100,25 +105,32 @@ extension CompletionCall {
         let alternatives = try fields.whole("logprobs", in: 0...Limits.topLogprobsMax)
         try self.init(
             fields, service: service, prompts: try Self.prompts(fields, service: service),
-            conversation: nil, newTokensMax: tokensMax ?? 16, alternatives: alternatives)
+            conversation: nil, newTokensMax: tokensMax ?? 16, alternatives: alternatives,
+            answer: try ToolChoice.content(fields).map { AnswerDemand(content: $0) })
         echoes = try Self.echoes(
             fields, prompts: prompts, isScored: alternatives != nil, service: service)
     }
 
     private init(
         _ fields: RequestFields, service: ModelService, prompts: [[TokenID]],
-        conversation: Conversation?, newTokensMax: Int?, alternatives: Int?
+        conversation: Conversation?, newTokensMax: Int?, alternatives: Int?,
+        answer: AnswerDemand?
     ) throws(APIError) {
         try Self.check(fields, model: service.modelName)
         let sampling = SamplingFields(fields, service: service)
         var parameters = try sampling.parameters()
         parameters.topLogprobsCount = alternatives
         let options = try fields.fields("stream_options")
+        let constraint = try Self.constraint(answer, service: service)
+        // The end of a constrained answer is where it is whole; it must not be cut before.
+        let stopTokens = try sampling.stopTokens()
+        let stopStrings = try sampling.stopStrings()
         self.init(
             prompts: prompts, conversation: conversation,
             choiceCount: try fields.whole("n", in: 1...Limits.choicesMax) ?? 1,
             newTokensMax: newTokensMax, sampling: parameters,
-            stopTokens: try sampling.stopTokens(), stopStrings: try sampling.stopStrings(),
+            stopTokens: constraint == nil ? stopTokens : service.endTokens,
+            stopStrings: constraint == nil ? stopStrings : [], constraint: constraint,
             isStreaming: try fields.flag("stream") ?? false,
             includesUsage: try options?.flag("include_usage") ?? false)
         let followerCount = newTokensMax == 0 ? 0 : 1
@@ -131,15 +143,25 @@ extension CompletionCall {
         }
     }
 
-    /// Refuses another model, and what would change the answer but is not built yet.
+    /// The constraint that meets a demand.
+    private static func constraint(
+        _ demand: AnswerDemand?, service: ModelService
+    ) throws(APIError) -> AnswerConstraint? {
+        guard let demand else { return nil }
+        _ = try service.setup(for: "response_format")
+        do throws(Refusal) {
+            return try service.constraints?.constraint(demand)
+        } catch {
+            throw .invalid(error)
+        }
+    }
+
+    /// Refuses another model.
     private static func check(_ fields: RequestFields, model: String) throws(APIError) {
         if let wanted = try fields.text("model"), wanted != model {
             throw .notFound(
                 "model", "model: found '\(wanted.prefix(200))', expected '\(model)'",
                 code: "model_not_found")
-        }
-        if let form = try fields.fields("response_format"), try form.text("type") != "text" {
-            throw form.wrong("type", expected: "\"text\", the only form that this version offers")
         }
     }
 
@@ -191,7 +213,7 @@ extension CompletionCall {
 extension CompletionCall {
     /// Reads messages and tools, and writes them in the model's chat format.
     static func conversation(
-        _ fields: RequestFields, service: ModelService
+        _ fields: RequestFields, _ choice: ToolChoice, service: ModelService
     ) throws(APIError) -> Conversation {
         let format = try service.chatFormat().format
         guard let elements = try fields.elements("messages", countMax: Limits.positionsMax) else {
@@ -202,7 +224,7 @@ extension CompletionCall {
         }
         let options = try fields.fields("chat_template_kwargs")
         let isThinking = try options?.flag("thinking") ?? false
-        let tools = try tools(fields)
+        let tools = choice.offered
         do throws(Refusal) {
             var messages: [ChatMessage] = []
             for (index, element) in elements.enumerated() {
@@ -210,28 +232,10 @@ extension CompletionCall {
             }
             let prompt = try format.prompt(
                 messages, tools: tools, options: ChatOptions(isThinking: isThinking))
-            return Conversation(format: format, prompt: prompt, tools: tools)
+            return Conversation(
+                format: format, prompt: prompt, tools: tools, callsMax: choice.callsMax)
         } catch {
             throw .invalid(error)
-        }
-    }
-
-    /// The tools that are offered: none with `"tool_choice": "none"`.
-    private static func tools(_ fields: RequestFields) throws(APIError) -> [ChatTool] {
-        var tools: [ChatTool] = []
-        let elements = try fields.elements("tools", countMax: Limits.toolsMax) ?? []
-        for (index, element) in elements.enumerated() {
-            do throws(Refusal) {
-                tools.append(try ChatTool(parsing: element, subject: "tools[\(index)]"))
-            } catch {
-                throw .invalid(error)
-            }
-        }
-        guard let choice = fields.value("tool_choice") else { return tools }
-        switch choice.string {
-        case "auto": return tools
-        case "none": return []
-        default: throw fields.wrong("tool_choice", expected: "\"auto\" or \"none\"")
         }
     }
 

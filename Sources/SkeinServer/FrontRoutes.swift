@@ -264,7 +264,8 @@ extension FrontRoutes {
     private func tokenize(_ fields: RequestFields) throws(APIError) -> JSONValue {
         let tokens: [TokenID]
         if fields.value("messages") != nil {
-            let conversation = try CompletionCall.conversation(fields, service: service)
+            let conversation = try CompletionCall.conversation(
+                fields, ToolChoice(fields), service: service)
             tokens = try service.setup(for: "messages").tokenizer.encode(
                 conversation.prompt.segments)
         } else {

@@ -22,6 +22,9 @@ public struct ModelService: Sendable {
     /// Positions that one sequence may have.
     public let positionCountMax: Int
 
+    /// Holds answers to a form, where the model has a tokenizer.
+    let constraints: ConstraintShelf?
+
     /// Joins a model's text and its coordinator.
     public init(
         modelName: String, coordinator: Coordinator, text: TextSetup?,
@@ -33,6 +36,10 @@ public struct ModelService: Sendable {
         vocabularySize = configuration.vocabularySize
         endTokens = text?.endTokens ?? Set(configuration.endTokens)
         self.positionCountMax = positionCountMax
+        constraints = text.map { [vocabularySize, endTokens] in
+            ConstraintShelf(
+                $0.tokenizer, vocabularySize: vocabularySize, endTokens: endTokens)
+        }
     }
 
     /// The tokenizer, or the error for a request that needs one.

@@ -79,7 +79,8 @@ final class RunningCompletion: Sendable {
                             GenerationRequest(
                                 promptTokens: wanted.promptTokens,
                                 newTokensMax: wanted.newTokensMax, sampling: wanted.sampling,
-                                stopTokens: call.stopTokens, scoresPrompt: wanted.scoresPrompt,
+                                stopTokens: call.stopTokens, constraint: call.constraint,
+                                scoresPrompt: wanted.scoresPrompt,
                                 tenant: tenant, label: label)))
                 } catch {
                     for stream in streams { await service.coordinator.cancel(stream.0) }

@@ -2,13 +2,24 @@ import SkeinCore
 
 /// Reads JSON strictly (RFC 8259) from bytes that are already known to be UTF-8.
 struct JSONParser {
+    /// What becomes of text that the standard allows and readers understand differently: a name
+    /// given twice, and half of a surrogate pair.
+    enum Ambiguity {
+        /// The last value counts, and the half becomes U+FFFD.
+        case settled
+        /// It is refused: whoever wrote it may have meant the other thing.
+        case refused
+    }
+
     private let bytes: [UInt8]
     private let subject: String
+    private let ambiguity: Ambiguity
     private var position = 0
 
-    init(bytes: [UInt8], subject: String) {
+    init(bytes: [UInt8], subject: String, ambiguity: Ambiguity = .settled) {
         self.bytes = bytes
         self.subject = subject
+        self.ambiguity = ambiguity
     }
 
     mutating func document() throws(Refusal) -> JSONValue {
@@ -37,6 +48,7 @@ struct JSONParser {
 
     private mutating func object(depth: Int) throws(Refusal) -> JSONValue {
         var members: [JSONValue.Member] = []
+        var names: Set<[UInt8]> = []
         position += 1
         skipSpace()
         if take(UInt8(ascii: "}")) { return .object(members) }
@@ -45,6 +57,9 @@ struct JSONParser {
                 throw refusal("a name in quotes is expected")
             }
             let name = try string()
+            if ambiguity == .refused, !names.insert(Array(name.utf8)).inserted {
+                throw refusal("a name stands there twice")
+            }
             skipSpace()
             guard take(UInt8(ascii: ":")) else { throw refusal("':' is expected") }
             skipSpace()
@@ -111,19 +126,21 @@ struct JSONParser {
         }
     }
 
-    /// Half of a surrogate pair without its other half becomes U+FFFD: it is no character.
+    /// Half of a surrogate pair without its other half is no character.
     private mutating func unicodeEscape() throws(Refusal) -> Unicode.Scalar {
         let first = try fourDigits()
-        guard (0xD800...0xDBFF).contains(first) else { return Unicode.Scalar(first) ?? "\u{FFFD}" }
+        if let scalar = Unicode.Scalar(first) { return scalar }
         let mark = position
-        if take(UInt8(ascii: "\\")), take(UInt8(ascii: "u")) {
+        if (0xD800...0xDBFF).contains(first), take(UInt8(ascii: "\\")), take(UInt8(ascii: "u")) {
             let second = try fourDigits()
-            if (0xDC00...0xDFFF).contains(second) {
-                let value = 0x10000 + (first - 0xD800) << 10 + (second - 0xDC00)
-                return Unicode.Scalar(value) ?? "\u{FFFD}"
+            if (0xDC00...0xDFFF).contains(second),
+                let scalar = Unicode.Scalar(0x10000 + (first - 0xD800) << 10 + (second - 0xDC00))
+            {
+                return scalar
             }
         }
         position = mark
+        guard ambiguity == .settled else { throw refusal("half a surrogate pair") }
         return "\u{FFFD}"
     }
 

@@ -56,6 +56,16 @@ extension JSONValue {
         self = try parser.document()
     }
 
+    /// Reads a request's bytes, and refuses what could be meant in two ways: a name given twice, or
+    /// half of a surrogate pair.
+    public init(parsingRequest bytes: [UInt8], subject: String) throws(Refusal) {
+        guard String(validating: bytes, as: UTF8.self) != nil else {
+            throw Refusal(subject, "is not UTF-8 text, which JSON must be")
+        }
+        var parser = JSONParser(bytes: bytes, subject: subject, ambiguity: .refused)
+        self = try parser.document()
+    }
+
     /// The value behind a name of an object; the last one if the name is given twice.
     public subscript(_ name: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }

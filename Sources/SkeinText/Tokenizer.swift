@@ -53,6 +53,12 @@ public struct Tokenizer: Sendable {
         vocabulary.mark(of: token).contains(.special)
     }
 
+    /// Whether a token is matched in a text before it is cut into pieces: a control mark, or one
+    /// that was added later.
+    public func isAdded(_ token: TokenID) -> Bool {
+        vocabulary.mark(of: token).contains(.added)
+    }
+
     /// The bytes of one token, which need not be whole characters; none for an unknown number.
     public func bytes(of token: TokenID) -> [UInt8] { Array(vocabulary.bytes(of: token)) }
 }

@@ -100,6 +100,33 @@ extension SamplingDemand {
         message.pointee.prompt_token_ids = arena.tokens(promptTokens)
         message.pointee.n_completion_token_ids = completionTokens.count
         message.pointee.completion_token_ids = arena.tokens(completionTokens)
+        message.pointee.allowed = allowed?.packed(in: arena)
+        return message
+    }
+}
+
+extension AllowedTokens {
+    fileprivate func packed(
+        in arena: PackingArena
+    ) -> UnsafeMutablePointer<Skein__V1__AllowedTokens> {
+        let message = arena.message(skein__v1__allowed_tokens__init)
+        message.pointee.vocabulary_count = UInt32(vocabularySize)
+        switch form {
+        case .tokens(let tokens):
+            var last: Int32 = 0
+            let steps = tokens.map { token in
+                defer { last = token.rawValue }
+                return UInt32(bitPattern: token.rawValue - last)
+            }
+            message.pointee.n_token_steps = steps.count
+            message.pointee.token_steps = arena.list(steps)
+        case .bits(let words):
+            let bits = (0..<(vocabularySize + 7) / 8).map { place in
+                UInt8(truncatingIfNeeded: words[place >> 3] >> (UInt64(place & 7) * 8))
+            }
+            message.pointee.token_bits.len = bits.count
+            message.pointee.token_bits.data = arena.list(bits)
+        }
         return message
     }
 }

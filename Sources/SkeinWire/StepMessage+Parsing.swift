@@ -189,7 +189,68 @@ extension SamplingDemand {
                 "demand.prompt_token_ids"),
             completionTokens: try reader.tokens(
                 message.completion_token_ids, message.n_completion_token_ids,
-                in: 0...Limits.positionsMax, "demand.completion_token_ids"))
+                in: 0...Limits.positionsMax, "demand.completion_token_ids"),
+            allowed: try message.allowed.map { pointer throws(WireError) in
+                try AllowedTokens(parsing: pointer.pointee, reader)
+            })
+    }
+}
+
+extension AllowedTokens {
+    fileprivate init(
+        parsing message: Skein__V1__AllowedTokens, _ reader: FieldReader
+    ) throws(WireError) {
+        let size = try reader.number(
+            message.vocabulary_count, in: 1...Limits.vocabularyMax,
+            "demand.allowed.vocabulary_count")
+        let byteCount = message.token_bits.len
+        let isList = byteCount == 0
+        let steps = try reader.list(
+            message.token_steps, message.n_token_steps, in: isList ? 1...size : 0...0,
+            "demand.allowed.token_steps")
+        guard isList || byteCount == (size + 7) / 8 else {
+            throw reader.error(
+                "demand.allowed.token_bits",
+                "\(byteCount) bytes for \(size) tokens, expected \((size + 7) / 8)")
+        }
+        if isList {
+            self.init(vocabularySize: size, tokens: try Self.tokens(steps, size, reader))
+        } else {
+            let bytes = UnsafeBufferPointer(start: message.token_bits.data, count: byteCount)
+            self.init(vocabularySize: size, bits: try Self.words(bytes, size, reader))
+        }
+        guard !isEmpty else { throw reader.error("demand.allowed", "allows no token") }
+    }
+
+    private static func tokens(
+        _ steps: UnsafeBufferPointer<UInt32>, _ size: Int, _ reader: FieldReader
+    ) throws(WireError) -> [TokenID] {
+        var tokens: [TokenID] = []
+        tokens.reserveCapacity(steps.count)
+        var token = 0
+        for (place, step) in steps.enumerated() {
+            token += try reader.number(
+                step, in: (place == 0 ? 0 : 1)...size, "demand.allowed.token_steps")
+            guard token < size else {
+                throw reader.error(
+                    "demand.allowed.token_steps", "token \(token) of a vocabulary of \(size)")
+            }
+            tokens.append(TokenID(token))
+        }
+        return tokens
+    }
+
+    private static func words(
+        _ bytes: UnsafeBufferPointer<UInt8>, _ size: Int, _ reader: FieldReader
+    ) throws(WireError) -> [UInt64] {
+        if let last = bytes.last, size % 8 != 0, last >> UInt8(size % 8) != 0 {
+            throw reader.error("demand.allowed.token_bits", "has a bit beyond \(size) tokens")
+        }
+        var words = noBits(size)
+        for (place, byte) in bytes.enumerated() {
+            words[place >> 3] |= UInt64(byte) << (UInt64(place & 7) * 8)
+        }
+        return words
     }
 }
 

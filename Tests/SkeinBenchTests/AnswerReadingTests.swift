@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct AnswerReadingTests {
     private static func chat(_ delta: String, _ finish: String = "null") -> String {
-        "data: {\"choices\": [{\"index\": 0, \"delta\": \(delta), \"finish_reason\": \(finish)}]}\n\n"
+        "data: {\"choices\": [{\"index\": 0, \"delta\": \(delta), "
+            + "\"finish_reason\": \(finish)}]}\n\n"
     }
 
     private static func read(_ events: [String]) -> (reading: AnswerReading, ended: Duration) {

@@ -119,8 +119,8 @@ private final class ScriptedConversation: ChannelInboundHandler {
         self.recorded = recorded
     }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch unwrapInboundIn(data) {
+    func channelRead(context channelContext: ChannelHandlerContext, data part: NIOAny) {
+        switch unwrapInboundIn(part) {
         case .head(let head): path = head.uri
         case .body: break
         case .end: answer()

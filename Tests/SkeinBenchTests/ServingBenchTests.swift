@@ -106,7 +106,7 @@ import Testing
 
     @Test(.timeLimit(.minutes(1)))
     func aFreezeShowsInTheTailOfAnOpenLoop() async throws {
-        // One request at a time, 4 ms each; the fortieth takes a second, and all others wait for it.
+        // One request at a time, 4 ms each; the fortieth takes a second, and all others wait.
         let freeAt = Mutex(NIODeadline.uptimeNanoseconds(0))
         let server = try await ScriptedServer { number, received in
             let end = freeAt.withLock { freeAt in

@@ -119,6 +119,22 @@ import Testing
         #expect(view.onReady("b", epoch: view.epoch, now: .milliseconds(1_003)).isEmpty)
     }
 
+    /// A machine that was suspended, or that builds something beside the cluster, ran its ticks late
+    /// and then called everybody dead, though it was the one who had not listened.
+    @Test func timeInWhichNobodyListenedIsNoOnesSilence() throws {
+        var view = try Self.ready()
+        _ = view.onTick(now: .milliseconds(100))
+        #expect(view.onTick(now: .seconds(60)).isEmpty && view.isReady)
+        let end = Duration.seconds(61)
+        var directives: [MembershipDirective] = []
+        for tick in stride(from: 600, through: 612, by: 1) {
+            directives += view.onTick(now: .milliseconds(tick * 100))
+        }
+        // From then on its silence counts like anybody's.
+        #expect(directives.contains { if case .dead("a", _) = $0 { true } else { false } })
+        #expect(view.silence(of: "a", now: end) == nil)
+    }
+
     @Test func aDeadNodeThatComesBackOpensANewEpoch() throws {
         var view = try Self.ready()
         _ = view.onLost("b", Refusal("node b", "link broken"))

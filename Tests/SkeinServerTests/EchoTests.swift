@@ -93,8 +93,9 @@ import Testing
         #expect(lists.flatMap(\.offsets) == expected.offsets)
     }
 
-    /// lm_eval takes the last entry of every list for the token that it asked to be drawn, and drops
-    /// it. Where an answer ended at once its list was one too short, and the prompt's last token
+    /// lm_eval drops the last entry of every list, as the token that it asked to be drawn.
+    ///
+    /// Where an answer ended at once its list was one too short, and the prompt's last token
     /// was lost from the sum.
     @Test func theTokenThatEndsAnAnswerIsListed() async throws {
         let server = try await TestServer.shared.value

@@ -86,7 +86,8 @@ import Testing
         var health = try await server.ask("/health")
         while health.status == 200 { health = try await server.ask("/health") }
         #expect(health.status == 503)
-        #expect(try health.json()["status"] as? String == "draining")
+        #expect(try health.json()["status"] as? String == "down")
+        #expect(try health.json()["reasons"] as? [String] == ["the server is shutting down"])
         let refused = try await server.ask("/v1/completions", "{\"prompt\": \"a\"}")
         #expect(refused.status == 503)
         let reply = try await asking.value

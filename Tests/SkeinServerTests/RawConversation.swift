@@ -29,20 +29,15 @@ enum RawConversation {
         process.standardOutput = output
         process.standardError = FileHandle.nullDevice
         process.standardInput = FileHandle.nullDevice
-        let (chunks, continuation) = AsyncStream.makeStream(
-            of: Data.self, bufferingPolicy: .unbounded)
-        output.fileHandleForReading.readabilityHandler = { handle in
-            let data = handle.availableData
-            if data.isEmpty {
-                handle.readabilityHandler = nil
-                continuation.finish()
-            } else {
-                continuation.yield(data)
+        try process.run()
+        // A thread of its own waits for the program: the shared ones are for what never waits.
+        let bytes = try await withCheckedThrowingContinuation { continuation in
+            Thread.detachNewThread {
+                continuation.resume(
+                    with: Result { try output.fileHandleForReading.readToEnd() ?? Data() })
+                process.waitUntilExit()
             }
         }
-        try process.run()
-        var bytes = Data()
-        for await chunk in chunks { bytes += chunk }
         return String(decoding: bytes, as: UTF8.self)
     }
 }

@@ -39,6 +39,19 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        (#"{"a": 1, "a": 2}"#, "twice"), (#"[{"b": {}, "\u0062": 2}]"#, "twice"),
+        (#""\ud800""#, "surrogate"), (#""\udc00""#, "surrogate"), (#""\ud800\u0041""#, "surrogate"),
+    ])
+    func whatCouldBeMeantInTwoWaysIsRefusedInARequest(text: String, word: String) throws {
+        _ = try JSONValue(parsing: text, subject: "a.json")
+        #expect {
+            try JSONValue(parsingRequest: Array(text.utf8), subject: "body")
+        } throws: { error in
+            "\(error)".hasPrefix("body: is not valid JSON") && "\(error)".contains(word)
+        }
+    }
+
     @Test func bytesThatAreNotUTF8AreRefused() {
         #expect(throws: Refusal.self) {
             try JSONValue(parsing: [0x22, 0xFF, 0x22], subject: "a.json")

@@ -116,13 +116,17 @@ enum Samples {
                 SequenceSpan(
                     sequence: SequenceID(rawValue: 1), firstPosition: 200, tokens: [5],
                     pageTable: [9, 10, 11, 2].map { PageIndex($0) },
-                    demand: SamplingDemand(parameters: greedy),
+                    demand: SamplingDemand(
+                        parameters: greedy,
+                        allowed: AllowedTokens(vocabularySize: 129_280, tokens: [0, 63, 129_279])),
                     pageCopy: PageCopy(source: PageIndex(40), target: PageIndex(2), rowCount: 8)),
                 SequenceSpan(
                     sequence: SequenceID(rawValue: .max), firstPosition: 0, tokens: [1, 2, 3],
                     pageTable: [PageIndex(Int(Int32.max) - 1)],
                     demand: SamplingDemand(
-                        parameters: parameters, promptTokens: [1, 2], completionTokens: [3]),
+                        parameters: parameters, promptTokens: [1, 2], completionTokens: [3],
+                        allowed: AllowedTokens(
+                            vocabularySize: 101, tokens: (0..<101).map { TokenID($0) })),
                     label: "req_0123456789abcdef01234567"),
             ])
     }

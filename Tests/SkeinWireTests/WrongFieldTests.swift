@@ -177,6 +177,31 @@ struct WrongMessage: CustomTestStringConvertible, Sendable {
                         demand: RawMessage().message(1, Raw.parameters()).packed(2, [1 << 30]))
                 ])),
         ]
+        + [
+            ("vocabulary_count", "none", RawMessage().packed(3, [1])),
+            ("vocabulary_count", "huge", RawMessage().varint(1, 1 << 30).packed(3, [1])),
+            ("token_steps", "neither numbers nor bits", RawMessage().varint(1, 10)),
+            ("token_steps", "beside bits", RawMessage().varint(1, 8).text(2, "a").packed(3, [1])),
+            ("token_steps", "beyond the vocabulary", RawMessage().varint(1, 10).packed(3, [10])),
+            ("token_steps", "far beyond it", RawMessage().varint(1, 10).packed(3, [9, 1 << 31])),
+            ("token_steps", "twice", RawMessage().varint(1, 10).packed(3, [3, 0])),
+            ("token_steps", "too many", RawMessage().varint(1, 2).packed(3, [0, 1, 1])),
+            ("token_bits", "too few", RawMessage().varint(1, 17).text(2, "ab")),
+            ("token_bits", "a bit beyond", RawMessage().varint(1, 5).text(2, "@")),
+        ].map { name, why, more in allowed(name, why, more) }
+        + [
+            WrongMessage(
+                "step.spans[0].demand.allowed", "no token",
+                allowedTokens(RawMessage().varint(1, 16).text(2, "\0\0")))
+        ]
+
+    private static func allowed(_ name: String, _ why: String, _ more: RawMessage) -> WrongMessage {
+        WrongMessage("step.spans[0].demand.allowed.\(name)", why, allowedTokens(more))
+    }
+
+    private static func allowedTokens(_ more: RawMessage) -> [UInt8] {
+        step([Raw.span(demand: Raw.demand(RawMessage()).message(4, more))])
+    }
 
     // MARK: Tensors
 

@@ -97,6 +97,51 @@ void   skein__v1__sampling_parameters__free_unpacked
   assert(message->base.descriptor == &skein__v1__sampling_parameters__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   skein__v1__allowed_tokens__init
+                     (Skein__V1__AllowedTokens         *message)
+{
+  static const Skein__V1__AllowedTokens init_value = SKEIN__V1__ALLOWED_TOKENS__INIT;
+  *message = init_value;
+}
+size_t skein__v1__allowed_tokens__get_packed_size
+                     (const Skein__V1__AllowedTokens *message)
+{
+  assert(message->base.descriptor == &skein__v1__allowed_tokens__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t skein__v1__allowed_tokens__pack
+                     (const Skein__V1__AllowedTokens *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &skein__v1__allowed_tokens__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t skein__v1__allowed_tokens__pack_to_buffer
+                     (const Skein__V1__AllowedTokens *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &skein__v1__allowed_tokens__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Skein__V1__AllowedTokens *
+       skein__v1__allowed_tokens__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Skein__V1__AllowedTokens *)
+     protobuf_c_message_unpack (&skein__v1__allowed_tokens__descriptor,
+                                allocator, len, data);
+}
+void   skein__v1__allowed_tokens__free_unpacked
+                     (Skein__V1__AllowedTokens *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &skein__v1__allowed_tokens__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   skein__v1__sampling_demand__init
                      (Skein__V1__SamplingDemand         *message)
 {
@@ -676,7 +721,71 @@ const ProtobufCMessageDescriptor skein__v1__sampling_parameters__descriptor =
   (ProtobufCMessageInit) skein__v1__sampling_parameters__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor skein__v1__sampling_demand__field_descriptors[3] =
+static const ProtobufCFieldDescriptor skein__v1__allowed_tokens__field_descriptors[3] =
+{
+  {
+    "vocabulary_count",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__AllowedTokens, vocabulary_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "token_bits",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__AllowedTokens, token_bits),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "token_steps",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Skein__V1__AllowedTokens, n_token_steps),
+    offsetof(Skein__V1__AllowedTokens, token_steps),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned skein__v1__allowed_tokens__field_indices_by_name[] = {
+  1,   /* field[1] = token_bits */
+  2,   /* field[2] = token_steps */
+  0,   /* field[0] = vocabulary_count */
+};
+static const ProtobufCIntRange skein__v1__allowed_tokens__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor skein__v1__allowed_tokens__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "skein.v1.AllowedTokens",
+  "AllowedTokens",
+  "Skein__V1__AllowedTokens",
+  "skein.v1",
+  sizeof(Skein__V1__AllowedTokens),
+  3,
+  skein__v1__allowed_tokens__field_descriptors,
+  skein__v1__allowed_tokens__field_indices_by_name,
+  1,  skein__v1__allowed_tokens__number_ranges,
+  (ProtobufCMessageInit) skein__v1__allowed_tokens__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor skein__v1__sampling_demand__field_descriptors[4] =
 {
   {
     "parameters",
@@ -714,8 +823,21 @@ static const ProtobufCFieldDescriptor skein__v1__sampling_demand__field_descript
     0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "allowed",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__SamplingDemand, allowed),
+    &skein__v1__allowed_tokens__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned skein__v1__sampling_demand__field_indices_by_name[] = {
+  3,   /* field[3] = allowed */
   2,   /* field[2] = completion_token_ids */
   0,   /* field[0] = parameters */
   1,   /* field[1] = prompt_token_ids */
@@ -723,7 +845,7 @@ static const unsigned skein__v1__sampling_demand__field_indices_by_name[] = {
 static const ProtobufCIntRange skein__v1__sampling_demand__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor skein__v1__sampling_demand__descriptor =
 {
@@ -733,7 +855,7 @@ const ProtobufCMessageDescriptor skein__v1__sampling_demand__descriptor =
   "Skein__V1__SamplingDemand",
   "skein.v1",
   sizeof(Skein__V1__SamplingDemand),
-  3,
+  4,
   skein__v1__sampling_demand__field_descriptors,
   skein__v1__sampling_demand__field_indices_by_name,
   1,  skein__v1__sampling_demand__number_ranges,

@@ -17,6 +17,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 typedef struct Skein__V1__PageRuns Skein__V1__PageRuns;
 typedef struct Skein__V1__SamplingParameters Skein__V1__SamplingParameters;
+typedef struct Skein__V1__AllowedTokens Skein__V1__AllowedTokens;
 typedef struct Skein__V1__SamplingDemand Skein__V1__SamplingDemand;
 typedef struct Skein__V1__PageCopy Skein__V1__PageCopy;
 typedef struct Skein__V1__SequenceSpan Skein__V1__SequenceSpan;
@@ -123,6 +124,29 @@ struct  Skein__V1__SamplingParameters
 
 
 /*
+ * The only tokens that may be drawn, at least one: bits or numbers, whichever takes fewer bytes.
+ */
+struct  Skein__V1__AllowedTokens
+{
+  ProtobufCMessage base;
+  uint32_t vocabulary_count;
+  /*
+   * Bit `token % 8` of byte `token / 8`, as many bytes as the vocabulary needs; empty where numbers
+   * are given.
+   */
+  ProtobufCBinaryData token_bits;
+  /*
+   * In rising order, each less the one before it.
+   */
+  size_t n_token_steps;
+  uint32_t *token_steps;
+};
+#define SKEIN__V1__ALLOWED_TOKENS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&skein__v1__allowed_tokens__descriptor) \
+    , 0, {0,NULL}, 0,NULL }
+
+
+/*
  * Asks for one token after a span's last row.
  */
 struct  Skein__V1__SamplingDemand
@@ -136,10 +160,14 @@ struct  Skein__V1__SamplingDemand
   uint32_t *prompt_token_ids;
   size_t n_completion_token_ids;
   uint32_t *completion_token_ids;
+  /*
+   * Absent where all tokens are allowed.
+   */
+  Skein__V1__AllowedTokens *allowed;
 };
 #define SKEIN__V1__SAMPLING_DEMAND__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&skein__v1__sampling_demand__descriptor) \
-    , NULL, 0,NULL, 0,NULL }
+    , NULL, 0,NULL, 0,NULL, NULL }
 
 
 /*
@@ -358,6 +386,25 @@ Skein__V1__SamplingParameters *
 void   skein__v1__sampling_parameters__free_unpacked
                      (Skein__V1__SamplingParameters *message,
                       ProtobufCAllocator *allocator);
+/* Skein__V1__AllowedTokens methods */
+void   skein__v1__allowed_tokens__init
+                     (Skein__V1__AllowedTokens         *message);
+size_t skein__v1__allowed_tokens__get_packed_size
+                     (const Skein__V1__AllowedTokens   *message);
+size_t skein__v1__allowed_tokens__pack
+                     (const Skein__V1__AllowedTokens   *message,
+                      uint8_t             *out);
+size_t skein__v1__allowed_tokens__pack_to_buffer
+                     (const Skein__V1__AllowedTokens   *message,
+                      ProtobufCBuffer     *buffer);
+Skein__V1__AllowedTokens *
+       skein__v1__allowed_tokens__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   skein__v1__allowed_tokens__free_unpacked
+                     (Skein__V1__AllowedTokens *message,
+                      ProtobufCAllocator *allocator);
 /* Skein__V1__SamplingDemand methods */
 void   skein__v1__sampling_demand__init
                      (Skein__V1__SamplingDemand         *message);
@@ -518,6 +565,9 @@ typedef void (*Skein__V1__PageRuns_Closure)
 typedef void (*Skein__V1__SamplingParameters_Closure)
                  (const Skein__V1__SamplingParameters *message,
                   void *closure_data);
+typedef void (*Skein__V1__AllowedTokens_Closure)
+                 (const Skein__V1__AllowedTokens *message,
+                  void *closure_data);
 typedef void (*Skein__V1__SamplingDemand_Closure)
                  (const Skein__V1__SamplingDemand *message,
                   void *closure_data);
@@ -552,6 +602,7 @@ extern const ProtobufCEnumDescriptor    skein__v1__phase__descriptor;
 extern const ProtobufCEnumDescriptor    skein__v1__capture_kind__descriptor;
 extern const ProtobufCMessageDescriptor skein__v1__page_runs__descriptor;
 extern const ProtobufCMessageDescriptor skein__v1__sampling_parameters__descriptor;
+extern const ProtobufCMessageDescriptor skein__v1__allowed_tokens__descriptor;
 extern const ProtobufCMessageDescriptor skein__v1__sampling_demand__descriptor;
 extern const ProtobufCMessageDescriptor skein__v1__page_copy__descriptor;
 extern const ProtobufCMessageDescriptor skein__v1__sequence_span__descriptor;

@@ -1,0 +1,62 @@
+public import SkeinCore
+import Synchronization
+
+/// Makes constraints for one model's vocabulary, and keeps the latest for whoever asks again.
+public final class ConstraintShelf: Sendable {
+    private struct Shelf {
+        var trie: TokenTrie?
+        /// The latest last.
+        var constraints: [(demand: AnswerDemand, constraint: AnswerConstraint)] = []
+    }
+
+    private let tokenizer: Tokenizer
+    private let vocabularySize: Int
+    private let endTokens: Set<TokenID>
+    private let shelf = Mutex(Shelf())
+
+    /// - Parameters:
+    ///   - vocabularySize: rows of the model's head.
+    ///   - endTokens: tokens that end an answer; a constrained one may end where it is whole.
+    public init(_ tokenizer: Tokenizer, vocabularySize: Int, endTokens: Set<TokenID>) {
+        self.tokenizer = tokenizer
+        self.vocabularySize = vocabularySize
+        self.endTokens = endTokens
+    }
+
+    /// The constraint that meets a demand.
+    ///
+    /// - Throws: a refusal that names the keyword which cannot be kept to.
+    public func constraint(_ demand: AnswerDemand) throws(Refusal) -> AnswerConstraint {
+        let known = shelf.withLock { shelf -> AnswerConstraint? in
+            guard let place = shelf.constraints.firstIndex(where: { $0.demand == demand }) else {
+                return nil
+            }
+            let entry = shelf.constraints.remove(at: place)
+            shelf.constraints.append(entry)
+            return entry.constraint
+        }
+        if let known { return known }
+        var writer = AnswerGrammar(tokenizer)
+        let grammar = try writer.grammar(demand)
+        let trie = trie()
+        let constraint = AnswerConstraint(
+            grammar, trie: trie, vocabularySize: vocabularySize, endTokens: endTokens,
+            tokenBytes: { [tokenizer] in tokenizer.isAdded($0) ? [] : tokenizer.bytes(of: $0) })
+        shelf.withLock { shelf in
+            shelf.constraints.append((demand, constraint))
+            if shelf.constraints.count > Limits.constraintsKeptMax {
+                shelf.constraints.removeFirst()
+            }
+        }
+        return constraint
+    }
+
+    /// The vocabulary by its bytes, sorted once.
+    private func trie() -> TokenTrie {
+        shelf.withLock { shelf in
+            let trie = shelf.trie ?? TokenTrie(tokenizer, vocabularySize: vocabularySize)
+            shelf.trie = trie
+            return trie
+        }
+    }
+}
