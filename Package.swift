@@ -123,7 +123,7 @@ let package = Package(
                 serviceLifecycle,
             ]),
         room(
-            "SkeinBench", ["SkeinCore", "SkeinCoordinator"],
+            "SkeinBench", ["SkeinCore", "SkeinTensor", "SkeinWeights", "SkeinCoordinator"],
             outside: [asyncHTTPClient, histogram, nioCore, nioHTTP1, nioPosix]),
 
         // Floor 7: roof

@@ -21,7 +21,7 @@ public enum ClusterFile {
             root, file: path, name: "file",
             allowed: [
                 "cluster", "model", "placement", "context", "pages", "micro_batches",
-                "prefill_chunk", "prefix_cache", "keys", "coordinator", "nodes",
+                "prefill_chunk", "prefix_cache", "weights", "keys", "coordinator", "nodes",
             ])
         let topology = try topology(fields, folder: folder(of: path))
         try checkPages(topology, fields)
@@ -93,6 +93,8 @@ public enum ClusterFile {
             prefillChunkRowsMax: try fields.optionalNumber(
                 "prefill_chunk", 1...Limits.microBatchRowsMax),
             reusesPrefixes: try reusesPrefixes(fields),
+            weightForm: fields.has("weights")
+                ? try fields.choice("weights", WeightForm.self) : .native,
             keysPath: keys.map { absolute($0, in: folder) })
     }
 

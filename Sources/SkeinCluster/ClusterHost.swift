@@ -61,7 +61,8 @@ public final class ClusterHost: Sendable {
         if isHead {
             var settings = CoordinatorSettings(
                 clusterName: topology.name, configuration: configuration,
-                fingerprint: try checkpoint.fingerprint(), placement: placement,
+                fingerprint: try checkpoint.fingerprint(of: topology.weightForm),
+                placement: placement,
                 pageCount: topology.pageCount, positionCountMax: topology.positionCount,
                 softwareVersion: softwareVersion)
             for node in topology.nodes {

@@ -21,6 +21,8 @@ public struct ClusterLayout: Sendable {
     public var prefillRowsMax: Int
     /// Whether requests of one client share the latent rows of equal beginnings.
     public var reusesPrefixes = true
+    /// The form in which weights are kept.
+    public var weightForm = WeightForm.native
 
     /// Describes a layout.
     public init(
@@ -40,7 +42,7 @@ public struct ClusterLayout: Sendable {
     }
 
     /// Cores that this process may use.
-    static var coreCount: Int { ProcessInfo.processInfo.activeProcessorCount }
+    public static var coreCount: Int { ProcessInfo.processInfo.activeProcessorCount }
 
     /// Pages for all sequences at full length.
     public var pageCount: Int {
@@ -80,7 +82,7 @@ public struct ClusterLayout: Sendable {
         for node in 0..<nodeCount {
             let mine = self.slices(ofNode: node, in: slices)
             let plan = WeightPlan(configuration: configuration, slices: mine)
-            let weightBytes = try checkpoint.verify(plan).totalBytes
+            let weightBytes = try checkpoint.heldBytes(plan, as: weightForm)
             sum +=
                 arithmetic.memory(
                     of: mine, pageCount: pageCount, weightBytes: weightBytes,

@@ -52,7 +52,7 @@ public final class EmbeddedCluster: Sendable {
         try layout.checkMemory(of: checkpoint)
         var settings = CoordinatorSettings(
             clusterName: "embedded", configuration: configuration,
-            fingerprint: try checkpoint.fingerprint(),
+            fingerprint: try checkpoint.fingerprint(of: layout.weightForm),
             placement: try Placement(
                 kind: layout.kind, nodes: names.map { NodeShare(name: $0) },
                 layerCount: configuration.layerCount),
@@ -110,7 +110,7 @@ public final class EmbeddedCluster: Sendable {
             let node = NodeService(
                 settings: NodeService.Settings(
                     name: name, modelFolder: model, coordinatorAddress: inbox.address,
-                    softwareVersion: settings.softwareVersion),
+                    weightForm: layout.weightForm, softwareVersion: settings.softwareVersion),
                 inbox: roads.inbox(named: name), links: roads, pool: pool, computeThread: thread,
                 logger: nodeLogger)
             tasks.append(
@@ -141,7 +141,7 @@ public final class EmbeddedCluster: Sendable {
             coordinator: .init(address: try TCPAddress(parsing: inbox.address)),
             nodes: names.map {
                 Topology.Node(name: $0, address: anyPort, threadCount: layout.threadCount)
-            })
+            }, weightForm: layout.weightForm)
         let folder = try TemporaryFolder(prefix: "skein-cluster")
         let clusterFile = try folder.write(topology.yaml, to: "cluster.yaml")
         let coordinator = Coordinator(

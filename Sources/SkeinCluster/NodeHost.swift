@@ -25,7 +25,7 @@ public enum NodeHost {
             settings: NodeService.Settings(
                 name: name, modelFolder: topology.modelPath(of: node),
                 coordinatorAddress: topology.coordinator.address.description,
-                coordinatorKey: topology.coordinator.publicKey,
+                coordinatorKey: topology.coordinator.publicKey, weightForm: topology.weightForm,
                 softwareVersion: softwareVersion),
             inbox: inbox, links: roads,
             pool: ComputePool(threadCount: node.threadCount ?? ClusterLayout.coreCount),

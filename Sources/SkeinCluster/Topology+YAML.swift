@@ -16,6 +16,7 @@ extension Topology {
         lines += Self.line("micro_batches", microBatchesInFlightMax.map { String($0) })
         lines += Self.line("prefill_chunk", prefillChunkRowsMax.map { String($0) })
         lines += Self.line("prefix_cache", reusesPrefixes ? nil : "off")
+        lines += Self.line("weights", weightForm == .native ? nil : weightForm.rawValue)
         lines += Self.line("keys", keysPath.map(Self.quoted))
         lines += ["coordinator:", "  address: \(coordinator.address)"]
         lines += Self.line("  public_key", coordinator.publicKey.map(Self.quoted))

@@ -28,6 +28,9 @@ public struct Topology: Equatable, Sendable {
     /// Whether requests of one client share the latent rows of equal beginnings.
     public var reusesPrefixes: Bool
 
+    /// The form in which every node keeps its weights.
+    public var weightForm: WeightForm
+
     /// The folder of `NAME.secret` files; `nil` where every address is loopback.
     public var keysPath: String?
 
@@ -42,7 +45,8 @@ public struct Topology: Equatable, Sendable {
         name: String, modelPath: String, placement: PlacementKind, positionCount: Int,
         pageCount: Int, coordinator: Coordinator, nodes: [Node],
         microBatchesInFlightMax: Int? = nil, prefillChunkRowsMax: Int? = nil,
-        reusesPrefixes: Bool = true, keysPath: String? = nil
+        reusesPrefixes: Bool = true, weightForm: WeightForm = .native,
+        keysPath: String? = nil
     ) {
         self.name = name
         self.modelPath = modelPath
@@ -52,6 +56,7 @@ public struct Topology: Equatable, Sendable {
         self.microBatchesInFlightMax = microBatchesInFlightMax
         self.prefillChunkRowsMax = prefillChunkRowsMax
         self.reusesPrefixes = reusesPrefixes
+        self.weightForm = weightForm
         self.keysPath = keysPath
         self.coordinator = coordinator
         self.nodes = nodes

@@ -23,9 +23,9 @@ extension GatedWeights {
     /// Finds a unit's three weights; gate and up are stored alike.
     init(checkpoint: Checkpoint, names: GatedUnitNames, innerSize: Int) throws(Refusal) {
         let hidden = checkpoint.configuration.hiddenSize
-        let gate = try checkpoint.matrix(names.gate, rows: innerSize, columns: hidden)
-        let up = try checkpoint.matrix(names.up, rows: innerSize, columns: hidden)
-        let down = try checkpoint.matrix(names.down, rows: hidden, columns: innerSize)
+        let gate = try checkpoint.multiplier(names.gate, rows: innerSize, columns: hidden)
+        let up = try checkpoint.multiplier(names.up, rows: innerSize, columns: hidden)
+        let down = try checkpoint.multiplier(names.down, rows: hidden, columns: innerSize)
         guard gate.format == up.format else {
             throw Refusal(
                 "\(checkpoint.folder): \(names.up)",

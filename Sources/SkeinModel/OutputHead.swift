@@ -14,7 +14,7 @@ struct OutputHead {
     ) throws(Refusal) {
         let model = checkpoint.configuration
         norm = try checkpoint.vector(normName, count: model.hiddenSize)
-        weight = try checkpoint.matrix(
+        weight = try checkpoint.multiplier(
             model.tiesWordEmbeddings ? WeightName.embedding : WeightName.head,
             rows: model.vocabularySize, columns: model.hiddenSize)
         epsilon = model.normEpsilon

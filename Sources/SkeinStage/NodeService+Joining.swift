@@ -96,8 +96,10 @@ extension NodeService {
                         + "\(placement.fingerprint.prefix(12))")
             }
             guard let checkpoint, let coordinator else { return }
-            let loader = StageLoader(checkpoint: checkpoint, pool: pool, thread: computeThread) {
-                [weak self] done, total in
+            let loader = StageLoader(
+                checkpoint: checkpoint, weightForm: settings.weightForm, pool: pool,
+                thread: computeThread
+            ) { [weak self] done, total in
                 Task { await self?.tellLoading(done, total, epoch: placement.epoch) }
             }
             let stages = try await PlacedStages(

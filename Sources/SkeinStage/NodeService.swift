@@ -1,5 +1,5 @@
 public import Logging
-internal import SkeinCore
+public import SkeinCore
 internal import SkeinModel
 public import SkeinTensor
 public import SkeinTransport
@@ -31,6 +31,8 @@ public actor NodeService {
         public var coordinatorAddress: String
         /// The coordinator's CURVE key, where links leave loopback.
         public var coordinatorKey: String?
+        /// The form in which the node keeps its weights.
+        public var weightForm = WeightForm.native
         /// The program's version, for people.
         public var softwareVersion: String
         /// Time between two heartbeats.
@@ -39,12 +41,14 @@ public actor NodeService {
         /// Describes a node.
         public init(
             name: String, modelFolder: String, coordinatorAddress: String,
-            coordinatorKey: String? = nil, softwareVersion: String
+            coordinatorKey: String? = nil, weightForm: WeightForm = .native,
+            softwareVersion: String
         ) {
             self.name = name
             self.modelFolder = modelFolder
             self.coordinatorAddress = coordinatorAddress
             self.coordinatorKey = coordinatorKey
+            self.weightForm = weightForm
             self.softwareVersion = softwareVersion
         }
     }
@@ -102,7 +106,7 @@ public actor NodeService {
     /// - Throws: a `Refusal` where the checkpoint cannot be opened or the coordinator refuses us.
     public func run() async throws {
         let checkpoint = try Checkpoint.open(settings.modelFolder)
-        let fingerprint = try checkpoint.fingerprint()
+        let fingerprint = try checkpoint.fingerprint(of: settings.weightForm)
         self.checkpoint = checkpoint
         coordinator = try links.open(
             to: settings.coordinatorAddress, publicKey: settings.coordinatorKey)

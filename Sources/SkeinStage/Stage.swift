@@ -134,6 +134,7 @@ actor Stage {
 /// Loads the stages of one node.
 struct StageLoader: Sendable {
     let checkpoint: Checkpoint
+    let weightForm: WeightForm
     let pool: ComputePool
     let thread: ComputeThread
     let onProgress: @Sendable (_ doneBytes: Int, _ totalBytes: Int) -> Void
@@ -147,12 +148,14 @@ struct StageLoader: Sendable {
     ) throws(Refusal) -> (stages: [StageIndex: Stage], weightBytes: Int) {
         let plan = WeightPlan(
             configuration: checkpoint.configuration, slices: places.map(\.slice))
-        let weightBytes = try checkpoint.verify(plan).totalBytes
-        try checkpoint.touch(plan) { done, total in onProgress(done, total) }
+        let weightBytes = try checkpoint.heldBytes(plan, as: weightForm)
+        let loaded = try checkpoint.loaded(plan, as: weightForm, on: pool) { done, total in
+            onProgress(done, total)
+        }
         var stages: [StageIndex: Stage] = [:]
         for place in places {
             stages[place.index] = try Stage(
-                checkpoint: checkpoint, slice: place.slice, pageCount: pageCount, pool: pool,
+                checkpoint: loaded, slice: place.slice, pageCount: pageCount, pool: pool,
                 thread: thread)
         }
         return (stages, weightBytes)

@@ -41,10 +41,12 @@ public struct GatedWeights: Sendable {
 }
 
 extension WeightMatrix {
-    /// How input rows are packed for this weight: 0 for F32, else the padded block's width.
+    /// How input rows are packed for this weight: 0 for F32, 1 for INT8, else the padded block's
+    /// width.
     var layout: Int {
         switch format {
         case .f32: 0
+        case .i8Group: 1
         case .bf16: 32
         case .f8Block(_, let columns): columns % 32 == 0 ? 32 : columns
         }

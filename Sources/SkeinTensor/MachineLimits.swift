@@ -25,6 +25,11 @@ public enum MachineLimits {
         best(of: tries) { skein_multiply_add_peak_f32(pool.pool, peakRounds) }
     }
 
+    /// INT8 multiplies and adds per second from registers, best of `tries`; one each counts two.
+    public static func int8Peak(tries: Int = 5, on pool: ComputePool) -> Double {
+        best(of: tries) { skein_multiply_add_peak_i8(pool.pool, peakRounds) }
+    }
+
     /// About ten milliseconds a try.
     private static let peakRounds = 2_000_000
 

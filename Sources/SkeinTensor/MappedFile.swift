@@ -141,6 +141,18 @@ public struct MappedBytes: @unchecked Sendable {
     }
 
     private static let touched = Atomic<UInt8>(0)
+
+    /// Lets go of the whole pages of these bytes: those of a file are read again when needed.
+    ///
+    /// Bytes of our own stay: they would be lost.
+    func forgetPages() {
+        guard owner is MappedFile else { return }
+        let page = UInt(sysconf(Int32(_SC_PAGESIZE)))
+        let first = (UInt(bitPattern: base) + page - 1) / page * page
+        let end = UInt(bitPattern: base + count) / page * page
+        guard first < end else { return }
+        _ = madvise(UnsafeMutableRawPointer(bitPattern: first), Int(end - first), MADV_DONTNEED)
+    }
 }
 
 /// Bytes of our own, aligned to 64.

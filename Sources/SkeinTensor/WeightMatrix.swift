@@ -1,7 +1,7 @@
 internal import CSkeinKernels
 
 /// A weight `[rowCount, columnCount]` (out, in) as the checkpoint stores it: never copied, and FP8
-/// stays FP8 beside its scales.
+/// stays FP8 beside its scales. Only ``WeightArena`` makes another form of one.
 public struct WeightMatrix: Sendable {
     /// How the numbers are stored.
     public enum Format: Hashable, Sendable {
@@ -11,6 +11,8 @@ public struct WeightMatrix: Sendable {
         case bf16
         /// E4M3 codes; each block of that many rows and columns shares one F32 scale.
         case f8Block(rows: Int, columns: Int)
+        /// INT8 codes in bands of 16 rows; that many columns of a row share one F32 scale.
+        case i8Group(columns: Int)
     }
 
     /// Outputs.
@@ -56,6 +58,13 @@ public struct WeightMatrix: Sendable {
             "\(scales.count) scales for \(scaleRows) x \(scaleColumns) blocks")
     }
 
+    /// An INT8 weight as the kernels pack it.
+    init(int8 bytes: MappedBytes, scales: ScaleTable, rows: Int, columns: Int) {
+        self.init(
+            .i8Group(columns: Int(SKEIN_GROUP_COLUMNS)), bytes, scales: scales, rows: rows,
+            columns: columns)
+    }
+
     private init(
         _ format: Format, _ bytes: MappedBytes, scales: ScaleTable, rows: Int, columns: Int,
         firstRow: Int = 0
@@ -67,8 +76,10 @@ public struct WeightMatrix: Sendable {
         self.firstRow = firstRow
         rowCount = rows
         columnCount = columns
+        let expected =
+            isInterleaved ? skein_i8_byte_count(rows, columns) : rows * columns * elementByteCount
         precondition(
-            bytes.count == rows * columns * elementByteCount,
+            bytes.count == expected,
             "\(bytes.count) bytes for \(rows) x \(columns) of \(format)")
     }
 
@@ -76,12 +87,18 @@ public struct WeightMatrix: Sendable {
         switch format {
         case .f32: 4
         case .bf16: 2
-        case .f8Block: 1
+        case .f8Block, .i8Group: 1
         }
     }
 
+    /// Whether rows lie in bands, so that no range of them lies alone.
+    private var isInterleaved: Bool { if case .i8Group = format { true } else { false } }
+
     /// Bytes of the numbers and of the scales of these rows: what one use of the weight reads.
     public var byteCount: Int {
+        if isInterleaved {
+            return bytes.count + 4 * skein_i8_scale_count(rowCount, columnCount)
+        }
         guard case .f8Block(let blockRows, let blockColumns) = format else { return bytes.count }
         let firstBlock = firstRow / blockRows
         let endBlock = (firstRow + rowCount + blockRows - 1) / blockRows
@@ -90,10 +107,13 @@ public struct WeightMatrix: Sendable {
     }
 
     /// The rows in `range` as a weight of their own; their scales stay what they were.
+    ///
+    /// - Precondition: the weight is not INT8.
     public func rows(_ range: Range<Int>) -> WeightMatrix {
         precondition(
             range.lowerBound >= 0 && range.upperBound <= rowCount && !range.isEmpty,
             "rows \(range) of \(rowCount)")
+        precondition(!isInterleaved, "INT8 rows lie in bands and cannot be cut out")
         let rowBytes = columnCount * elementByteCount
         return WeightMatrix(
             format,
@@ -114,6 +134,10 @@ public struct WeightMatrix: Sendable {
     /// Reads every page of the weight once, so that the first step does not wait for the disk.
     public func touch(onProgress: (Int) -> Void = { _ in }) { bytes.touch(onProgress: onProgress) }
 
+    /// Lets go of the pages of the file that the weight was read from; they come back when they are
+    /// read again.
+    public func forgetPages() { bytes.forgetPages() }
+
     /// What the kernels take; valid while this weight lives.
     var kernelWeight: skein_weight {
         var weight = skein_weight()
@@ -128,6 +152,7 @@ public struct WeightMatrix: Sendable {
         switch format {
         case .f32: weight.format = Int32(SKEIN_F32)
         case .bf16: weight.format = Int32(SKEIN_BF16)
+        case .i8Group: weight.format = Int32(SKEIN_I8)
         case .f8Block(let blockRows, let blockColumns):
             weight.format = Int32(SKEIN_F8E4M3)
             weight.block_rows = blockRows
@@ -148,17 +173,25 @@ public struct WeightMatrix: Sendable {
 /// The scales of a weight, at an address that does not move.
 ///
 /// `@unchecked Sendable` is safe because the numbers never change after `init`.
-private final class ScaleTable: @unchecked Sendable {
+final class ScaleTable: @unchecked Sendable {
     let base: UnsafePointer<Float>
+    private let owner: AnyObject?
 
     init(_ scales: [Float]) {
         let memory = UnsafeMutablePointer<Float>.allocate(capacity: max(scales.count, 1))
         memory.initialize(repeating: 1, count: max(scales.count, 1))
         for (index, scale) in scales.enumerated() { memory[index] = scale }
         base = UnsafePointer(memory)
+        owner = nil
     }
 
-    deinit { base.deallocate() }
+    /// Numbers in memory that `owner` keeps.
+    init(owner: AnyObject, base: UnsafePointer<Float>) {
+        self.owner = owner
+        self.base = base
+    }
+
+    deinit { if owner == nil { base.deallocate() } }
 
     static let none = ScaleTable([])
 }

@@ -12,8 +12,11 @@ extension Checkpoint {
     /// of tensors, other sizes or another training of the same model has a different one. Not
     /// promised: a few bytes changed between the samples are not seen. It guards against
     /// mistakes, not against an opponent who can write to a node's disk.
-    public func fingerprint() throws(Refusal) -> String {
+    ///
+    /// - Parameter form: what nodes make of the weights: nodes of one cluster make the same.
+    public func fingerprint(of form: WeightForm = .native) throws(Refusal) -> String {
         var hash = SHA256()
+        if form != .native { Self.add("weights \(form.rawValue)", to: &hash) }
         Self.add("skein checkpoint 1", to: &hash)
         Self.add(document.text, to: &hash)
         for shard in index.shardNames.indices { try add(shard: shard, to: &hash) }

@@ -55,6 +55,24 @@ extension Checkpoint {
         return tensor.rows == 0..<tensor.storedRowCount ? whole : whole.rows(tensor.rows)
     }
 
+    /// A weight matrix that only multiplies: as ``loaded(_:as:on:onProgress:)`` made it, else as it
+    /// is stored.
+    ///
+    /// - Parameters:
+    ///   - name: its published name.
+    ///   - rows: expected rows (outputs).
+    ///   - columns: expected columns (inputs).
+    public func multiplier(
+        _ name: String, rows: Int, columns: Int
+    ) throws(Refusal) -> WeightMatrix {
+        guard let made = made[name] else { return try matrix(name, rows: rows, columns: columns) }
+        precondition(
+            made.rowCount == rows && made.columnCount == columns,
+            "\(name) was made as [\(made.rowCount), \(made.columnCount)], not [\(rows), \(columns)]"
+        )
+        return made
+    }
+
     /// A short list of numbers (a norm, a bias), copied to F32.
     ///
     /// - Parameters:

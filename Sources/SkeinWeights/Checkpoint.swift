@@ -1,4 +1,5 @@
 public import SkeinCore
+import SkeinTensor
 import Synchronization
 
 /// A checkpoint folder in published form: `config.json` and safetensors files.
@@ -20,17 +21,29 @@ public final class Checkpoint: Sendable {
 
     let index: CheckpointIndex
 
+    /// Matrices that were made while loading, by name, in place of the stored ones.
+    let made: [String: WeightMatrix]
+
     private let files: Mutex<[Int: SafetensorsFile]>
 
     private init(
         folder: String, configuration: ModelConfiguration, document: JSONValue,
-        index: CheckpointIndex, files: [Int: SafetensorsFile]
+        index: CheckpointIndex, files: [Int: SafetensorsFile], made: [String: WeightMatrix] = [:]
     ) {
         self.folder = folder
         self.configuration = configuration
         self.document = document
         self.index = index
+        self.made = made
         self.files = Mutex(files)
+    }
+
+    /// The same folder with matrices that were made from it.
+    convenience init(_ checkpoint: Checkpoint, made: [String: WeightMatrix]) {
+        self.init(
+            folder: checkpoint.folder, configuration: checkpoint.configuration,
+            document: checkpoint.document, index: checkpoint.index,
+            files: checkpoint.files.withLock { $0 }, made: made)
     }
 
     /// The file that describes the model.

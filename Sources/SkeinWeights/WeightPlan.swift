@@ -55,6 +55,9 @@ public struct WeightPlan: Sendable {
     /// The configuration that the plan was made for.
     public let configuration: ModelConfiguration
 
+    /// Whether one of the slices has the head.
+    let holdsHead: Bool
+
     /// Plans the tensors of one slice.
     public init(configuration: ModelConfiguration, slice: Slice) {
         self.init(configuration: configuration, slices: [slice])
@@ -86,6 +89,7 @@ public struct WeightPlan: Sendable {
                 requirements += Self.nextTokenLayer(index, of: configuration).filter { !$0.isCopy }
             }
         }
+        holdsHead = slices.contains(where: \.holdsHead)
         var names: Set<String> = []
         self.requirements = requirements.filter { names.insert($0.name).inserted }
         self.configuration = configuration

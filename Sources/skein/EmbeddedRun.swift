@@ -24,6 +24,7 @@ struct EmbeddedRun {
             fullSequenceCount: fullSequenceCount)
         if let chunk { layout.prefillRowsMax = max(chunk, layout.prefillRowsMax) }
         layout.reusesPrefixes = reusesPrefixes
+        layout.weightForm = self.layout.weights
         let finished = Mutex<Answer?>(nil)
         let loading = LoadingDisplay()
         let (folder, log, chosen) = (folder, log, layout)

@@ -33,6 +33,9 @@ struct LayoutOptions: ParsableArguments {
     @Option(help: "Compute threads of each process (default: all cores).")
     var threads: Int?
 
+    @Option(help: "In which form weights are kept in memory: native or int8.")
+    var weights: WeightForm = .native
+
     @Option(
         name: .customLong("context"),
         help: "Positions that one sequence may have (default: what the model allows).")
@@ -57,6 +60,8 @@ struct LayoutOptions: ParsableArguments {
 }
 
 extension PlacementKind: ExpressibleByArgument {}
+
+extension WeightForm: ExpressibleByArgument {}
 
 /// How tokens are drawn; names and meanings as in the HTTP API.
 struct SamplingOptions: ParsableArguments {

@@ -69,9 +69,10 @@ struct Serve: AsyncParsableCommand {
     private func sequenceCount(folder: String, positions: Int) throws(Refusal) -> Int {
         let checkpoint = try Checkpoint.open(folder)
         for count in stride(from: Self.fullSequenceCount, to: 1, by: -1) {
-            let wanted = ClusterLayout(
+            var wanted = ClusterLayout(
                 nodeCount: layout.stages, kind: layout.placement, usesProcesses: layout.processes,
                 threadCount: layout.threads, positionCountMax: positions, fullSequenceCount: count)
+            wanted.weightForm = layout.weights
             do throws(Refusal) {
                 try wanted.checkMemory(of: checkpoint)
                 return count

@@ -65,21 +65,21 @@ struct LatentAttention {
         let queryRows = shape.headCount * shape.query
         if let queryRank = model.queryLoraRank {
             queryPath = .throughLatent(
-                down: try checkpoint.matrix(
+                down: try checkpoint.multiplier(
                     names.queryDown, rows: queryRank, columns: model.hiddenSize),
                 norm: try checkpoint.vector(names.queryNorm, count: queryRank),
-                up: try checkpoint.matrix(names.queryUp, rows: queryRows, columns: queryRank))
+                up: try checkpoint.multiplier(names.queryUp, rows: queryRows, columns: queryRank))
         } else {
             queryPath = .direct(
-                try checkpoint.matrix(names.query, rows: queryRows, columns: model.hiddenSize))
+                try checkpoint.multiplier(names.query, rows: queryRows, columns: model.hiddenSize))
         }
-        latentDown = try checkpoint.matrix(
+        latentDown = try checkpoint.multiplier(
             names.latentDown, rows: shape.row, columns: model.hiddenSize)
         latentNorm = try checkpoint.vector(names.latentNorm, count: shape.latent)
         latentUp = try checkpoint.matrix(
             names.latentUp, rows: shape.headCount * (shape.nope + shape.value),
             columns: shape.latent)
-        output = try checkpoint.matrix(
+        output = try checkpoint.multiplier(
             names.attentionOutput, rows: model.hiddenSize, columns: shape.headCount * shape.value)
         latentNormEpsilon = model.latentNormEpsilon
         self.shape = shape

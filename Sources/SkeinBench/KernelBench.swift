@@ -1,0 +1,237 @@
+public import SkeinCore
+public import SkeinTensor
+internal import SkeinWeights
+
+/// Measures every kernel that a model needs, in the model's shapes, beside the limits of the same
+/// run and OpenBLAS on the same shape.
+public struct KernelBench {
+    /// Rows of input: a decode step alone, in company, and a prompt.
+    private static let rowCounts = [1, 8, 32, 512]
+    /// Positions that attention is measured at.
+    private static let contexts = [1_024, 8_192, 32_768]
+
+    private let model: ModelConfiguration
+    private let pool: ComputePool
+    private let weights: KernelWeights
+    private let limits: MeasuredLimits
+
+    /// Measures the limits first.
+    public init(_ model: ModelConfiguration, on pool: ComputePool) {
+        self.model = model
+        self.pool = pool
+        limits = MeasuredLimits(on: pool)
+        weights = KernelWeights(on: pool)
+        BLAS.setThreadCount(pool.threadCount)
+    }
+
+    /// Measures one kernel after the other.
+    ///
+    /// - Parameter onLine: is told each line as it is known.
+    public func run(onLine: (KernelReport.Line) -> Void) throws(Refusal) -> KernelReport {
+        var lines: [KernelReport.Line] = []
+        func add(_ line: KernelReport.Line) {
+            lines.append(line)
+            onLine(line)
+        }
+        for shape in shapes {
+            let blas = blasSeconds(of: shape)
+            for format in [KernelFormat.f8, .bf16, .int8] {
+                let matrices = try weights.matrices(
+                    rows: shape.rows, columns: shape.columns, format: format)
+                for rowCount in Self.rowCounts {
+                    add(product(matrices, format: format, rowCount: rowCount, blas: blas))
+                }
+            }
+        }
+        if model.routing != nil { try add(gate()) }
+        for line in try heads() { add(line) }
+        for context in Self.contexts { try add(attention(at: context)) }
+        add(norm())
+        return KernelReport(
+            limits: limits, threads: pool.threadCount, instructionSet: "\(pool.instructionSet)",
+            lines: lines)
+    }
+
+    private struct Shape: Hashable {
+        let rows: Int
+        let columns: Int
+    }
+
+    /// The shapes of all matrices that multiply in serving arithmetic, the smallest first.
+    private var shapes: [Shape] {
+        let plan = WeightPlan.whole(model)
+        let shapes = plan.remade(as: .int8).map { Shape(rows: $0.shape[0], columns: $0.shape[1]) }
+        return Set(shapes).sorted {
+            ($0.rows * $0.columns, $0.rows) < ($1.rows * $1.columns, $1.rows)
+        }
+    }
+
+    // MARK: Kernels
+
+    private func product(
+        _ matrices: [WeightMatrix], format: KernelFormat, rowCount: Int, blas: [Int: Double]
+    ) -> KernelReport.Line {
+        let (rows, columns) = (matrices[0].rowCount, matrices[0].columnCount)
+        let input = Self.input(rows: rowCount, columns: columns)
+        let output = Tensor(rows: rowCount, columns: rows)
+        let seconds = Self.seconds { turn in
+            MatrixProduct.multiply(
+                input, by: matrices[turn % matrices.count], into: output, on: pool)
+        }
+        return line(
+            "product", format, Shape(rows: rows, columns: columns), rowCount, seconds,
+            bytes: matrices[0].byteCount, flops: 2 * rows * columns * rowCount,
+            blas: blas[rowCount])
+    }
+
+    private func gate() throws(Refusal) -> KernelReport.Line {
+        let shape = Shape(rows: model.routing?.expertCount ?? 1, columns: model.hiddenSize)
+        let matrices = try weights.matrices(
+            rows: shape.rows, columns: shape.columns, format: .bf16)
+        let input = Self.input(rows: 1, columns: shape.columns)
+        let output = Tensor(rows: 1, columns: shape.rows)
+        let seconds = Self.seconds { turn in
+            MatrixProduct.multiplyInFloat32(
+                input, by: matrices[turn % matrices.count], into: output, on: pool)
+        }
+        return line(
+            "gate", .f32, shape, 1, seconds, bytes: matrices[0].byteCount,
+            flops: 2 * shape.rows * shape.columns, blas: nil)
+    }
+
+    /// The latents' up-projection, folded into queries and into values.
+    private func heads() throws(Refusal) -> [KernelReport.Line] {
+        let (nope, value) = (model.qkNopeHeadSize, model.valueHeadSize)
+        let rows = model.headCount * (nope + value)
+        let shape = Shape(rows: rows, columns: model.kvLoraRank)
+        let matrices = try weights.matrices(rows: rows, columns: shape.columns, format: .f8)
+        var lines: [KernelReport.Line] = []
+        for rowCount in Self.rowCounts {
+            let queries = Self.input(rows: rowCount, columns: model.headCount * nope)
+            let latents = Tensor(rows: rowCount, columns: model.headCount * shape.columns)
+            let values = Tensor(rows: rowCount, columns: model.headCount * value)
+            let absorb = Self.seconds { turn in
+                MatrixProduct.multiplyTransposedPerHead(
+                    queries, inputHeadStride: nope, by: matrices[turn % matrices.count],
+                    heads: HeadRows(
+                        headCount: model.headCount, rowsPerHead: nope + value, used: 0..<nope),
+                    into: latents, outputHeadStride: shape.columns, on: pool)
+            }
+            let expand = Self.seconds { turn in
+                MatrixProduct.multiplyPerHead(
+                    latents, inputHeadStride: shape.columns, by: matrices[turn % matrices.count],
+                    heads: HeadRows(
+                        headCount: model.headCount, rowsPerHead: nope + value,
+                        used: nope..<nope + value),
+                    into: values, outputHeadStride: value, on: pool)
+            }
+            for (name, seconds, size) in [("absorb", absorb, nope), ("values", expand, value)] {
+                let used = Shape(rows: model.headCount * size, columns: shape.columns)
+                lines.append(
+                    line(
+                        name, .f32, used, rowCount, seconds, bytes: used.rows * used.columns,
+                        flops: 2 * used.rows * used.columns * rowCount, blas: nil))
+            }
+        }
+        return lines
+    }
+
+    private func attention(at context: Int) throws(Refusal) -> KernelReport.Line {
+        let pageCount = (context + Limits.pageRowCount - 1) / Limits.pageRowCount
+        let store = try LatentStore(
+            layerCount: 1, pageCount: pageCount, rowWidth: model.latentRowWidth)
+        store.populate()
+        let queries = Self.input(rows: 1, columns: model.headCount * model.latentRowWidth)
+        let output = Tensor(rows: 1, columns: model.headCount * model.kvLoraRank)
+        let span = AttentionSpan(
+            rows: 0..<1, firstPosition: context - 1,
+            pageTable: (0..<pageCount).map { PageIndex($0) })
+        let seconds = Self.seconds { _ in
+            PagedAttention.attend(
+                queries, to: store, layer: 0, spans: [span], headCount: model.headCount,
+                latentWidth: model.kvLoraRank, scale: 0.1, into: output, on: pool)
+        }
+        let flops = 2 * model.headCount * (model.latentRowWidth + model.kvLoraRank) * context
+        return line(
+            "attention", .f32, Shape(rows: context, columns: model.latentRowWidth), 1, seconds,
+            bytes: 2 * context * model.latentRowWidth, flops: flops, blas: nil)
+    }
+
+    private func norm() -> KernelReport.Line {
+        let columns = model.hiddenSize
+        let input = Self.input(rows: 512, columns: columns)
+        let output = Tensor(rows: 512, columns: columns)
+        let weight = [Float](repeating: 1, count: columns)
+        let seconds = Self.seconds { _ in
+            RootMeanSquare.normalize(input, weight: weight, epsilon: 1e-6, into: output, on: pool)
+        }
+        return line(
+            "norm", .f32, Shape(rows: 512, columns: columns), 512, seconds,
+            bytes: 8 * 512 * columns, flops: 4 * 512 * columns, blas: nil)
+    }
+
+    /// OpenBLAS on the same shape in F32, by rows of input.
+    private func blasSeconds(of shape: Shape) -> [Int: Double] {
+        let copies = KernelWeights.copyCount(
+            rows: shape.rows, columns: shape.columns, byteCount: 4)
+        let matrices = (0..<copies).map { _ in
+            let matrix = Tensor(rows: shape.rows, columns: shape.columns)
+            matrix.fill(0.5)
+            return matrix
+        }
+        var seconds: [Int: Double] = [:]
+        for rowCount in Self.rowCounts {
+            let input = Self.input(rows: rowCount, columns: shape.columns)
+            let output = Tensor(rows: rowCount, columns: shape.rows)
+            seconds[rowCount] = Self.seconds { turn in
+                BLAS.multiply(input, by: matrices[turn % copies], into: output)
+            }
+        }
+        return seconds
+    }
+
+    // MARK: Measuring
+
+    private static func input(rows: Int, columns: Int) -> Tensor {
+        let tensor = Tensor(rows: rows, columns: columns)
+        var numbers = SeededNumbers(seed: 2)
+        for row in 0..<rows {
+            tensor.setRow(row, to: (0..<columns).map { _ in Float(numbers.uniform()) - 0.5 })
+        }
+        return tensor
+    }
+
+    /// Seconds of one turn: the median of at least five, over at least 30 milliseconds.
+    private static func seconds(_ body: (_ turn: Int) -> Void) -> Double {
+        let clock = ContinuousClock()
+        body(0)
+        var times: [Double] = []
+        var total = 0.0
+        while times.count < 5 || (total < 0.03 && times.count < 2_000) {
+            let seconds = clock.measure { body(times.count + 1) } / .seconds(1)
+            times.append(seconds)
+            total += seconds
+            if total > 2 { break }
+        }
+        return times.sorted()[times.count / 2]
+    }
+
+    private func line(
+        _ kernel: String, _ format: KernelFormat, _ shape: Shape, _ rowCount: Int,
+        _ seconds: Double, bytes: Int, flops: Int, blas: Double?
+    ) -> KernelReport.Line {
+        let peak =
+            switch format {
+            case .f32: limits.peaks.f32
+            case .bf16, .f8: limits.peaks.bf16
+            case .int8: limits.peaks.int8
+            }
+        let limitSeconds = max(Double(bytes) / limits.readBandwidth, Double(flops) / peak)
+        return KernelReport.Line(
+            kernel: kernel, format: format.rawValue, rows: shape.rows, columns: shape.columns,
+            count: rowCount, microseconds: seconds * 1e6,
+            bytesPerSecond: Double(bytes) / seconds, flopsPerSecond: Double(flops) / seconds,
+            shareOfLimit: limitSeconds / seconds, openblasMicroseconds: blas.map { $0 * 1e6 },
+            weightBytes: bytes)
+    }
+}

@@ -1,0 +1,87 @@
+import SkeinCore
+import SkeinTensor
+
+/// A format that a product kernel multiplies with.
+enum KernelFormat: String, CaseIterable, Sendable {
+    case f32
+    case bf16
+    case f8
+    case int8
+
+    /// Bytes of one number, scales left out.
+    var byteCount: Int {
+        switch self {
+        case .f32: 4
+        case .bf16: 2
+        case .f8, .int8: 1
+        }
+    }
+}
+
+/// Weights of random numbers for measurements: several of one shape, so that each use reads memory
+/// and not a cache.
+struct KernelWeights {
+    /// More than any cache that a few cores share.
+    private static let totalBytes = 192 << 20
+    private static let copiesMax = 256
+
+    /// Random bytes that every weight is cut from.
+    private let bytes: MappedBytes
+    private let pool: ComputePool
+
+    init(on pool: ComputePool) {
+        var numbers = SeededNumbers(seed: 1)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(Self.totalBytes)
+        while bytes.count < Self.totalBytes {
+            let word = numbers.next()
+            for shift in stride(from: UInt64(0), to: 64, by: 8) {
+                // E4M3 from 2^-2 to 30, as BF16 from 1e-2 to 1e3: nothing that overflows or flushes.
+                bytes.append(UInt8(truncatingIfNeeded: word >> shift) & 0xBF | 0x28)
+            }
+        }
+        self.bytes = MappedBytes(owning: bytes)
+        self.pool = pool
+    }
+
+    /// How many weights of a shape make up the total.
+    static func copyCount(rows: Int, columns: Int, byteCount: Int) -> Int {
+        min(copiesMax, max(1, totalBytes / (rows * columns * byteCount)))
+    }
+
+    /// Weights of a shape, each in a place of its own where there is room.
+    func matrices(rows: Int, columns: Int, format: KernelFormat) throws(Refusal) -> [WeightMatrix] {
+        let copies = Self.copyCount(rows: rows, columns: columns, byteCount: format.byteCount)
+        if format == .int8 {
+            let size = WeightArena.int8ByteCount(rows: rows, columns: columns)
+            let arena = try WeightArena(byteCount: copies * size)
+            return (0..<copies).map {
+                arena.int8(stored(rows, columns, .f8, copy: $0), on: pool)
+            }
+        }
+        return (0..<copies).map { stored(rows, columns, format, copy: $0) }
+    }
+
+    private func stored(
+        _ rows: Int, _ columns: Int, _ format: KernelFormat, copy: Int
+    ) -> WeightMatrix {
+        let size = rows * columns * format.byteCount
+        let part: MappedBytes
+        if size <= bytes.count {
+            let first = (copy * size) % (bytes.count - size + 1) / 64 * 64
+            part = bytes.subrange(first..<first + size)
+        } else {
+            part = MappedBytes(owning: (0..<size).map { _ in 0x30 })
+        }
+        switch format {
+        case .f32: return WeightMatrix(float32: part, rows: rows, columns: columns)
+        case .bf16: return WeightMatrix(bfloat16: part, rows: rows, columns: columns)
+        default:
+            let scales = [Float](
+                repeating: 0.001, count: ((rows + 127) / 128) * ((columns + 127) / 128))
+            return WeightMatrix(
+                float8: part, scales: scales, rows: rows, columns: columns, blockRows: 128,
+                blockColumns: 128)
+        }
+    }
+}

@@ -1,0 +1,142 @@
+import ArgumentParser
+import Foundation
+import SkeinBench
+import SkeinCluster
+import SkeinCore
+import SkeinTensor
+import SkeinWeights
+
+/// Measures a model's prefill and decode, beside what the machine can do at most.
+struct BenchModel: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "model",
+        abstract: "Measures prefill and decode, beside read bandwidth and multiply-add peaks of "
+            + "the same run. --context sets the positions that are in the cache when decode "
+            + "begins.")
+
+    /// Positions before decode where nothing else is said.
+    private static let contextDefault = 32
+
+    @OptionGroup var model: ModelOption
+    @OptionGroup var layout: LayoutOptions
+    @OptionGroup var log: LogOption
+
+    @Option(
+        name: .customLong("prompt-tokens"),
+        help: "Tokens of the prompt whose prefill is timed; 0 for none.")
+    var promptTokens = 512
+
+    @Option(name: .customLong("new-tokens"), help: "Tokens that each stream produces.")
+    var newTokens = 32
+
+    @Option(help: "Streams that decode together.")
+    var batch = 1
+
+    @Option(help: "Seed of the prompts' random tokens.")
+    var seed: UInt64 = 0
+
+    @Option(help: "A file of what the figures must reach; exit 1 where one does not.")
+    var thresholds: String?
+
+    @Option(help: "Runs at most, until one meets the thresholds: others may use the machine.")
+    var attempts = 1
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func validate() throws {
+        guard (1...Limits.microBatchSpansMax).contains(batch) else {
+            throw ValidationError("--batch: expected 1 to \(Limits.microBatchSpansMax)")
+        }
+        guard (0...Limits.positionsMax).contains(promptTokens) else {
+            throw ValidationError("--prompt-tokens: expected 0 to \(Limits.positionsMax)")
+        }
+        guard (16...Limits.positionsMax).contains(newTokens) else {
+            throw ValidationError("--new-tokens: expected 16 to \(Limits.positionsMax)")
+        }
+        guard (1...10).contains(attempts) else {
+            throw ValidationError("--attempts: expected 1 to 10, found \(attempts)")
+        }
+    }
+
+    func run() async throws {
+        let began = ContinuousClock.now
+        let folder = try model.folder()
+        let checkpoint = try Checkpoint.open(folder)
+        let load = ModelBench.Load(
+            promptTokenCount: promptTokens, newTokenCount: newTokens, streamCount: batch,
+            contextCount: layout.contextPositions ?? Self.contextDefault, seed: seed)
+        guard load.positionCount <= checkpoint.configuration.positionCountMax else {
+            throw Refusal(
+                "--prompt-tokens, --new-tokens and --context",
+                "ask for \(load.positionCount) positions, the model's context has "
+                    + "\(checkpoint.configuration.positionCountMax)")
+        }
+        let bounds = try thresholds.map { path throws(Refusal) in try Threshold.read(file: path) }
+        let cost = try ModelCost(checkpoint, as: layout.weights)
+        let (attempts, form, threads) = (attempts, layout.weights, layout.threads)
+        let (report, misses) = try await EmbeddedRun(
+            folder: folder, layout: layout, positionCountMax: load.positionCount,
+            fullSequenceCount: batch, chunk: promptTokens > 0 ? min(promptTokens, 512) : nil,
+            reusesPrefixes: false, log: log
+        ).run { cluster in
+            let loadSeconds = (ContinuousClock.now - began) / .seconds(1)
+            let bench = ModelBench(
+                coordinator: cluster.coordinator,
+                vocabularySize: cluster.configuration.vocabularySize, load: load)
+            var attempt = 1
+            while true {
+                let findings = try await bench.run { Console.standardError($0) }
+                let peakBytes = MachineMemory.now().peakResidentBytes
+                let pool = ComputePool(threadCount: threads ?? ClusterLayout.coreCount)
+                let report = ModelReport(
+                    load: load, findings: findings, cost: cost, limits: MeasuredLimits(on: pool),
+                    form: form, pool: pool, loadSeconds: loadSeconds, peakResidentBytes: peakBytes)
+                let misses = try Threshold.misses(of: bounds ?? [], in: report)
+                if misses.isEmpty || attempt == attempts { return (report, misses) }
+                Console.standardError("attempt \(attempt): " + misses.joined(separator: "; "))
+                attempt += 1
+            }
+        }
+        if json {
+            try Console.json(report)
+        } else {
+            try Console.standardOutput(report.text)
+        }
+        guard misses.isEmpty else {
+            throw Refusal(thresholds ?? "thresholds", misses.joined(separator: "; "))
+        }
+    }
+}
+
+extension ModelReport {
+    /// The report for people.
+    var text: String {
+        func giga(_ value: Double) -> String { String(format: "%.1f", value / 1e9) }
+        func percent(_ value: Double) -> String { String(format: "%.1f %%", value * 100) }
+        func rate(_ value: Double) -> String { String(format: "%.1f tokens/s", value) }
+        var lines: [String] = []
+        if let prefillTokensPerSecond, let prefillFlopsPerToken, let prefillShareOfPeak {
+            lines.append(
+                "prefill of \(promptTokens)".padded(to: 22) + rate(prefillTokensPerSecond) + ", "
+                    + giga(prefillTokensPerSecond * prefillFlopsPerToken) + " GFLOP/s, "
+                    + percent(prefillShareOfPeak) + " of the peak")
+        }
+        lines += [
+            "decode of \(batch) at \(context)".padded(to: 22) + rate(decodeTokensPerSecond) + ", "
+                + giga(decodeTokensPerSecond * decodeBytesPerToken) + " GB/s, "
+                + percent(decodeShareOfBandwidth) + " of the bandwidth, "
+                + percent(decodeShareOfLimit) + " of the limit",
+            "a decoded token".padded(to: 22) + giga(decodeBytesPerToken) + " GB, "
+                + giga(decodeFlopsPerToken) + " GFLOP, "
+                + String(format: "%.1f experts a layer", expertsTouchedPerLayer),
+            "limits".padded(to: 22) + giga(readBandwidthBytesPerSecond) + " GB/s; GFLOP/s: "
+                + giga(multiplyAddPeakFlops.f32) + " F32, " + giga(multiplyAddPeakFlops.bf16)
+                + " BF16, " + giga(multiplyAddPeakFlops.int8) + " INT8 (\(instructionSet), "
+                + "\(threads) threads)",
+            "memory".padded(to: 22) + "\(ByteText(peakResidentBytes)) at most, \(weights) weights, "
+                + String(format: "loaded in %.1f s", loadSeconds),
+        ]
+        return lines.joined(separator: "\n") + "\n"
+    }
+}
