@@ -1,6 +1,6 @@
 /// Why a request did not come to its end.
 struct ServingFailure: Equatable, Sendable, Error {
-    /// The sort of failure, by which they are counted: `connect`, `timeout`, `http_503`, …
+    /// The sort of failure, by which they are counted, such as `connect` or `http_503`.
     let kind: String
     /// One line for a person.
     let detail: String

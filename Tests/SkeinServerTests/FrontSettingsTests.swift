@@ -80,8 +80,7 @@ import Testing
                 "/v1/chat/completions",
                 TestServer.chat("Write.", "\"ignore_eos\": true, \"max_tokens\": 120"))
         }
-        let coordinator = server.cluster.coordinator
-        while await coordinator.freshStatus().ownedPageCount == 0 {}
+        #expect(await server.becomes { $0.ownedPageCount > 0 })
         let draining = Task { await server.drain(atMost: .seconds(60)) }
         var health = try await server.ask("/health")
         while health.status == 200 { health = try await server.ask("/health") }
@@ -153,7 +152,8 @@ import Testing
                     let cut = try #require(line.lastIndex(of: " "))
                     let name = String(line[..<cut])
                     #expect(name.hasPrefix(family))
-                    values[name] = try #require(Double(line[line.index(after: cut)...]))
+                    values[name] = Double(line[line.index(after: cut)...])
+                    #expect(values[name] != nil, "\(line)")
                 }
             }
         }

@@ -143,16 +143,9 @@ import Testing
         let body = TestServer.chat(
             "Write.", "\"ignore_eos\": true, \"max_tokens\": 1000, \"stream\": \(streams)")
         let asking = Task { try await server.ask("/v1/chat/completions", body) }
-        let coordinator = server.cluster.coordinator
-        while await coordinator.freshStatus().ownedPageCount == 0 {}
+        #expect(await server.becomes { $0.ownedPageCount > 0 })
         asking.cancel()
-        let start = ContinuousClock.now
-        while await coordinator.freshStatus().liveSequenceCount > 0,
-            ContinuousClock.now - start < .seconds(20)
-        {}
-        let status = await coordinator.status()
-        #expect(status.liveSequenceCount == 0)
-        #expect(status.ownedPageCount == 0)
+        #expect(await server.becomes { $0.liveSequenceCount == 0 && $0.ownedPageCount == 0 })
         // A thousand tokens take longer than a hang-up.
         await #expect(throws: (any Error).self) { try await asking.value }
         await server.stop()

@@ -164,10 +164,7 @@ import Testing
         let text = String(decoding: stream.body, as: UTF8.self)
         #expect(text.contains("request_timeout") && !text.contains("[DONE]"))
         #expect(ContinuousClock.now - start < .seconds(30))
-        while await server.cluster.coordinator.freshStatus().liveSequenceCount > 0,
-            ContinuousClock.now - start < .seconds(40)
-        {}
-        #expect(await server.cluster.coordinator.status().liveSequenceCount == 0)
+        #expect(await server.becomes { $0.liveSequenceCount == 0 })
         await server.stop()
     }
 }

@@ -69,6 +69,18 @@ struct TestServer: Sendable {
         session = URLSession(configuration: .ephemeral)
     }
 
+    /// Whether something becomes true of the cluster before a bound has passed.
+    func becomes(
+        within bound: Duration = .seconds(20),
+        _ isTrue: @Sendable (ClusterStatus) -> Bool
+    ) async -> Bool {
+        let end = ContinuousClock.now + bound
+        repeat {
+            if isTrue(await cluster.coordinator.freshStatus()) { return true }
+        } while ContinuousClock.now < end
+        return false
+    }
+
     /// Ends the server in good order.
     func stop() async {
         await drain()

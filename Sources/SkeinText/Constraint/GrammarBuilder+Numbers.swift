@@ -46,11 +46,11 @@ struct DecimalBound: Equatable {
     /// Digits after the point.
     static let fractionDigitsMax = 6
 
-    /// The value, for comparing.
-    var millionths: Int {
-        var value = Int(whole)
+    /// The value, for comparing; twenty-four digits need more than 64 bits.
+    var millionths: Int128 {
+        var value = Int128(whole)
         for place in 0..<DecimalBound.fractionDigitsMax {
-            value = value * 10 + (place < fraction.count ? Int(fraction[place]) : 0)
+            value = value * 10 + (place < fraction.count ? Int128(fraction[place]) : 0)
         }
         return isNegative ? -value : value
     }
@@ -100,15 +100,15 @@ extension GrammarBuilder {
     /// Whole numbers from a least to a largest one; both may be missing.
     mutating func integer(from low: DecimalBound?, to high: DecimalBound?) -> Index? {
         // Every whole number between them lies between the rounded bounds too.
-        let least = low.map { Self.rounded($0, up: true) }
-        let most = high.map { Self.rounded($0, up: false) }
         let limit = 999_999_999_999_999_999
+        let least = low.map { Self.rounded($0, up: true) }
+        let most = high.map { min(Self.rounded($0, up: false), limit) }
         var places: [Index] = []
         let positive = max(0, least ?? 0)...max(-1, most ?? limit, max(0, least ?? 0))
         if (most ?? limit) >= max(0, least ?? 0) {
             places.append(magnitudes(positive, then: Self.end))
         }
-        let (near, far) = (max(1, -(most ?? -1)), -(least ?? -limit))
+        let (near, far) = (max(1, -(most ?? -1)), min(-(least ?? -limit), limit))
         if near <= far {
             places.append(literal("-", then: magnitudes(near...far, then: Self.end)))
         }
@@ -178,7 +178,8 @@ extension GrammarBuilder {
                         then: next))
             }
             low = high + 1
-            high = high * 10 + 9
+            // The last step leads beyond what any range has, not beyond what an integer holds.
+            high = min(high, 99_999_999_999_999_999) * 10 + 9
         }
         return either(places)
     }
@@ -257,8 +258,12 @@ extension GrammarBuilder {
         let most = DecimalBound.fractionDigitsMax
         let scale = 1_000_000
         var (least, largest) = (0, scale - 1)
-        if let low { least = low.magnitude.millionths % scale + (low.isExclusive ? 1 : 0) }
-        if let high { largest = high.magnitude.millionths % scale - (high.isExclusive ? 1 : 0) }
+        if let low {
+            least = Int(low.magnitude.millionths % Int128(scale)) + (low.isExclusive ? 1 : 0)
+        }
+        if let high {
+            largest = Int(high.magnitude.millionths % Int128(scale)) - (high.isExclusive ? 1 : 0)
+        }
         guard least <= largest else { return nil }
         func digits(_ value: Int) -> ArraySlice<UInt8> {
             let text = Array("\(value)".utf8)

@@ -21,8 +21,8 @@ struct GrammarBuilder {
 
     /// Begins an empty network.
     ///
-    /// - Parameter forbidden: Characters that a JSON string must not have as they are, because marks
-    ///   of the chat format begin with them.
+    /// - Parameter forbidden: Characters that a JSON string must not have as they are, because
+    ///   marks of the chat format begin with them.
     init(forbidden: Scalars = []) { escaped = Self.mustBeEscaped + forbidden }
 
     /// Adds a place.

@@ -5,7 +5,7 @@ import Testing
 
 /// Answers under a constraint: whatever is drawn, what becomes whole is a value of the schema.
 @Suite struct AnswerConstraintTests {
-    @Test(arguments: 0..<150)
+    @Test(arguments: 0..<80)
     func everyWholeAnswerFulfilsARandomSchema(_ seed: Int) async throws {
         var maker = RandomSchema(seed: UInt64(seed))
         let schema = maker.schema()

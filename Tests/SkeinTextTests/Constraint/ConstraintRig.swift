@@ -63,7 +63,7 @@ struct ConstraintRig {
             return end
         }
         if count > 40, chance.next(below: 4) > 0 {
-            for closing in ["\"", "}", "]", "0", ","] {
+            for closing in ["\"", "}", "]", "@", ".", "0", ","] {
                 let found = tokens.first {
                     setup.tokenizer.bytes(of: $0).elementsEqual(closing.utf8)
                 }
