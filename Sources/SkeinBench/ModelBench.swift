@@ -1,5 +1,5 @@
 public import SkeinCoordinator
-public import SkeinCore
+internal import SkeinCore
 
 /// Measures a model's prefill and decode, for one prompt and for streams that decode together.
 ///

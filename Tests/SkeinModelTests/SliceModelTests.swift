@@ -45,6 +45,24 @@ import Testing
         }
     }
 
+    @Test func slicesChunksAndThreadsDoNotChangeABitOfINT8Weights() async throws {
+        let tokens = (0..<100).map { ($0 * 29 + 3) % 64 }
+        try await TinyModel.with(.fp8) { checkpoint in
+            let everything: Capture = [.logits, .hidden, .router]
+            let stored = try PipelineRig(checkpoint).run(tokens, capture: everything)
+            let whole = try PipelineRig(TinyModel.int8(of: checkpoint, threadCount: 1))
+                .run(tokens, capture: everything)
+            #expect(whole.bits != stored.bits)
+            for (sliceCount, threadCount, chunk) in [(2, 1, 1), (3, 2, 7)] {
+                let rig = try PipelineRig(
+                    TinyModel.int8(of: checkpoint, threadCount: threadCount),
+                    sliceCount: sliceCount, threadCount: threadCount)
+                let run = try rig.run(tokens, chunk: chunk, capture: everything)
+                #expect(run.bits == whole.bits, "\(sliceCount), \(threadCount), \(chunk)")
+            }
+        }
+    }
+
     /// Attention and experts take a large step in parts to bound their memory.
     @Test(arguments: [(1, 1), (7, 5), (64, 30), (1_000, 3)])
     func partsDoNotChangeABit(attentionRowsMax: Int, expertRowsMax: Int) async throws {

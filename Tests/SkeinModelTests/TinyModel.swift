@@ -1,5 +1,6 @@
 import Foundation
 import SkeinCore
+import SkeinTensor
 import SkeinWeights
 
 /// Two dense and two MoE layers, eight experts in four groups, a vocabulary of 64: every feature of
@@ -42,5 +43,12 @@ struct TinyModel {
             json: Array(json.utf8), subject: "tiny", format: format, seed: 7
         ).write(to: folder.path)
         return try body(Checkpoint.open(folder.path))
+    }
+
+    /// The same model with its multiplying matrices made INT8.
+    static func int8(of checkpoint: Checkpoint, threadCount: Int) throws -> Checkpoint {
+        try checkpoint.loaded(
+            .whole(checkpoint.configuration), as: .int8, on: ComputePool(threadCount: threadCount),
+            onProgress: { _, _ in })
     }
 }

@@ -62,6 +62,19 @@ enum Fixture {
             blockRows: block, blockColumns: blockColumns)
     }
 
+    /// An INT8 weight, made by the scalar kernels where nothing else is said.
+    static func int8(
+        of weight: WeightMatrix,
+        on pool: ComputePool = ComputePool(threadCount: 1, instructionSet: .scalar)
+    ) -> WeightMatrix {
+        let (rows, columns) = (weight.rowCount, weight.columnCount)
+        do {
+            let arena = try WeightArena(
+                byteCount: WeightArena.int8ByteCount(rows: rows, columns: columns))
+            return arena.int8(weight, on: pool)
+        } catch { preconditionFailure("\(error)") }
+    }
+
     static func weights(rows: Int, columns: Int) -> [WeightMatrix] {
         [
             float32(rows: rows, columns: columns), bfloat16(rows: rows, columns: columns),

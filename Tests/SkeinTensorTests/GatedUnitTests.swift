@@ -28,13 +28,20 @@ import Testing
         ]
     }
 
-    @Test func aUnitIsItsThreeProducts() {
-        for weights in Self.units(inner: 76, columns: 140) {
+    static func int8(of weights: GatedWeights) -> GatedWeights {
+        GatedWeights(
+            gate: Fixture.int8(of: weights.gate), up: Fixture.int8(of: weights.up),
+            down: Fixture.int8(of: weights.down))
+    }
+
+    @Test(arguments: [76, 300]) func aUnitIsItsThreeProducts(inner: Int) {
+        let units = Self.units(inner: inner, columns: 140)
+        for weights in units + [Self.int8(of: units[0])] {
             let input = Fixture.tensor(rows: 9, columns: 140, seed: 8)
             let output = Tensor(rows: 0, columns: 140)
             GatedUnit.apply(weights, to: input, into: output, on: Self.pool)
-            let gate = Tensor(rows: 0, columns: 76)
-            let up = Tensor(rows: 0, columns: 76)
+            let gate = Tensor(rows: 0, columns: inner)
+            let up = Tensor(rows: 0, columns: inner)
             let steps = Tensor(rows: 0, columns: 140)
             MatrixProduct.multiply(input, by: weights.gate, into: gate, on: Self.pool)
             MatrixProduct.multiply(input, by: weights.up, into: up, on: Self.pool)
@@ -45,9 +52,10 @@ import Testing
     }
 
     @Test func expertsGiveEachRowWhatItWouldGetAlone() {
-        for kind in 0..<4 {
+        for kind in 0..<5 {
             let experts = (0..<5).map { expert in
-                Self.units(inner: 40, columns: 96, seed: UInt64(expert) * 10)[kind]
+                let units = Self.units(inner: 40, columns: 96, seed: UInt64(expert) * 10)
+                return kind < 4 ? units[kind] : Self.int8(of: units[0])
             }
             let input = Fixture.tensor(rows: 11, columns: 96, seed: 8)
             // Expert 3 is never chosen, expert 4 by every row; 7 and 8 live elsewhere.

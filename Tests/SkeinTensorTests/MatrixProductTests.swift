@@ -36,8 +36,44 @@ import Darwin
         }
     }
 
+    /// 127 steps of a group's largest number: a code is at most half a step off.
+    @Test(arguments: [1, 16, 128, 129, 300]) func anINT8WeightIsHalfAStepOffAtMost(columns: Int) {
+        let weight = Fixture.float32(rows: 37, columns: columns)
+        let made = Fixture.int8(of: weight)
+        #expect(made.byteCount <= 48 * ((columns + 3) & ~3) + 4 * 48 * ((columns + 127) / 128))
+        for row in 0..<37 {
+            let (numbers, found) = (weight.decodedRow(row), made.decodedRow(row))
+            for begin in stride(from: 0, to: columns, by: 128) {
+                let group = begin..<min(begin + 128, columns)
+                let step = (numbers[group].map(abs).max() ?? 0) / 127
+                for column in group {
+                    #expect(abs(found[column] - numbers[column]) <= 0.5001 * step)
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [1, 16, 128, 129, 700]) func anINT8ProductIsCloseToItsSum(columns: Int) {
+        let weight = Fixture.int8(of: Fixture.float32(rows: 37, columns: columns))
+        let input = Fixture.tensor(rows: 5, columns: columns, seed: 3)
+        let output = Tensor(rows: 0, columns: 37)
+        MatrixProduct.multiply(input, by: weight, into: output, on: Self.pool)
+        for m in 0..<5 {
+            let row = input.row(m)
+            let step = (row.map(abs).max() ?? 0) / 127
+            for n in 0..<37 {
+                let decoded = weight.decodedRow(n)
+                let naive = Fixture.dot(row, decoded)
+                // Half a step of every input, times its weight.
+                let lost = decoded.reduce(0) { $0 + Double(abs($1)) } * Double(step) * 0.5001
+                #expect(abs(Double(output[m, n]) - naive.sum) <= naive.bound + lost)
+            }
+        }
+    }
+
     @Test func aRowAloneHasTheBitsOfTheRowInACrowd() {
-        for weight in Fixture.weights(rows: 99, columns: 333) {
+        let int8 = Fixture.int8(of: Fixture.bfloat16(rows: 99, columns: 333))
+        for weight in Fixture.weights(rows: 99, columns: 333) + [int8] {
             let input = Fixture.tensor(rows: 61, columns: 333, seed: 9)
             let crowd = Tensor(rows: 0, columns: 99)
             MatrixProduct.multiply(input, by: weight, into: crowd, on: Self.pool)

@@ -3,8 +3,8 @@ import Testing
 
 /// Every instruction set gives the bits of the scalar kernels; so do threads, splits and company.
 ///
-/// The twins, by their files: product_bf16, product_f8e4m3_block, attend_latent_bf16 and rows_f32.
-/// peak_f32 measures the processor and gives no result to compare.
+/// The twins, by their files: product_bf16, product_f8e4m3_block, product_i8_group,
+/// attend_latent_bf16 and rows_f32. peak_f32 measures the processor and gives no result to compare.
 @Suite struct TwinTests {
     static let lengths = [1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 160, 576, 700]
     static let reference = ComputePool(threadCount: 1, instructionSet: .scalar)
@@ -48,6 +48,46 @@ import Testing
             let input = Fixture.tensor(rows: 101, columns: 520, seed: 8)
             Self.compare(columns: 150, "\(weight.format)") {
                 MatrixProduct.multiply(input, by: weight, into: $1, on: $0)
+            }
+        }
+    }
+
+    @Test(arguments: lengths) func productsOfINT8AreEqualBitForBit(columns: Int) {
+        for rows in [1, 16, 71, 150] {
+            let weight = Fixture.int8(of: Fixture.bfloat16(rows: rows, columns: columns))
+            for count in [1, 2, 3, 5, 7, 13] {
+                let input = Fixture.tensor(rows: count, columns: columns, seed: UInt64(count))
+                Self.compare(columns: rows, "\(count) x \(rows) x \(columns)") {
+                    MatrixProduct.multiply(input, by: weight, into: $1, on: $0)
+                }
+            }
+        }
+    }
+
+    /// Groups of zeros, of numbers too small for a scale, of an infinity and of NaN among others.
+    @Test func anyInputIsQuantizedAlike() {
+        let weight = Fixture.int8(of: Fixture.bfloat16(rows: 33, columns: 300))
+        for number in [0, 0x1p-101, 0x1p-99, -0x1p127, .infinity, -.infinity, .nan] as [Float] {
+            let input = Fixture.tensor(rows: 6, columns: 300, seed: 2)
+            for row in 0..<6 {
+                for column in 128..<(row % 2 == 0 ? 256 : 129) { input[row, column] = number }
+            }
+            Self.compare(columns: 33, "\(number)") {
+                MatrixProduct.multiply(input, by: weight, into: $1, on: $0)
+            }
+        }
+    }
+
+    @Test func aWeightTakesTheSameINT8FormEverywhere() {
+        for weight in Fixture.weights(rows: 75, columns: 331) {
+            let expected = Fixture.int8(of: weight)
+            for pool in Self.pools {
+                let made = Fixture.int8(of: weight, on: pool)
+                for row in 0..<75 {
+                    #expect(
+                        made.decodedRow(row) == expected.decodedRow(row),
+                        "\(pool.instructionSet), \(weight.format), row \(row)")
+                }
             }
         }
     }
@@ -171,7 +211,9 @@ import Testing
     }
 
     @Test func gatedUnitsAreEqualBitForBit() {
-        for weights in GatedUnitTests.units(inner: 72, columns: 150) {
+        let units = GatedUnitTests.units(inner: 72, columns: 150)
+        let wide = GatedUnitTests.units(inner: 300, columns: 150)
+        for weights in units + [GatedUnitTests.int8(of: units[0]), GatedUnitTests.int8(of: wide[1])] {
             for count in [1, 3, 20] {
                 let input = Fixture.tensor(rows: count, columns: 150, seed: 3)
                 Self.compare(columns: 150, "\(weights.gate.format) \(count)") {
