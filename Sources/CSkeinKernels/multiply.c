@@ -41,7 +41,8 @@ static size_t tile_rows(const skein_pool *pool, const skein_weight *weight, size
 /// steps of its blocks.
 static size_t product_scratch(const skein_weight *weight, size_t rows) {
     size_t floats = rows / 2 + 2 + SKEIN_WIDENED_ROWS;
-    return (floats * skein_packed_stride(weight) + 4 * SKEIN_STEP) * sizeof(float);
+    return (floats * skein_packed_stride(weight) + 4 * SKEIN_STEP) * sizeof(float) +
+           SKEIN_BLOCK_BYTES;
 }
 
 static size_t tiles_of(size_t rows, size_t tile) { return (rows + tile - 1) / tile; }

@@ -81,10 +81,16 @@ SKEIN_256_INLINE void lone_tile(const weight_rows *some, const float *planes, fl
     case (rows) * 4: lone_tile(&some, planes, outputs[0], rows); break; \
     TILE_CASE(rows, 1) TILE_CASE(rows, 2) TILE_CASE(rows, 3)
 
-/// Input rows first ..< first + count, whose planes lie one after the other.
-SKEIN_256 static void multiply_some(const skein_product *job, size_t first, size_t count,
-                                    const float *planes, size_t stride) {
-    size_t columns = job->weight->columns, rest = columns % SKEIN_STEP;
+/// Up to TOKENS_MAX rows of input, straight from the weight.
+SKEIN_256 static void multiply_some(const skein_product *job) {
+    size_t columns = job->weight->columns, rest = columns % SKEIN_STEP, count = job->count;
+    size_t stride = skein_packed_stride(job->weight);
+    float *planes = scratch_of(job)->planes;
+    const float *inputs[TOKENS_MAX];
+    for (size_t m = 0; m < count; m++) {
+        widen(input_row(job, m), skein_padded(columns), planes + m * stride, false);
+        inputs[m] = planes + m * stride;
+    }
     for (size_t row = job->row_begin; row < job->row_end; row += ROWS_MAX) {
         size_t rows = skein_min(ROWS_MAX, job->row_end - row);
         weight_rows some = {.whole = columns - rest, .rest = rest};
@@ -94,30 +100,57 @@ SKEIN_256 static void multiply_some(const skein_product *job, size_t first, size
             some.tails[n] = (const uint8_t *)tails[n];
             memcpy(tails[n], some.weights[n] + 2 * some.whole, 2 * rest);
         }
-        for (size_t place = 0; place < count; place += TOKENS_MAX) {
-            size_t together = skein_min(TOKENS_MAX, count - place);
-            const float *inputs[TOKENS_MAX];
-            float *outputs[TOKENS_MAX];
-            for (size_t m = 0; m < together; m++) {
-                inputs[m] = planes + (place + m) * stride;
-                outputs[m] = output_row(job, first + place + m) + row - job->row_begin;
-            }
-            switch (rows * 4 + (job->count == 1 ? 0 : together)) {
-                TILE_CASES(1) TILE_CASES(2) TILE_CASES(3) TILE_CASES(4)
-            }
+        float *outputs[TOKENS_MAX];
+        for (size_t m = 0; m < count; m++) {
+            outputs[m] = output_row(job, m) + row - job->row_begin;
+        }
+        switch (rows * 4 + (count == 1 ? 0 : count)) {
+            TILE_CASES(1) TILE_CASES(2) TILE_CASES(3) TILE_CASES(4)
         }
     }
 }
 
+/// Widens `count` numbers of a weight row, at most a block, into planes.
+SKEIN_256_INLINE void widen_weight(const uint8_t *from, size_t count, float *planes) {
+    for (size_t k = 0; k < count; k += SKEIN_STEP) {
+        uint16_t padded[SKEIN_STEP] = {0};
+        if (count - k < SKEIN_STEP) from = memcpy(padded, from, 2 * (count - k));
+        __m256i parts[2] = {_mm256_loadu_si256((const __m256i *)from),
+                            _mm256_loadu_si256((const __m256i *)(from + 32))};
+        store_planes(parts, planes + k);
+        from += 2 * SKEIN_STEP;
+    }
+}
+
+/// Weight rows row ..< row + rows against the input rows first ..< first + count, whose planes lie
+/// in scratch.
+SKEIN_256 static void product_widened(const skein_product *job, size_t row, size_t rows,
+                                      size_t first, size_t count) {
+    block_scratch *scratch = scratch_of(job);
+    FOR_BLOCKS(job->weight) {
+        for (size_t n = 0; n < rows; n++) {
+            const uint8_t *from = skein_weight_row(job->weight, row + n) + 2 * at.begin;
+            widen_weight(from, at.count, scratch->weights[n]);
+        }
+        multiply_block(scratch, at, NULL, rows, count);
+    }
+    for (size_t m = 0; m < count; m++) {
+        float *output = output_row(job, first + m) + row - job->row_begin;
+        for (size_t n = 0; n < rows; n++) output[n] = reduce_lanes(&scratch->sums[n][m], false);
+    }
+}
+
 SKEIN_256 void skein_product_bf16_avx2(const skein_product *job) {
-    size_t stride = skein_packed_stride(job->weight), width = skein_padded(job->weight->columns);
-    float *planes = job->scratch;
+    if (job->count <= TOKENS_MAX) {
+        multiply_some(job);
+        return;
+    }
     for (size_t first = 0; first < job->count; first += SKEIN_WIDENED_ROWS) {
         size_t count = skein_min(SKEIN_WIDENED_ROWS, job->count - first);
-        for (size_t m = 0; m < count; m++) {
-            widen(input_row(job, first + m), width, planes + m * stride, false);
+        widen_blocks(job, first, count, false);
+        for (size_t row = job->row_begin; row < job->row_end; row += BLOCK_ROWS) {
+            product_widened(job, row, skein_min(BLOCK_ROWS, job->row_end - row), first, count);
         }
-        multiply_some(job, first, count, planes, stride);
     }
 }
 #endif

@@ -89,4 +89,173 @@ SKEIN_256_INLINE const uint16_t *input_row(const skein_product *job, size_t m) {
 SKEIN_256_INLINE float *output_row(const skein_product *job, size_t m) {
     return job->output + skein_numbered(job->output_rows, m) * job->output_stride;
 }
+/// So many columns at a time: the planes of all widened input rows fit the first cache with those
+/// of a few weight rows.
+enum { BLOCK_COLUMNS = 128, BLOCK_ROWS = 4 };
+
+/// Sums of one input row and one weight row, the lanes of both parts.
+typedef struct {
+    float part[2][8];
+} lanes;
+
+/// What lies in a thread's scratch while a tile is multiplied.
+typedef struct {
+    float *planes;                         // of a block: [SKEIN_WIDENED_ROWS, its width]
+    float weights[BLOCK_ROWS][BLOCK_COLUMNS];
+    lanes sums[BLOCK_ROWS][SKEIN_WIDENED_ROWS];
+    lanes totals[BLOCK_ROWS][SKEIN_WIDENED_ROWS];
+} block_scratch;
+
+_Static_assert(sizeof(block_scratch) <= SKEIN_BLOCK_BYTES, "room for a block's numbers");
+
+/// The scratch of a job: the block's, then the planes.
+SKEIN_256_INLINE block_scratch *scratch_of(const skein_product *job) {
+    block_scratch *scratch = job->scratch;
+    scratch->planes = (float *)job->scratch + SKEIN_BLOCK_BYTES / sizeof(float);
+    return scratch;
+}
+
+SKEIN_256_INLINE float reduce_lanes(const lanes *sums, const bool crossed) {
+    return reduce_parts(_mm256_loadu_ps(sums->part[0]), _mm256_loadu_ps(sums->part[1]), crossed);
+}
+
+/// Writes the planes of one step.
+SKEIN_256_INLINE void store_planes(__m256i parts[2], float *planes) {
+    for (int part = 0; part < 2; part++) {
+        _mm256_storeu_ps(planes + 16 * part, odd_numbers(parts[part]));
+        _mm256_storeu_ps(planes + 16 * part + 8, even_numbers(parts[part]));
+    }
+}
+
+/// Calls for the blocks of columns of a weight: at most BLOCK_COLUMNS of one block of scales.
+///
+/// `column` is where the block lies in a packed row, `width` its whole steps.
+#define FOR_BLOCKS(weight)                                                                     \
+    for (block_place at = first_block(weight); at.begin < (weight)->columns;                   \
+         at = next_block(weight, at))
+
+typedef struct {
+    size_t begin, count;   // columns of the weight
+    size_t column, width;  // of a packed row
+    size_t scale;          // block of scales
+    bool begins, ends;     // a block of scales
+} block_place;
+
+SKEIN_256_INLINE block_place place_block(const skein_weight *weight, block_place at) {
+    size_t first = at.scale * weight->block_columns;
+    size_t end = skein_min(weight->columns, first + weight->block_columns);
+    at.count = skein_min(BLOCK_COLUMNS, end - at.begin);
+    at.width = skein_padded(at.count);
+    at.begins = at.begin == first;
+    at.ends = at.begin + at.count == end;
+    return at;
+}
+
+SKEIN_256_INLINE block_place first_block(const skein_weight *weight) {
+    return place_block(weight, (block_place){0});
+}
+
+SKEIN_256_INLINE block_place next_block(const skein_weight *weight, block_place at) {
+    at.begin += at.count;
+    at.column += at.width;
+    at.scale += at.ends;
+    return at.begin < weight->columns ? place_block(weight, at) : at;
+}
+
+/// Widens input rows first ..< first + count, block by block, so that a block of all rows lies in
+/// one stretch.
+SKEIN_256_INLINE void widen_blocks(const skein_product *job, size_t first, size_t count,
+                                   const bool crossed) {
+    float *planes = scratch_of(job)->planes;
+    for (size_t m = 0; m < count; m++) {
+        const uint16_t *packed = input_row(job, first + m);
+        FOR_BLOCKS(job->weight) {
+            float *block = planes + SKEIN_WIDENED_ROWS * at.column;
+            widen(packed + at.column, at.width, block + m * at.width, crossed);
+        }
+    }
+}
+
+/// How a block's sums begin and end.
+typedef struct {
+    bool begins;          // from zero, else from what was kept
+    const float *scales;  // of the weight rows, where the sums end here and enter the totals
+} block_ends;
+
+/// sums[n][m] += planes[m] . weights[n] over one block of `width` columns.
+SKEIN_256_INLINE void block_tile(lanes (*sums)[SKEIN_WIDENED_ROWS],
+                                 lanes (*totals)[SKEIN_WIDENED_ROWS], const float *planes,
+                                 const float (*weights)[BLOCK_COLUMNS], size_t width,
+                                 block_ends ends, const int rows, const int count) {
+#pragma clang loop unroll(disable)
+    for (int part = 0; part < 2; part++) {
+        __m256 sum[TOKENS_MAX][ROWS_MAX];
+#pragma clang loop unroll(full)
+        for (int m = 0; m < count; m++) {
+#pragma clang loop unroll(full)
+            for (int n = 0; n < rows; n++) {
+                sum[m][n] = ends.begins ? _mm256_setzero_ps()
+                                        : _mm256_loadu_ps(sums[n][m].part[part]);
+            }
+        }
+        const float *x = planes + 16 * part, *w = weights[0] + 16 * part;
+        for (size_t k = 0; k < width; k += SKEIN_STEP) {
+#pragma clang loop unroll(full)
+            for (size_t parity = 0; parity < 16; parity += 8) {
+                __m256 some[TOKENS_MAX];
+#pragma clang loop unroll(full)
+                for (int m = 0; m < count; m++) {
+                    some[m] = _mm256_loadu_ps(x + (size_t)m * width + k + parity);
+                }
+#pragma clang loop unroll(full)
+                for (int n = 0; n < rows; n++) {
+                    __m256 one = _mm256_loadu_ps(w + n * BLOCK_COLUMNS + k + parity);
+#pragma clang loop unroll(full)
+                    for (int m = 0; m < count; m++) {
+                        sum[m][n] = _mm256_fmadd_ps(some[m], one, sum[m][n]);
+                    }
+                }
+            }
+        }
+#pragma clang loop unroll(full)
+        for (int n = 0; n < rows; n++) {
+            __m256 scale = ends.scales == NULL ? _mm256_setzero_ps()
+                                               : _mm256_set1_ps(ends.scales[n]);
+#pragma clang loop unroll(full)
+            for (int m = 0; m < count; m++) {
+                if (ends.scales == NULL) {
+                    _mm256_storeu_ps(sums[n][m].part[part], sum[m][n]);
+                } else {
+                    float *total = totals[n][m].part[part];
+                    _mm256_storeu_ps(total, _mm256_fmadd_ps(sum[m][n], scale,
+                                                            _mm256_loadu_ps(total)));
+                }
+            }
+        }
+    }
+}
+
+#define BLOCK_CASE(rows, count)                                                              \
+    case (rows) * 4 + (count):                                                               \
+        block_tile(sums, totals, x, weights, at.width, ends, rows, count);                   \
+        break;
+#define BLOCK_CASES(rows) BLOCK_CASE(rows, 1) BLOCK_CASE(rows, 2) BLOCK_CASE(rows, 3)
+
+/// One block of columns: `rows` weight rows against `count` input rows, whose planes lie in
+/// scratch.
+SKEIN_256 static void multiply_block(block_scratch *scratch, block_place at, const float *scales,
+                                     size_t rows, size_t count) {
+    for (size_t n = 0; n < rows; n += ROWS_MAX) {
+        const float (*weights)[BLOCK_COLUMNS] = (const float (*)[BLOCK_COLUMNS])scratch->weights[n];
+        block_ends ends = {at.begins, scales == NULL ? NULL : scales + n};
+        for (size_t m = 0; m < count; m += TOKENS_MAX) {
+            const float *x = scratch->planes + SKEIN_WIDENED_ROWS * at.column + m * at.width;
+            lanes (*sums)[SKEIN_WIDENED_ROWS] = (void *)&scratch->sums[n][m];
+            lanes (*totals)[SKEIN_WIDENED_ROWS] = (void *)&scratch->totals[n][m];
+            switch (skein_min(ROWS_MAX, rows - n) * 4 + skein_min(TOKENS_MAX, count - m)) {
+                BLOCK_CASES(1) BLOCK_CASES(2) BLOCK_CASES(3) BLOCK_CASES(4)
+            }
+        }
+    }
+}
 #endif

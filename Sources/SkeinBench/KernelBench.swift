@@ -45,7 +45,7 @@ public struct KernelBench {
         }
         if model.routing != nil { try add(gate()) }
         for line in try heads() { add(line) }
-        for context in Self.contexts { try add(attention(at: context)) }
+        for positions in Self.contexts { try add(attention(over: positions)) }
         add(norm())
         return KernelReport(
             limits: limits, threads: pool.threadCount, instructionSet: "\(pool.instructionSet)",
@@ -136,25 +136,26 @@ public struct KernelBench {
         return lines
     }
 
-    private func attention(at context: Int) throws(Refusal) -> KernelReport.Line {
-        let pageCount = (context + Limits.pageRowCount - 1) / Limits.pageRowCount
+    private func attention(over positionCount: Int) throws(Refusal) -> KernelReport.Line {
+        let pageCount = (positionCount + Limits.pageRowCount - 1) / Limits.pageRowCount
         let store = try LatentStore(
             layerCount: 1, pageCount: pageCount, rowWidth: model.latentRowWidth)
         store.populate()
         let queries = Self.input(rows: 1, columns: model.headCount * model.latentRowWidth)
         let output = Tensor(rows: 1, columns: model.headCount * model.kvLoraRank)
         let span = AttentionSpan(
-            rows: 0..<1, firstPosition: context - 1,
+            rows: 0..<1, firstPosition: positionCount - 1,
             pageTable: (0..<pageCount).map { PageIndex($0) })
         let seconds = Self.seconds { _ in
             PagedAttention.attend(
                 queries, to: store, layer: 0, spans: [span], headCount: model.headCount,
                 latentWidth: model.kvLoraRank, scale: 0.1, into: output, on: pool)
         }
-        let flops = 2 * model.headCount * (model.latentRowWidth + model.kvLoraRank) * context
+        let flops = 2 * model.headCount * (model.latentRowWidth + model.kvLoraRank) * positionCount
         return line(
-            "attention", .f32, Shape(rows: context, columns: model.latentRowWidth), 1, seconds,
-            bytes: 2 * context * model.latentRowWidth, flops: flops, blas: nil)
+            "attention", .f32, Shape(rows: positionCount, columns: model.latentRowWidth), 1,
+            seconds,
+            bytes: 2 * positionCount * model.latentRowWidth, flops: flops, blas: nil)
     }
 
     private func norm() -> KernelReport.Line {

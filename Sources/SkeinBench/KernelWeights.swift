@@ -36,7 +36,7 @@ struct KernelWeights {
         while bytes.count < Self.totalBytes {
             let word = numbers.next()
             for shift in stride(from: UInt64(0), to: 64, by: 8) {
-                // E4M3 from 2^-2 to 30, as BF16 from 1e-2 to 1e3: nothing that overflows or flushes.
+                // E4M3 from 2^-2 to 30, as BF16 from 1e-2 to 1e3: none overflows or flushes.
                 bytes.append(UInt8(truncatingIfNeeded: word >> shift) & 0xBF | 0x28)
             }
         }

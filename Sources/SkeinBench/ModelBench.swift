@@ -150,18 +150,18 @@ public struct ModelBench: Sendable {
 
     /// Different experts that a step's rows have chosen, summed over layers: the mean of all steps.
     private static func touchedExpertCount(
-        _ routes: [[CapturedKind: [Set<Int32>]]], from context: Int
+        _ routes: [[CapturedKind: [Set<Int32>]]], from firstRow: Int
     ) -> Double {
         let rowCount = routes.flatMap { $0.values.map(\.count) }.min() ?? 0
-        guard rowCount > context else { return 0 }
+        guard rowCount > firstRow else { return 0 }
         var sum = 0
         for kind in routes.reduce(into: Set<CapturedKind>(), { $0.formUnion($1.keys) }) {
-            for row in context..<rowCount {
+            for row in firstRow..<rowCount {
                 let step = routes.reduce(into: Set<Int32>()) { $0.formUnion($1[kind]?[row] ?? []) }
                 sum += step.count
             }
         }
-        return Double(sum) / Double(rowCount - context)
+        return Double(sum) / Double(rowCount - firstRow)
     }
 
     private func tokens(_ count: Int, number: UInt64) -> [TokenID] {

@@ -40,9 +40,9 @@ public struct ModelReport: Encodable, Sendable {
     /// Tokens that each stream produced.
     public let newTokens: Int
     /// Streams that decoded together.
-    public let batch: Int
+    public let streams: Int
     /// Positions of each stream's prompt.
-    public let context: Int
+    public let contextPositions: Int
     /// Compute threads of each process.
     public let threads: Int
     /// The form in which weights are kept.
@@ -84,8 +84,8 @@ public struct ModelReport: Encodable, Sendable {
     ) {
         promptTokens = load.promptTokenCount
         newTokens = load.newTokenCount
-        batch = load.streamCount
-        context = load.contextCount
+        streams = load.streamCount
+        contextPositions = load.contextCount
         threads = pool.threadCount
         weights = form.rawValue
         instructionSet = "\(pool.instructionSet)"

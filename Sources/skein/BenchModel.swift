@@ -29,8 +29,8 @@ struct BenchModel: AsyncParsableCommand {
     @Option(name: .customLong("new-tokens"), help: "Tokens that each stream produces.")
     var newTokens = 32
 
-    @Option(help: "Streams that decode together.")
-    var batch = 1
+    @Option(name: .customLong("batch"), help: "Streams that decode together.")
+    var streams = 1
 
     @Option(help: "Seed of the prompts' random tokens.")
     var seed: UInt64 = 0
@@ -45,7 +45,7 @@ struct BenchModel: AsyncParsableCommand {
     var json = false
 
     func validate() throws {
-        guard (1...Limits.microBatchSpansMax).contains(batch) else {
+        guard (1...Limits.microBatchSpansMax).contains(streams) else {
             throw ValidationError("--batch: expected 1 to \(Limits.microBatchSpansMax)")
         }
         guard (0...Limits.positionsMax).contains(promptTokens) else {
@@ -64,7 +64,7 @@ struct BenchModel: AsyncParsableCommand {
         let folder = try model.folder()
         let checkpoint = try Checkpoint.open(folder)
         let load = ModelBench.Load(
-            promptTokenCount: promptTokens, newTokenCount: newTokens, streamCount: batch,
+            promptTokenCount: promptTokens, newTokenCount: newTokens, streamCount: streams,
             contextCount: layout.contextPositions ?? Self.contextDefault, seed: seed)
         guard load.positionCount <= checkpoint.configuration.positionCountMax else {
             throw Refusal(
@@ -77,7 +77,7 @@ struct BenchModel: AsyncParsableCommand {
         let (attempts, form, threads) = (attempts, layout.weights, layout.threads)
         let (report, misses) = try await EmbeddedRun(
             folder: folder, layout: layout, positionCountMax: load.positionCount,
-            fullSequenceCount: batch, chunk: promptTokens > 0 ? min(promptTokens, 512) : nil,
+            fullSequenceCount: streams, chunk: promptTokens > 0 ? min(promptTokens, 512) : nil,
             reusesPrefixes: false, log: log
         ).run { cluster in
             let loadSeconds = (ContinuousClock.now - began) / .seconds(1)
@@ -123,7 +123,8 @@ extension ModelReport {
                     + percent(prefillShareOfPeak) + " of the peak")
         }
         lines += [
-            "decode of \(batch) at \(context)".padded(to: 22) + rate(decodeTokensPerSecond) + ", "
+            "decode of \(streams) at \(contextPositions)".padded(to: 22)
+                + rate(decodeTokensPerSecond) + ", "
                 + giga(decodeTokensPerSecond * decodeBytesPerToken) + " GB/s, "
                 + percent(decodeShareOfBandwidth) + " of the bandwidth, "
                 + percent(decodeShareOfLimit) + " of the limit",

@@ -81,8 +81,8 @@ import Testing
 
     /// Nats a token over all documents, by `skein score`, against the float32 reference; the bound
     /// is 1.5 times what bfloat16 arithmetic loses, or 0.05 %, whichever is larger.
-    @Test(arguments: ["fp8", "bf16"])
-    func theLossStaysAtTheReference(weights: String) async throws {
+    @Test(arguments: [("fp8", "native"), ("bf16", "native"), ("fp8", "int8")])
+    func theLossStaysAtTheReference(weights: String, form: String) async throws {
         let file = SkeinProgram.golden("gosling/eval_text.json")
         let whole = try #require(
             try JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: file)))
@@ -97,7 +97,8 @@ import Testing
         let folder =
             weights == "fp8" ? SkeinProgram.gosling : SkeinProgram.golden("gosling/bf16")
         let run = try await SkeinProgram.run([
-            "score", "--model", folder, "--tokens-json", promptsFile, "--stages", "2", "--json",
+            "score", "--model", folder, "--tokens-json", promptsFile, "--stages", "2",
+            "--weights", form, "--json",
         ])
         try #require(run.status == 0, "\(run.errors)")
         let total = try #require(try run.json()["total"] as? [String: Double])
@@ -106,7 +107,8 @@ import Testing
         let exact = try #require(reference["nll_per_token"])
         let coarse = try #require(reference["nll_per_token_in_bfloat16_arithmetic"])
         let deviation = abs(loss / exact - 1)
-        print("gosling \(weights): \(loss) nats a token, \(deviation * 100) % off float32")
+        print(
+            "gosling \(weights) as \(form): \(loss) nats a token, \(deviation * 100) % off float32")
         #expect(deviation <= max(0.0005, 1.5 * abs(coarse / exact - 1)))
     }
 }

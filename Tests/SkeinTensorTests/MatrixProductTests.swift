@@ -44,9 +44,9 @@ import Darwin
         for row in 0..<37 {
             let (numbers, found) = (weight.decodedRow(row), made.decodedRow(row))
             for begin in stride(from: 0, to: columns, by: 128) {
-                let group = begin..<min(begin + 128, columns)
-                let step = (numbers[group].map(abs).max() ?? 0) / 127
-                for column in group {
+                let scaleGroup = begin..<min(begin + 128, columns)
+                let step = (numbers[scaleGroup].map(abs).max() ?? 0) / 127
+                for column in scaleGroup {
                     #expect(abs(found[column] - numbers[column]) <= 0.5001 * step)
                 }
             }

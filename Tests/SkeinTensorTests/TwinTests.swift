@@ -213,7 +213,9 @@ import Testing
     @Test func gatedUnitsAreEqualBitForBit() {
         let units = GatedUnitTests.units(inner: 72, columns: 150)
         let wide = GatedUnitTests.units(inner: 300, columns: 150)
-        for weights in units + [GatedUnitTests.int8(of: units[0]), GatedUnitTests.int8(of: wide[1])] {
+        for weights in units + [
+            GatedUnitTests.int8(of: units[0]), GatedUnitTests.int8(of: wide[1]),
+        ] {
             for count in [1, 3, 20] {
                 let input = Fixture.tensor(rows: count, columns: 150, seed: 3)
                 Self.compare(columns: 150, "\(weights.gate.format) \(count)") {
