@@ -1,7 +1,8 @@
 internal import CSkeinKernels
 
-/// A weight `[rowCount, columnCount]` (out, in) as the checkpoint stores it: never copied, and FP8
-/// stays FP8 beside its scales. Only ``WeightArena`` makes another form of one.
+/// A weight `[rowCount, columnCount]` (out, in) as the checkpoint stores it.
+///
+/// It is never copied, and FP8 stays FP8 beside its scales. Only ``WeightArena`` makes another form of one.
 public struct WeightMatrix: Sendable {
     /// How the numbers are stored.
     public enum Format: Hashable, Sendable {
