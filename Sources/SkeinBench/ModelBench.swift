@@ -37,18 +37,31 @@ public struct ModelBench: Sendable {
         public var positionCount: Int {
             max(promptTokenCount + 1, contextCount + newTokenCount)
         }
+
+        /// Positions with which no stream ends before all of them decode.
+        public var positionCountWanted: Int {
+            positionCount
+                + StreamsWatch.headroomTokens(
+                    streamCount: streamCount, promptTokenCount: contextCount)
+        }
     }
 
     private static let warmUpTokenCount = 32
 
     private let coordinator: Coordinator
     private let vocabularySize: Int
+    private let positionCountMax: Int
     private let load: Load
 
     /// Prepares a run against a cluster that is ready and otherwise idle.
-    public init(coordinator: Coordinator, vocabularySize: Int, load: Load) {
+    ///
+    /// - Parameter positionCountMax: positions that one sequence may have there.
+    public init(
+        coordinator: Coordinator, vocabularySize: Int, positionCountMax: Int, load: Load
+    ) {
         self.coordinator = coordinator
         self.vocabularySize = vocabularySize
+        self.positionCountMax = positionCountMax
         self.load = load
     }
 
@@ -92,18 +105,22 @@ public struct ModelBench: Sendable {
 
     /// Runs all streams together.
     ///
-    /// - Returns: what was measured, and every stream's tokens but the last, prompt included.
+    /// - Returns: what was measured, and as many tokens of every stream as were asked for but the
+    ///   last, prompt included.
     private func decode() async throws -> (StreamsOutcome, [[TokenID]]) {
         let watch = StreamsWatch(streamCount: load.streamCount, newTokenCount: load.newTokenCount)
         let coordinator = coordinator
         let prompts = (0..<load.streamCount).map {
             tokens(load.contextCount, number: 1 << 32 + UInt64($0))
         }
-        let newTokenCount = load.newTokenCount
+        let newTokensMax = positionCountMax - load.contextCount
+        let keptCount = load.contextCount + load.newTokenCount - 1
         let sequences = try await withThrowingTaskGroup(of: (Int, [TokenID])?.self) { streams in
+            var ids: [SequenceID] = []
             for (stream, prompt) in prompts.enumerated() {
-                let (_, events) = try await coordinator.submit(
-                    GenerationRequest(promptTokens: prompt, newTokensMax: newTokenCount))
+                let (id, events) = try await coordinator.submit(
+                    GenerationRequest(promptTokens: prompt, newTokensMax: newTokensMax))
+                ids.append(id)
                 streams.addTask {
                     var tokens = prompt
                     for try await case .token(let token) in events {
@@ -114,16 +131,17 @@ public struct ModelBench: Sendable {
                     return (stream, tokens)
                 }
             }
-            streams.addTask {
+            streams.addTask { [ids] in
                 await watch.waitUntilAllDecode()
                 await watch.begin(coordinator.freshStatus())
                 await watch.waitUntilOneEnds()
                 await watch.end(coordinator.freshStatus())
+                for id in ids { await coordinator.stop(id) }
                 return nil
             }
             var sequences = prompts
             for try await case let (stream, tokens)? in streams {
-                sequences[stream] = Array(tokens.dropLast())
+                sequences[stream] = Array(tokens.dropLast().prefix(keptCount))
             }
             return sequences
         }

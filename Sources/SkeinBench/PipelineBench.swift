@@ -36,16 +36,29 @@ public struct PipelineBench: Sendable {
         public var positionCount: Int {
             max(promptTokenCount + newTokenCount, arrivalTokenCount + 1)
         }
+
+        /// Positions with which no stream ends before all of them decode.
+        public var positionCountWanted: Int {
+            positionCount
+                + StreamsWatch.headroomTokens(
+                    streamCount: streamCount, promptTokenCount: promptTokenCount)
+        }
     }
 
     private let coordinator: Coordinator
     private let vocabularySize: Int
+    private let positionCountMax: Int
     private let load: Load
 
     /// Prepares a run against a cluster that is ready and otherwise idle.
-    public init(coordinator: Coordinator, vocabularySize: Int, load: Load) {
+    ///
+    /// - Parameter positionCountMax: positions that one sequence may have there.
+    public init(
+        coordinator: Coordinator, vocabularySize: Int, positionCountMax: Int, load: Load
+    ) {
         self.coordinator = coordinator
         self.vocabularySize = vocabularySize
+        self.positionCountMax = positionCountMax
         self.load = load
     }
 
@@ -68,20 +81,24 @@ public struct PipelineBench: Sendable {
             load: load, single: single, several: several, withArrival: withArrival)
     }
 
-    /// Runs streams to their end, and looks at the stages while all of them decode.
+    /// Runs streams, looks at the stages while all of them decode, and stops them.
     private func runStreams(
         _ count: Int, round: UInt64, arrivalTokenCount: Int
     ) async throws -> StreamsOutcome {
         let watch = StreamsWatch(streamCount: count, newTokenCount: load.newTokenCount)
         let coordinator = coordinator
         let requests = (0..<count).map { stream in
-            request(load.promptTokenCount, load.newTokenCount, number: round << 32 + UInt64(stream))
+            request(
+                load.promptTokenCount, positionCountMax - load.promptTokenCount,
+                number: round << 32 + UInt64(stream))
         }
         let arrival =
             arrivalTokenCount > 0 ? request(arrivalTokenCount, 1, number: round << 40) : nil
         try await withThrowingTaskGroup(of: Void.self) { streams in
+            var sequences: [SequenceID] = []
             for (stream, request) in requests.enumerated() {
-                let (_, events) = try await coordinator.submit(request)
+                let (sequence, events) = try await coordinator.submit(request)
+                sequences.append(sequence)
                 streams.addTask {
                     for try await case .token in events { await watch.onToken(of: stream) }
                     await watch.onEnd()
@@ -96,9 +113,10 @@ public struct PipelineBench: Sendable {
                     for try await case .token in events { await watch.onArrivalAnswered() }
                 }
             }
-            streams.addTask {
+            streams.addTask { [sequences] in
                 await watch.waitUntilOneEnds()
                 await watch.end(coordinator.freshStatus())
+                for sequence in sequences { await coordinator.stop(sequence) }
             }
             try await streams.waitForAll()
         }

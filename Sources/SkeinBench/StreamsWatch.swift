@@ -19,11 +19,18 @@ struct StreamsOutcome: Sendable {
 /// Watches streams: when all of them decode, when the first one ends, and every gap between.
 actor StreamsWatch {
     /// Tokens of each stream before times count: the schedule learns its steps first.
-    private static let settlingTokens = 8
+    static let settlingTokens = 8
+
+    /// Tokens that a stream may produce before the last one decodes: prompts and decode take turns.
+    static func headroomTokens(streamCount: Int, promptTokenCount: Int) -> Int {
+        settlingTokens + streamCount * max(settlingTokens, promptTokenCount / 4)
+    }
 
     private let streamCount: Int
     private let newTokenCount: Int
     private var tokenCounts: [Int]
+    /// Tokens of each stream when the window began.
+    private var firstCounts: [Int] = []
     private var lastTokens: [ContinuousClock.Instant?]
     private var gaps: [Double] = []
     private var windowTokens = 0
@@ -55,7 +62,9 @@ actor StreamsWatch {
         }
         lastTokens[stream] = now
         if tokenCounts.allSatisfy({ $0 >= Self.settlingTokens }) { resume(&decodeWaits) }
-        if tokenCounts[stream] >= newTokenCount - 1 { endWindow(now) }
+        if isInWindow, tokenCounts[stream] - firstCounts[stream] >= windowTokensMax {
+            endWindow(now)
+        }
     }
 
     func onEnd() {
@@ -75,7 +84,10 @@ actor StreamsWatch {
         await withCheckedContinuation { endWaits.append($0) }
     }
 
-    func begin(_ status: ClusterStatus) { before = (status, .now) }
+    func begin(_ status: ClusterStatus) {
+        firstCounts = tokenCounts
+        before = (status, .now)
+    }
     func end(_ status: ClusterStatus) { after = (status, .now) }
     func onArrival() {
         arrivedAt = .now
@@ -101,6 +113,8 @@ actor StreamsWatch {
             before: before.0, after: after.0,
             windowSeconds: (after.1 - before.1) / .seconds(1))
     }
+
+    private var windowTokensMax: Int { max(newTokenCount - Self.settlingTokens, 1) }
 
     private var isInWindow: Bool { before != nil && windowEnded == nil }
 

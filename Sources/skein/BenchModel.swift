@@ -72,18 +72,21 @@ struct BenchModel: AsyncParsableCommand {
                 "ask for \(load.positionCount) positions, the model's context has "
                     + "\(checkpoint.configuration.positionCountMax)")
         }
+        let positions = min(
+            load.positionCountWanted, checkpoint.configuration.positionCountMax)
         let bounds = try thresholds.map { path throws(Refusal) in try Threshold.read(file: path) }
         let cost = try ModelCost(checkpoint, as: layout.weights)
         let (attempts, form, threads) = (attempts, layout.weights, layout.threads)
         let (report, misses) = try await EmbeddedRun(
-            folder: folder, layout: layout, positionCountMax: load.positionCount,
+            folder: folder, layout: layout, positionCountMax: positions,
             fullSequenceCount: streams, chunk: promptTokens > 0 ? min(promptTokens, 512) : nil,
             reusesPrefixes: false, log: log
         ).run { cluster in
             let loadSeconds = (ContinuousClock.now - began) / .seconds(1)
             let bench = ModelBench(
                 coordinator: cluster.coordinator,
-                vocabularySize: cluster.configuration.vocabularySize, load: load)
+                vocabularySize: cluster.configuration.vocabularySize, positionCountMax: positions,
+                load: load)
             var attempt = 1
             while true {
                 let findings = try await bench.run { Console.standardError($0) }

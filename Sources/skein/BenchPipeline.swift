@@ -72,15 +72,17 @@ struct BenchPipeline: AsyncParsableCommand {
                 "ask for \(load.positionCount) positions, the model's context has "
                     + "\(configuration.positionCountMax)")
         }
+        let positions = min(load.positionCountWanted, configuration.positionCountMax)
         let bounds = try thresholds.map { path throws(Refusal) in try Threshold.read(file: path) }
         let attempts = attempts
         let (report, misses) = try await EmbeddedRun(
-            folder: folder, layout: layout, positionCountMax: load.positionCount,
+            folder: folder, layout: layout, positionCountMax: positions,
             fullSequenceCount: concurrency + 1, log: log
         ).run { cluster in
             let bench = PipelineBench(
                 coordinator: cluster.coordinator,
-                vocabularySize: cluster.configuration.vocabularySize, load: load)
+                vocabularySize: cluster.configuration.vocabularySize, positionCountMax: positions,
+                load: load)
             var attempt = 1
             while true {
                 let report = try await bench.run { Console.standardError($0) }
