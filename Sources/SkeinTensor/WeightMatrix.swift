@@ -2,7 +2,8 @@ internal import CSkeinKernels
 
 /// A weight `[rowCount, columnCount]` (out, in) as the checkpoint stores it.
 ///
-/// It is never copied, and FP8 stays FP8 beside its scales. Only ``WeightArena`` makes another form of one.
+/// It is never copied, and FP8 stays FP8 beside its scales. Only ``WeightArena`` makes another form
+/// of one.
 public struct WeightMatrix: Sendable {
     /// How the numbers are stored.
     public enum Format: Hashable, Sendable {
