@@ -93,19 +93,20 @@ let package = Package(
 
         // Floor 4: architecture
         room("SkeinModel", ["SkeinCore", "SkeinTensor", "SkeinWeights", "SkeinCache"]),
+        room("SkeinPlanning", ["SkeinCore", "SkeinScheduling", "SkeinWeights"]),
 
         // Floor 5: actors; they meet only on the wire
         room(
             "SkeinStage",
             [
                 "SkeinCore", "SkeinTensor", "SkeinWire", "SkeinTransport", "SkeinWeights",
-                "SkeinCache", "SkeinDecoding", "SkeinModel",
+                "SkeinCache", "SkeinDecoding", "SkeinTelemetry", "SkeinModel",
             ], outside: [logging]),
         room(
             "SkeinCoordinator",
             [
                 "SkeinCore", "SkeinWire", "SkeinTransport", "SkeinText", "SkeinScheduling",
-                "SkeinMembership",
+                "SkeinMembership", "SkeinTelemetry",
             ], outside: [logging]),
 
         // Floor 6: front door
@@ -113,7 +114,7 @@ let package = Package(
             "SkeinCluster",
             [
                 "SkeinCore", "SkeinTensor", "SkeinTransport", "SkeinText", "SkeinWeights",
-                "SkeinStage", "SkeinCoordinator", "SkeinMembership",
+                "SkeinStage", "SkeinCoordinator", "SkeinMembership", "SkeinPlanning",
             ], outside: [logging, yams]),
         room(
             "SkeinServer",
@@ -123,7 +124,11 @@ let package = Package(
                 serviceLifecycle,
             ]),
         room(
-            "SkeinBench", ["SkeinCore", "SkeinTensor", "SkeinWeights", "SkeinCoordinator"],
+            "SkeinBench",
+            [
+                "SkeinCore", "SkeinTensor", "SkeinTelemetry", "SkeinWeights", "SkeinScheduling",
+                "SkeinPlanning", "SkeinCoordinator",
+            ],
             outside: [asyncHTTPClient, histogram, nioCore, nioHTTP1, nioPosix]),
 
         // Floor 7: roof
@@ -131,8 +136,10 @@ let package = Package(
             name: "skein",
             dependencies: [
                 "SkeinCore", "SkeinTensor", "SkeinTransport", "SkeinText", "SkeinMembership",
-                "SkeinWeights", "SkeinCoordinator", "SkeinCluster", "SkeinServer", "SkeinBench",
-                argumentParser, asyncHTTPClient, logging, nioCore, nioHTTP1, nioSSL, unixSignals,
+                "SkeinTelemetry", "SkeinWeights", "SkeinPlanning", "SkeinCoordinator",
+                "SkeinCluster", "SkeinServer",
+                "SkeinBench", argumentParser, asyncHTTPClient, logging, nioCore, nioHTTP1, nioSSL,
+                unixSignals,
             ],
             swiftSettings: settings),
 
@@ -147,18 +154,22 @@ let package = Package(
         tests("SkeinWeightsTests", ["SkeinCore", "SkeinTensor", "SkeinWeights"]),
         tests("SkeinCacheTests", ["SkeinCore", "SkeinTensor", "SkeinCache"]),
         tests("SkeinDecodingTests", ["SkeinCore", "SkeinDecoding"]),
-        tests("SkeinTelemetryTests", ["SkeinTelemetry"]),
+        tests("SkeinTelemetryTests", ["SkeinCore", "SkeinTelemetry"]),
         tests(
             "SkeinModelTests",
             ["SkeinCore", "SkeinTensor", "SkeinWeights", "SkeinCache", "SkeinModel"]),
+        tests(
+            "SkeinPlanningTests",
+            ["SkeinCore", "SkeinScheduling", "SkeinWeights", "SkeinPlanning"]),
         tests("SkeinStageTests", ["SkeinCore", "SkeinStage", "SkeinWire"]),
         tests(
             "SkeinCoordinatorTests",
             [
                 "SkeinCore", "SkeinWire", "SkeinTransport", "SkeinMembership",
-                "SkeinCoordinator",
+                "SkeinTelemetry", "SkeinCoordinator",
             ], outside: [logging]),
-        tests("SkeinClusterTests", ["SkeinCore", "SkeinCluster"]),
+        tests(
+            "SkeinClusterTests", ["SkeinCore", "SkeinWeights", "SkeinPlanning", "SkeinCluster"]),
         tests(
             "SkeinServerTests",
             ["SkeinCore", "SkeinText", "SkeinCoordinator", "SkeinCluster", "SkeinServer"],
@@ -166,7 +177,7 @@ let package = Package(
         tests(
             "SkeinBenchTests", ["SkeinCore", "SkeinBench"],
             outside: [asyncHTTPClient, histogram, nioCore, nioHTTP1, nioPosix]),
-        tests("SkeinSimulationTests", ["SkeinCore", "SkeinScheduling"]),
+        tests("SkeinSimulationTests", ["SkeinCore", "SkeinScheduling", "SkeinPlanning"]),
         tests(
             "SkeinEndToEndTests",
             [

@@ -118,6 +118,12 @@ public struct PipelineBench: Sendable {
                 await watch.end(coordinator.freshStatus())
                 for sequence in sequences { await coordinator.stop(sequence) }
             }
+            streams.addTask {
+                await watch.waitUntilAllDecode()
+                try await coordinator.beginTrace()
+                await watch.waitUntilOneEnds()
+                await watch.note(try await coordinator.endTrace())
+            }
             try await streams.waitForAll()
         }
         return try await watch.outcome()

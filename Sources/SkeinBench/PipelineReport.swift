@@ -1,5 +1,7 @@
 internal import SkeinCoordinator
 internal import SkeinCore
+internal import SkeinScheduling
+internal import SkeinTelemetry
 
 /// What a pipeline bench found, with the names that others script against.
 public struct PipelineReport: Encodable, Sendable {
@@ -23,6 +25,13 @@ public struct PipelineReport: Encodable, Sendable {
         public let bubbleShare: Double
         /// The same by ``PipelineForecast``.
         public let predictedBubbleShare: Double
+        /// The share of its communication under which its node computed
+        /// (``SkeinTelemetry/HiddenTime``); 1 where nothing was communicated.
+        public let hiddenCommunicationShare: Double
+        /// The same by ``PipelineForecast``.
+        public let predictedHiddenCommunicationShare: Double
+        /// Milliseconds of a hop that reaches it, on the mean.
+        public let hopMs: Double
     }
 
     /// Streams that decoded together.
@@ -35,6 +44,8 @@ public struct PipelineReport: Encodable, Sendable {
     public let outputTokensPerSecond: Double
     /// Tokens a second of one stream alone.
     public let singleStreamTokensPerSecond: Double
+    /// Milliseconds from one stream's request to its first token, alone.
+    public let singleStreamTtftMs: Double
     /// How many times one stream's rate all streams reach together.
     public let batchingGain: Double
     /// Decode micro-batches in the ring.
@@ -53,6 +64,9 @@ public struct PipelineReport: Encodable, Sendable {
     public let arrivalTtftMs: Double?
     /// The largest difference of a stage's measured and predicted bubble share.
     public let bubbleShareErrorMax: Double
+    /// The share of all communication under which the same node computed; 1 where nothing was
+    /// communicated.
+    public let hiddenCommunicationShare: Double
     /// The stages in ring order.
     public let stages: [Stage]
 
@@ -65,6 +79,7 @@ public struct PipelineReport: Encodable, Sendable {
         newTokens = load.newTokenCount
         outputTokensPerSecond = several.tokensPerSecond
         singleStreamTokensPerSecond = single.tokensPerSecond
+        singleStreamTtftMs = single.firstTokenSeconds * 1_000
         batchingGain = several.tokensPerSecond / single.tokensPerSecond
         let pipeline = several.after.pipeline
         decodeMicroBatches = min(pipeline.decodeMicroBatchCount, load.streamCount)
@@ -77,6 +92,7 @@ public struct PipelineReport: Encodable, Sendable {
         let stages = Self.stages(several, microBatchCount: decodeMicroBatches)
         bubbleShareErrorMax =
             stages.map { abs($0.bubbleShare - $0.predictedBubbleShare) }.max() ?? 0
+        hiddenCommunicationShare = several.trace.hiddenShare ?? 1
         self.stages = stages
     }
 
@@ -101,14 +117,18 @@ public struct PipelineReport: Encodable, Sendable {
         }
         guard pipeline.stageSeconds.count == busy.count else { return [] }
         return outcome.after.stages.enumerated().map { place, stage in
-            Stage(
+            let traced = outcome.trace.stages.first { $0.index == stage.index }
+            return Stage(
                 stage: stage.index.rawValue,
                 node: names.first { $0.index == stage.index }?.name ?? "",
                 firstLayer: stage.slice.layers.lowerBound, layerCount: stage.slice.layers.count,
                 stepMs: pipeline.stageSeconds[place] * 1_000, busyShare: busy[place],
                 predictedBusyShare: forecast.busyShares[place],
                 bubbleShare: max(0, 1 - owned[pipeline.computeOwners[place], default: 0]),
-                predictedBubbleShare: forecast.bubbleShares[place])
+                predictedBubbleShare: forecast.bubbleShares[place],
+                hiddenCommunicationShare: traced?.hiddenShare ?? 1,
+                predictedHiddenCommunicationShare: forecast.hiddenShares[place],
+                hopMs: (traced?.hopSeconds ?? 0) * 1_000)
         }
     }
 

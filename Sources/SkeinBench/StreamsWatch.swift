@@ -1,5 +1,6 @@
 internal import SkeinCoordinator
 internal import SkeinCore
+internal import SkeinTelemetry
 
 /// What streams that ran together left behind.
 struct StreamsOutcome: Sendable {
@@ -7,11 +8,15 @@ struct StreamsOutcome: Sendable {
     let tokensPerSecond: Double
     /// Times between two tokens of a stream, while all of them decoded, ascending.
     let gapsSeconds: [Double]
+    /// Seconds from the first stream's request to its first token.
+    let firstTokenSeconds: Double
     /// Seconds from the arrival of the long prompt to its token.
     let arrivalSeconds: Double?
     /// The stages when all streams decoded, and when the first one ended.
     let before: ClusterStatus
     let after: ClusterStatus
+    /// Where the time of the stages went meanwhile.
+    let trace: TraceSummary
     /// Seconds between the two.
     let windowSeconds: Double
 }
@@ -32,10 +37,13 @@ actor StreamsWatch {
     /// Tokens of each stream when the window began.
     private var firstCounts: [Int] = []
     private var lastTokens: [ContinuousClock.Instant?]
+    private let beganAt = ContinuousClock.now
+    private var firstTokenAt: ContinuousClock.Instant?
     private var gaps: [Double] = []
     private var windowTokens = 0
     private var before: (ClusterStatus, ContinuousClock.Instant)?
     private var after: (ClusterStatus, ContinuousClock.Instant)?
+    private var trace: TraceSummary?
     private var windowEnded: ContinuousClock.Instant?
     private var endedCount = 0
     private var arrivedAt: ContinuousClock.Instant?
@@ -53,6 +61,7 @@ actor StreamsWatch {
     func onToken(of stream: Int) {
         let now = ContinuousClock.now
         tokenCounts[stream] += 1
+        firstTokenAt = firstTokenAt ?? now
         if let last = lastTokens[stream], isInWindow {
             // With an arrival, only the gaps while its prompt is on its way tell of it.
             if arrivedAt == nil || (answeredAt == nil && last >= (arrivedAt ?? last)) {
@@ -89,6 +98,7 @@ actor StreamsWatch {
         before = (status, .now)
     }
     func end(_ status: ClusterStatus) { after = (status, .now) }
+    func note(_ trace: ClusterTrace) { self.trace = TraceSummary(trace) }
     func onArrival() {
         arrivedAt = .now
         gaps = []
@@ -97,7 +107,8 @@ actor StreamsWatch {
 
     /// - Throws: a `Refusal` where the streams were too short to be watched.
     func outcome() throws(Refusal) -> StreamsOutcome {
-        guard let before, let after, let windowEnded, windowTokens > 0, before.1 < windowEnded,
+        guard let before, let after, let trace, let windowEnded, windowTokens > 0,
+            before.1 < windowEnded,
             !gaps.isEmpty
         else {
             throw Refusal(
@@ -107,10 +118,11 @@ actor StreamsWatch {
         return StreamsOutcome(
             tokensPerSecond: Double(windowTokens) / ((windowEnded - before.1) / .seconds(1)),
             gapsSeconds: gaps.sorted(),
+            firstTokenSeconds: firstTokenAt.map { ($0 - beganAt) / .seconds(1) } ?? 0,
             arrivalSeconds: arrivedAt.flatMap { arrived in
                 answeredAt.map { ($0 - arrived) / .seconds(1) }
             },
-            before: before.0, after: after.0,
+            before: before.0, after: after.0, trace: trace,
             windowSeconds: (after.1 - before.1) / .seconds(1))
     }
 

@@ -186,6 +186,16 @@ struct ClusterFields {
             node, file: file, name: prefix + field, line: lines[field] ?? line, allowed: allowed)
     }
 
+    /// The same mapping, with what only `others` says; a mistake there is shown where it stands.
+    func completed(by others: ClusterFields) -> ClusterFields {
+        var fields = self
+        for (field, node) in others.nodes where fields.nodes[field] == nil {
+            fields.nodes[field] = node
+            fields.lines[field] = others.lines[field]
+        }
+        return fields
+    }
+
     /// A list of mappings inside this one, of 1 to `countMax` entries.
     func list(_ field: String, countMax: Int, allowed: [String]) throws(Refusal) -> [ClusterFields]
     {

@@ -10,13 +10,12 @@ import Yams
 public enum ClusterFile {
     /// Reads a cluster file; relative folders in it become absolute.
     public static func read(path: String) throws(Refusal) -> Topology {
-        try parse(try bytes(of: path), path: path)
+        try parse(try bytes(of: path, kind: "cluster file"), path: path)
     }
 
     /// Reads a cluster file's bytes; `path` is named in errors, and folders are relative to it.
     public static func parse(_ bytes: [UInt8], path: String) throws(Refusal) -> Topology {
-        let text = try ClusterText.checked(bytes, path: path)
-        let root = try compose(text, path: path)
+        let root = try compose(bytes, path: path)
         let fields = try ClusterFields(
             root, file: path, name: "file",
             allowed: [
@@ -35,16 +34,17 @@ public enum ClusterFile {
         case off
     }
 
-    private static func bytes(of path: String) throws(Refusal) -> [UInt8] {
+    /// The bytes of a file of some kind, unless they are more than any such file needs.
+    static func bytes(of path: String, kind: String) throws(Refusal) -> [UInt8] {
         guard let file = FileHandle(forReadingAtPath: path) else {
-            throw Refusal(path, "cannot be opened, expected a cluster file")
+            throw Refusal(path, "cannot be opened, expected a \(kind)")
         }
         let most = Limits.clusterFileBytesMax
         let bytes: [UInt8]
         do {
             bytes = Array(try file.read(upToCount: most + 1) ?? Data())
         } catch {
-            throw Refusal(path, "cannot be read, expected a cluster file")
+            throw Refusal(path, "cannot be read, expected a \(kind)")
         }
         guard bytes.count <= most else {
             throw Refusal("\(path):1: file", "found more than \(most) bytes, expected at most that")
@@ -52,11 +52,13 @@ public enum ClusterFile {
         return bytes
     }
 
-    private static func folder(of path: String) -> URL {
+    static func folder(of path: String) -> URL {
         URL(fileURLWithPath: path).standardizedFileURL.deletingLastPathComponent()
     }
 
-    private static func compose(_ text: String, path: String) throws(Refusal) -> Node {
+    /// The one YAML document of some bytes.
+    static func compose(_ bytes: [UInt8], path: String) throws(Refusal) -> Node {
+        let text = try ClusterText.checked(bytes, path: path)
         do {
             guard let root = try Parser(yaml: text).singleRoot() else {
                 throw Refusal("\(path):1: file", "found nothing, expected a cluster's fields")

@@ -2,6 +2,7 @@ internal import Logging
 internal import SkeinCore
 internal import SkeinMembership
 internal import SkeinScheduling
+internal import SkeinTelemetry
 internal import SkeinTransport
 internal import SkeinWire
 
@@ -54,6 +55,7 @@ extension Coordinator {
         case .alive(let alive):
             note(alive, of: sender)
             settleStatusWaits(answered: sender)
+        case .traceAnswer(let answer): note(answer, of: sender)
         case .leave: await carryOut(membership.onLeave(sender))
         case .tokenReturn(let tokenReturn): await receive(tokenReturn)
         case .captured(let captured) where isCurrent: receive(captured)
@@ -84,7 +86,11 @@ extension Coordinator {
                 return
             }
         }
-        if membership.nodes[name] != nil { nodes[name, default: NodeRecord()].hello = hello }
+        if membership.nodes[name] != nil {
+            // A new process has a new clock.
+            if nodes[name]?.hello?.processID != hello.processID { nodes[name]?.clock = PeerClock() }
+            nodes[name, default: NodeRecord()].hello = hello
+        }
         await carryOut(membership.onHello(report, now: now))
     }
 
@@ -114,6 +120,8 @@ extension Coordinator {
         settleStatusWaits()
         releaseLateProbe()
         beat()
+        releaseLateTrace()
+        continueTrace()
     }
 
     /// Gives every node a sign of life, which it answers with its vital signs.
@@ -211,6 +219,8 @@ extension Coordinator {
         nodeAddresses[name] = nil
         nodes[name]?.alive = nil
         nodes[name]?.roundTrip = nil
+        nodes[name]?.clock = PeerClock()
+        loseFromTrace(name)
         nodes[name]?.troubleAt = now
         if case .ready = readiness { readiness = .forming([]) }
         releaseProbeWaits()

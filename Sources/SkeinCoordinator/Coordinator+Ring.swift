@@ -74,6 +74,7 @@ extension Coordinator {
         addAllowedTokens(to: &microBatch)
         ringProgress.onSend(microBatch.id, now: now)
         sentAt[microBatch.id] = now
+        trace(.sending, of: microBatch.id)
         // A credit whose message is lost comes back when the membership view decides that the node
         // is dead and a new epoch gives all credits back.
         tell(
@@ -87,6 +88,7 @@ extension Coordinator {
             let roundTime = sentAt.removeValue(forKey: tokenReturn.microBatch).map { now - $0 }
             let directives = try schedule.onReturn(tokenReturn, roundTime: roundTime)
             ringProgress.onReturn(tokenReturn.microBatch, now: now)
+            trace(.receiving, of: tokenReturn.microBatch)
             await carryOut(directives)
             askConstraintDesk()
         } catch {

@@ -2,6 +2,7 @@ public import Logging
 public import SkeinCore
 internal import SkeinMembership
 internal import SkeinScheduling
+internal import SkeinTelemetry
 public import SkeinTransport
 internal import SkeinWire
 
@@ -37,6 +38,8 @@ public actor Coordinator {
     var heartbeatCount: UInt64 = 0
     var readiness: Readiness = .forming([])
     var statusWaits: [StatusWait] = []
+    var collection: TraceCollection?
+    var traceWait: TraceWait?
     var isPumping = false
     var outgoing: [MicroBatch] = []
     let constraintDesk = ConstraintDesk()
@@ -216,6 +219,7 @@ public actor Coordinator {
         live = [:]
         for wait in statusWaits { wait.continuation.resume() }
         statusWaits = []
+        releaseTraceWait()
         settleProbe(.failed(refusal))
     }
 }

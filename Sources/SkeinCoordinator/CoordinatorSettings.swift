@@ -64,19 +64,11 @@ public struct CoordinatorSettings: Sendable {
         let owners = stages.map { stage in
             sharesCompute ? 0 : placement.nodes.firstIndex(of: stage.node) ?? 0
         }
-        let ownerCount = Set(owners).count
-        // One computing and one waiting on every stage, and as many on the way.
-        let inFlightMax = min(
-            microBatchesInFlight ?? 4 * stages.count, Limits.microBatchesInFlightMax)
-        return SchedulePlan(
-            stageCount: stages.count, pageCount: pageCount, positionCountMax: positionCountMax,
-            microBatchesInFlightMax: inFlightMax,
-            decodeMicroBatchCount: min(ownerCount, inFlightMax),
-            // While chunks go round alone, the next one waits at the first stage.
-            prefillMicroBatchCount: min(ownerCount + 1, inFlightMax),
+        return .serving(
+            computeOwners: owners, pageCount: pageCount, positionCountMax: positionCountMax,
+            microBatchesInFlightMax: microBatchesInFlight,
             prefillBudget: PrefillBudget(
                 rowsMax: prefillRowsMax, decodeSlowdownMax: decodeSlowdownMax),
-            computeOwners: owners, followsMeasurements: true,
             reusesPrefixes: reusesPrefixes)
     }
 

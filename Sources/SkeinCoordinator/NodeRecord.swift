@@ -1,5 +1,6 @@
 internal import SkeinCore
 internal import SkeinMembership
+internal import SkeinTelemetry
 internal import SkeinWire
 
 /// What a node has said of itself, and what the coordinator has measured of it.
@@ -12,6 +13,8 @@ struct NodeRecord {
     var aliveAt = Duration.zero
     /// How long a heartbeat and its answer take.
     var roundTrip: RoundTrip?
+    /// How its clock stands to the coordinator's.
+    var clock = PeerClock()
     /// Bytes of weights that its slices touch, once it has loaded them.
     var weightBytes: UInt64?
     /// Why it was last not let in.
@@ -27,6 +30,14 @@ struct NodeRecord {
             let trip = RoundTrip.measured(
                 echoedMicroseconds: alive.echoedAtMicroseconds, now: now)
         else { return }
+        if alive.heardAtMicroseconds > 0 {
+            clock.note(
+                PeerClock.Sample(
+                    asked: now - trip,
+                    heard: .microseconds(Int64(clamping: alive.heardAtMicroseconds)),
+                    answered: .microseconds(Int64(clamping: alive.sentAtMicroseconds)),
+                    returned: now))
+        }
         if roundTrip == nil { roundTrip = RoundTrip(trip) } else { roundTrip?.note(trip) }
     }
 

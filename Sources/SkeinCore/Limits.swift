@@ -100,6 +100,22 @@ public enum Limits {
     /// micro-batch of a large model may take.
     public static let memoryHeadroomBytesMin = 256 << 20
 
+    /// Intervals that a node keeps of its lanes: half a second, between two questions of the
+    /// coordinator, of 65,536 intervals a second; 1.5 MB.
+    public static let timelineIntervalsMax = 32_768
+
+    /// Intervals of one message: a full timeline and what is under way on every lane.
+    public static let tracedIntervalsMax = timelineIntervalsMax + nodesMax + stagesMax
+
+    /// Intervals of one trace, of all nodes together.
+    public static let traceIntervalsMax = 1 << 19
+
+    /// Seconds that a trace may take.
+    public static let traceSecondsMax = 60
+
+    /// Bytes of a trace over HTTP: 48 for each interval, whose numbers have 10 to 20 digits.
+    public static let traceBytesMax = traceIntervalsMax * 48 + statusBytesMax
+
     /// Bytes of an address on the wire: `tcp://`, a domain name of at most 253, and a port.
     public static let addressBytesMax = 300
 
@@ -226,6 +242,15 @@ public enum Limits {
 
     /// Seconds that a load tester waits where a server asks it to come again later.
     public static let retryAfterSecondsMax = 300
+
+    /// Hosts that a plan may consider; a cluster of this version has fewer.
+    public static let plannedHostsMax = 4_096
+
+    /// Gigabytes, gigabytes a second, gigaflops or gigabits a second of a host in a hosts file.
+    public static let hostMeasureMax = 1_000_000.0
+
+    /// Requests of a simulated load: some minutes of a computer's time.
+    public static let simulatedRequestsMax = 100_000
 
     /// Places of a grammar that answers are held to: a schema of 64 KB has about as many.
     public static let constraintPlacesMax = 200_000

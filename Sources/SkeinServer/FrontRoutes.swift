@@ -96,6 +96,9 @@ final class FrontRoutes: Sendable {
         case "/v1/cluster":
             try expect(.get, request)
             return try await cluster(request)
+        case "/v1/trace":
+            try expect(.post, request)
+            return try await trace(request)
         case "/v1/chat/completions":
             let fields = try await fields(of: request, from: caller)
             let call = try CompletionCall(chat: fields, service: service)

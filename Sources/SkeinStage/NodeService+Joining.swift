@@ -24,13 +24,18 @@ extension NodeService {
     }
 
     /// Answers the coordinator's sign of life with our vital signs and its own clock.
-    func answer(_ heartbeat: Alive) async {
+    ///
+    /// - Parameter heard: when it arrived; with the moment of the answer it tells the coordinator
+    ///   how our clock stands to its own.
+    func answer(_ heartbeat: Alive, heard: ContinuousClock.Instant) async {
         coordinatorHeardAt = .now
         var alive = vitalSigns()
         alive.echoedAtMicroseconds = heartbeat.sentAtMicroseconds
+        alive.heardAtMicroseconds = (heard - start).wholeMicroseconds
         switch life {
         case .running(let stages):
             await stages.report(into: &alive)
+            alive.sentAtMicroseconds = (ContinuousClock.now - start).wholeMicroseconds
             await tell(.alive(alive), epoch: stages.epoch)
         case .loading(let epoch): await tell(.alive(alive), epoch: epoch)
         case .joining, .left: break

@@ -71,7 +71,9 @@ public actor NodeService {
     let pool: ComputePool
     let computeThread: ComputeThread
     let logger: Logger
-    let start = ContinuousClock.now
+    /// The zero of the node's clock.
+    let start: ContinuousClock.Instant
+    let recorder: TimelineRecorder
     var life = Life.joining
     var checkpoint: Checkpoint?
     var coordinator: (any Link)?
@@ -96,6 +98,8 @@ public actor NodeService {
         self.pool = pool
         self.computeThread = computeThread
         self.logger = logger
+        start = .now
+        recorder = TimelineRecorder(origin: start)
         coordinatorHeardAt = .now
         lastErrorAt = .now
     }
@@ -135,6 +139,7 @@ public actor NodeService {
     ///
     /// - Returns: whether the node goes on.
     private func receive(_ arrival: Arrival, fingerprint: String) async throws -> Bool {
+        let arrived = ContinuousClock.now
         let envelope: Envelope
         do {
             envelope = try Envelope(parsing: arrival.frames, from: arrival.peer)
@@ -150,9 +155,11 @@ public actor NodeService {
             coordinatorHeardAt = .now
             begin(placement, fingerprint: fingerprint)
         case .step(let step):
-            await accept(step, envelope: envelope)
+            await accept(step, envelope: envelope, arrived: arrived)
         case .alive(let alive):
-            await answer(alive)
+            await answer(alive, heard: arrived)
+        case .traceRequest(let request):
+            await tell(.traceAnswer(recorder.answer(request)), epoch: envelope.epoch)
         case .shutdown:
             logger.info("the coordinator ends the cluster")
             if case .running(let stages) = life { await stages.close() }
@@ -169,14 +176,21 @@ public actor NodeService {
         return true
     }
 
-    private func accept(_ step: Step, envelope: Envelope) async {
+    private func accept(
+        _ step: Step, envelope: Envelope, arrived: ContinuousClock.Instant
+    ) async {
         guard case .running(let stages) = life, envelope.standing(in: stages.epoch) == .current
         else {
             logger.debug("dropped a step of epoch \(envelope.epoch.rawValue)")
             return
         }
         do throws(Refusal) {
+            // The stage may take it up before the next line.
+            let queued = ContinuousClock.now
             try stages.accept(step, target: envelope.target)
+            recorder.note(
+                .stage(envelope.target ?? StageIndex(0)), .receiving, of: step.microBatch.id,
+                from: arrived, to: queued)
         } catch {
             note("\(error)")
             await tell(

@@ -47,7 +47,8 @@ struct PlacedStages: Sendable {
                 stage: stage,
                 place: StagePlace(
                     index: place.index, epoch: placement.epoch, nodeName: name,
-                    microBatchesInFlight: placement.microBatchesInFlight),
+                    microBatchesInFlight: placement.microBatchesInFlight,
+                    recorder: node.recorder),
                 onward: onward, coordinator: coordinator, logger: node.logger,
                 onTrouble: { [weak node] line in await node?.note(line) })
         }

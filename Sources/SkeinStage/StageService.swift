@@ -20,6 +20,7 @@ actor StageService {
     private let queue: AsyncStream<Step>.Continuation
     private let start = ContinuousClock.now
     private let logger: Logger
+    private let recorder: TimelineRecorder
     private var clock: StageClock
     private var guests = StageGuests()
     private var loop: Task<Void, Never>?
@@ -43,6 +44,7 @@ actor StageService {
         var logger = logger
         logger[metadataKey: "stage"] = "\(place.index.rawValue)"
         self.logger = logger
+        recorder = place.recorder
         clock = StageClock(stage: place.index)
         (steps, queue) = AsyncStream.makeStream(
             bufferingPolicy: .bufferingOldest(place.microBatchesInFlight))
@@ -51,21 +53,40 @@ actor StageService {
     /// Starts to take steps.
     func run() {
         loop = Task {
-            var idleSince = ContinuousClock.now - start
+            var idleSince = ContinuousClock.now
+            recorder.begin(lane, .waitingIn, at: idleSince)
             for await step in steps {
-                welcome(step.microBatch)
-                clock.onBegin(step.microBatch.id, start: ContinuousClock.now - start)
+                let microBatch = step.microBatch
+                welcome(microBatch)
+                let taken = ContinuousClock.now
+                clock.onBegin(microBatch.id, start: taken - start)
+                recorder.begin(lane, IntervalKind(microBatch.phase), of: microBatch.id, at: taken)
                 let run = await stage.run(step)
-                let ended = run.ended - start
                 clock.onStep(
-                    idleSince: idleSince, start: run.began - start, end: ended,
-                    rowCount: step.microBatch.rowCount)
-                log(step.microBatch, run)
+                    idleSince: idleSince - start, start: run.began - start, end: run.ended - start,
+                    rowCount: microBatch.rowCount)
+                log(microBatch, run)
                 await send(run, of: step)
-                idleSince = ContinuousClock.now - start
-                clock.onSent(start: ended, end: idleSince)
+                let sent = ContinuousClock.now
+                clock.onSent(start: run.ended - start, end: sent - start)
+                trace(run, of: microBatch, idleSince: idleSince, sent: sent)
+                idleSince = sent
             }
+            recorder.close(lane)
         }
+    }
+
+    private var lane: TraceLane { .stage(index) }
+
+    /// Notes in the node's timeline what led to a result; its way out is noted as it goes.
+    private func trace(
+        _ run: StageRun, of microBatch: MicroBatch, idleSince: ContinuousClock.Instant,
+        sent: ContinuousClock.Instant
+    ) {
+        let kind = IntervalKind(microBatch.phase)
+        recorder.note(lane, .waitingIn, from: idleSince, to: run.began)
+        recorder.note(lane, kind, of: microBatch.id, from: run.began, to: run.ended)
+        recorder.begin(lane, .waitingIn, at: sent)
     }
 
     /// Queues a step.
@@ -156,7 +177,7 @@ actor StageService {
                         Captured(
                             microBatch: step.microBatch.id, stage: index,
                             values: outcome.captured)),
-                    on: coordinator)
+                    of: step.microBatch.id, on: coordinator)
             }
             switch outcome.result {
             case .hidden(let hidden):
@@ -164,10 +185,10 @@ actor StageService {
                     .step(
                         Step(
                             microBatch: step.microBatch, hidden: hidden, stageTimes: stageTimes)),
-                    on: onward, target: StageIndex(index.rawValue + 1))
+                    of: step.microBatch.id, on: onward, target: StageIndex(index.rawValue + 1))
             case .tokens(var tokens):
                 tokens.stageTimes = stageTimes
-                await send(.tokenReturn(tokens), on: coordinator)
+                await send(.tokenReturn(tokens), of: step.microBatch.id, on: coordinator)
             }
         case .failure(let refusal):
             await send(
@@ -175,14 +196,23 @@ actor StageService {
                     Fault(
                         stage: index, microBatch: step.microBatch.id,
                         reason: refusal.description)),
-                on: coordinator)
+                of: step.microBatch.id, on: coordinator)
         }
     }
 
-    private func send(_ body: Envelope.Body, on link: any Link, target: StageIndex? = nil) async {
+    private func send(
+        _ body: Envelope.Body, of microBatch: MicroBatchID, on link: any Link,
+        target: StageIndex? = nil
+    ) async {
+        let began = ContinuousClock.now
         do {
             let envelope = Envelope(epoch: epoch, sender: name, target: target, body: body)
-            try await link.send(envelope.packed())
+            let frames = try envelope.packed()
+            let packed = ContinuousClock.now
+            // Noted before the road has it: who waits for the result may ask for a trace at once.
+            recorder.note(lane, .sending, of: microBatch, from: began, to: packed)
+            try await link.send(frames)
+            recorder.note(lane, .waitingOut, of: microBatch, from: packed, to: .now)
         } catch {
             // The coordinator misses the return of this micro-batch and starts a new epoch; what
             // is left to do here is to say why.
@@ -197,4 +227,5 @@ struct StagePlace: Sendable {
     let epoch: Epoch
     let nodeName: String
     let microBatchesInFlight: Int
+    let recorder: TimelineRecorder
 }

@@ -62,7 +62,7 @@ public struct MachineMemory: Sendable, Equatable {
         text(of: path).flatMap { Int($0.split(whereSeparator: \.isWhitespace).first ?? "") }
     }
 
-    private static func text(of path: String) -> String? {
+    static func text(of path: String) -> String? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }

@@ -206,6 +206,14 @@ public struct MemoryPrediction: Equatable, Sendable {
     /// Everything else.
     public var fixedBytes: Int
 
+    /// States the parts of a sum.
+    public init(weightBytes: Int, latentBytes: Int, activationBytes: Int, fixedBytes: Int) {
+        self.weightBytes = weightBytes
+        self.latentBytes = latentBytes
+        self.activationBytes = activationBytes
+        self.fixedBytes = fixedBytes
+    }
+
     /// The sum.
     public var totalBytes: Int {
         weightBytes + latentBytes + activationBytes + fixedBytes

@@ -91,6 +91,12 @@ extension Envelope.Body {
             envelope.release = arena.message(skein__v1__release__init)
             envelope.release.pointee.n_sequence_ids = sequences.count
             envelope.release.pointee.sequence_ids = arena.list(sequences.map(\.rawValue))
+        case .traceRequest(let request):
+            envelope.body_case = SKEIN__V1__ENVELOPE__BODY_TRACE_REQUEST
+            envelope.trace_request = request.packed(in: arena)
+        case .traceAnswer(let answer):
+            envelope.body_case = SKEIN__V1__ENVELOPE__BODY_TRACE_ANSWER
+            envelope.trace_answer = answer.packed(in: arena)
         case .step(let step):
             envelope.body_case = SKEIN__V1__ENVELOPE__BODY_STEP
             envelope.step = step.packed(in: arena)

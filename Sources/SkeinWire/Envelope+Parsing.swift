@@ -88,6 +88,8 @@ extension Envelope {
         case SKEIN__V1__ENVELOPE__BODY_SHUTDOWN: "shutdown"
         case SKEIN__V1__ENVELOPE__BODY_FAULT: "fault"
         case SKEIN__V1__ENVELOPE__BODY_RELEASE: "release"
+        case SKEIN__V1__ENVELOPE__BODY_TRACE_REQUEST: "trace_request"
+        case SKEIN__V1__ENVELOPE__BODY_TRACE_ANSWER: "trace_answer"
         case SKEIN__V1__ENVELOPE__BODY_STEP: "step"
         case SKEIN__V1__ENVELOPE__BODY_TOKEN_RETURN: "token_return"
         case SKEIN__V1__ENVELOPE__BODY_CAPTURED: "captured"
@@ -175,7 +177,9 @@ extension Envelope.Body {
     /// Whether the kind makes sense under a placement only.
     fileprivate var needsEpoch: Bool {
         switch self {
-        case .placement, .loading, .ready, .release, .step, .tokenReturn, .captured: true
+        case .placement, .loading, .ready, .release, .step, .tokenReturn, .captured,
+            .traceRequest, .traceAnswer:
+            true
         case .hello, .refused, .alive, .leave, .shutdown, .fault: false
         }
     }
@@ -213,6 +217,12 @@ extension Envelope.Body {
                 release.sequence_ids, release.n_sequence_ids, in: 0...Limits.releasedSequencesMax,
                 "sequence_ids")
             self = .release(ids.map { SequenceID(rawValue: $0) })
+        case SKEIN__V1__ENVELOPE__BODY_TRACE_REQUEST:
+            self = .traceRequest(
+                TraceRequest(parsing: try reader.part(envelope.trace_request, "")))
+        case SKEIN__V1__ENVELOPE__BODY_TRACE_ANSWER:
+            self = .traceAnswer(
+                try TraceAnswer(parsing: try reader.part(envelope.trace_answer, ""), reader))
         default: self = try Self(parsingMember: envelope, epoch: epoch, reader)
         }
     }

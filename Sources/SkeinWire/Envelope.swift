@@ -42,6 +42,10 @@ public struct Envelope: Equatable, Sendable {
         case fault(Fault)
         /// Sequences that ended.
         case release([SequenceID])
+        /// The coordinator asks what a node's lanes did.
+        case traceRequest(TraceRequest)
+        /// What a node's lanes did.
+        case traceAnswer(TraceAnswer)
         /// A micro-batch for a stage.
         case step(Step)
         /// The outcome of a micro-batch, and its credit.
@@ -91,6 +95,8 @@ extension Envelope.Body {
         case .shutdown: "shutdown"
         case .fault: "fault"
         case .release: "release"
+        case .traceRequest: "trace_request"
+        case .traceAnswer: "trace_answer"
         case .step: "step"
         case .tokenReturn: "token_return"
         case .captured: "captured"

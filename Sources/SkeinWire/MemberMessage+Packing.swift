@@ -38,7 +38,7 @@ extension Envelope.Body {
         case .shutdown:
             envelope.body_case = SKEIN__V1__ENVELOPE__BODY_SHUTDOWN
             envelope.shutdown = arena.message(skein__v1__shutdown__init)
-        case .fault, .release, .step, .tokenReturn, .captured:
+        case .fault, .release, .traceRequest, .traceAnswer, .step, .tokenReturn, .captured:
             preconditionFailure("\(kind) is not said by a member about members")
         }
     }
@@ -127,6 +127,7 @@ extension Alive {
         message.pointee.last_error_age_microseconds = lastErrorAgeMicroseconds
         message.pointee.echoed_at_microseconds = echoedAtMicroseconds
         message.pointee.memory_available_bytes = memoryAvailableBytes
+        message.pointee.heard_at_microseconds = heardAtMicroseconds
         return message
     }
 }

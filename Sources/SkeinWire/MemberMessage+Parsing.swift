@@ -197,6 +197,7 @@ extension Alive {
         lastErrorAgeMicroseconds = message.last_error_age_microseconds
         echoedAtMicroseconds = message.echoed_at_microseconds
         memoryAvailableBytes = message.memory_available_bytes
+        heardAtMicroseconds = message.heard_at_microseconds
     }
 }
 

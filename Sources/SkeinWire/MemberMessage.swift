@@ -188,6 +188,8 @@ public struct Alive: Equatable, Sendable {
     public var lastErrorAgeMicroseconds: UInt64 = 0
     /// The clock of the heartbeat that this one answers; 0 where it answers none.
     public var echoedAtMicroseconds: UInt64 = 0
+    /// When the sender heard that heartbeat, on its own clock; 0 where it does not say.
+    public var heardAtMicroseconds: UInt64 = 0
     /// Memory that may still be taken; 0 where the system does not say.
     public var memoryAvailableBytes: UInt64 = 0
 

@@ -1,11 +1,12 @@
 import ArgumentParser
 
-/// Measures: a server under load, a model, a ring under decode, and two reports against each other.
+/// Measures: a server under load, a model, a ring under decode, this machine for a plan, and two
+/// reports against each other.
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measures a server under load, a model, and a ring under decode.",
+        abstract: "Measures a server under load, a model, a ring under decode, and this machine.",
         subcommands: [
             BenchServe.self, BenchModel.self, BenchKernels.self, BenchPipeline.self,
-            BenchCompare.self,
+            BenchHost.self, BenchCompare.self,
         ])
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import SkeinBench
 import SkeinCluster
+import SkeinCoordinator
 import SkeinCore
 import SkeinWeights
 
@@ -15,6 +16,13 @@ struct BenchPipeline: AsyncParsableCommand {
     @OptionGroup var model: ModelOption
     @OptionGroup var layout: LayoutOptions
     @OptionGroup var log: LogOption
+
+    @Option(
+        help: """
+            A cluster file whose head this command is, instead of a cluster on this machine; its \
+            nodes are started by 'skein node'.
+            """)
+    var cluster: String?
 
     @Option(help: "Streams that decode together.")
     var concurrency = 8
@@ -52,6 +60,9 @@ struct BenchPipeline: AsyncParsableCommand {
         guard (16...Limits.positionsMax).contains(newTokens) else {
             throw ValidationError("--new-tokens: expected 16 to \(Limits.positionsMax)")
         }
+        guard cluster == nil || model.path == nil else {
+            throw ValidationError("--cluster: expected no --model beside it; the file names one")
+        }
         guard (1...10).contains(attempts) else {
             throw ValidationError("--attempts: expected 1 to 10, found \(attempts)")
         }
@@ -61,7 +72,8 @@ struct BenchPipeline: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let folder = try model.folder()
+        let topology = try cluster.map { path throws(Refusal) in try ClusterFile.read(path: path) }
+        let folder = try topology?.modelPath ?? model.folder()
         let configuration = try Checkpoint.open(folder).configuration
         let load = PipelineBench.Load(
             streamCount: concurrency, promptTokenCount: promptTokens, newTokenCount: newTokens,
@@ -72,17 +84,19 @@ struct BenchPipeline: AsyncParsableCommand {
                 "ask for \(load.positionCount) positions, the model's context has "
                     + "\(configuration.positionCountMax)")
         }
-        let positions = min(load.positionCountWanted, configuration.positionCountMax)
+        if let topology, let cluster, load.positionCount > topology.positionCount {
+            throw Refusal(
+                "\(cluster): context",
+                "is \(topology.positionCount), the load needs \(load.positionCount)")
+        }
+        let positions = min(
+            load.positionCountWanted, topology?.positionCount ?? configuration.positionCountMax)
         let bounds = try thresholds.map { path throws(Refusal) in try Threshold.read(file: path) }
         let attempts = attempts
-        let (report, misses) = try await EmbeddedRun(
-            folder: folder, layout: layout, positionCountMax: positions,
-            fullSequenceCount: concurrency + 1, log: log
-        ).run { cluster in
+        let measure: Measurement = { coordinator in
             let bench = PipelineBench(
-                coordinator: cluster.coordinator,
-                vocabularySize: cluster.configuration.vocabularySize, positionCountMax: positions,
-                load: load)
+                coordinator: coordinator, vocabularySize: configuration.vocabularySize,
+                positionCountMax: positions, load: load)
             var attempt = 1
             while true {
                 let report = try await bench.run { Console.standardError($0) }
@@ -92,6 +106,7 @@ struct BenchPipeline: AsyncParsableCommand {
                 attempt += 1
             }
         }
+        let (report, misses) = try await run(measure, folder: folder, topology, positions: positions)
         if json {
             try Console.json(report)
         } else {
@@ -101,6 +116,24 @@ struct BenchPipeline: AsyncParsableCommand {
             throw Refusal(thresholds ?? "thresholds", misses.joined(separator: "; "))
         }
     }
+
+    private typealias Measurement =
+        @Sendable (Coordinator) async throws -> (PipelineReport, misses: [String])
+
+    /// Measures the cluster of the file, or one of this machine's own.
+    private func run(
+        _ measure: @escaping Measurement, folder: String, _ topology: Topology?,
+        positions: Int
+    ) async throws -> (PipelineReport, misses: [String]) {
+        if let cluster, let topology {
+            return try await HeadRun(clusterFile: cluster, topology: topology, log: log)
+                .run(measure)
+        }
+        return try await EmbeddedRun(
+            folder: folder, layout: layout, positionCountMax: positions,
+            fullSequenceCount: concurrency + 1, log: log
+        ).run { try await measure($0.coordinator) }
+    }
 }
 
 extension PipelineReport {
@@ -109,7 +142,8 @@ extension PipelineReport {
         func number(_ value: Double) -> String { String(format: "%.1f", value) }
         func percent(_ value: Double) -> String { String(format: "%5.1f %%", value * 100) }
         var lines = [
-            "one stream          \(number(singleStreamTokensPerSecond)) tokens/s",
+            "one stream          \(number(singleStreamTokensPerSecond)) tokens/s, first token "
+                + "after \(number(singleStreamTtftMs)) ms",
             "\(concurrency) streams together  \(number(outputTokensPerSecond)) tokens/s, "
                 + "\(number(batchingGain)) times one",
             "between tokens      \(number(medianItlMs)) ms median, \(number(p99ItlMs)) ms p99",
@@ -124,15 +158,22 @@ extension PipelineReport {
             "the ring            \(decodeMicroBatches) decode micro-batches, "
                 + "\(number(wayMs)) ms on the way")
         lines.append("")
-        lines.append("stage  node    layers   step ms   busy (predicted)     bubble (predicted)")
+        lines.append(
+            "stage  node    layers   step ms   busy (predicted)     bubble (predicted)   "
+                + "hidden (predicted)")
         for stage in stages {
             let layers = "\(stage.firstLayer)-\(stage.firstLayer + stage.layerCount - 1)"
             lines.append(
                 String(stage.stage).padded(to: 7) + stage.node.padded(to: 8)
                     + layers.padded(to: 9) + number(stage.stepMs).padded(to: 10)
                     + "\(percent(stage.busyShare)) (\(percent(stage.predictedBusyShare)))   "
-                    + "\(percent(stage.bubbleShare)) (\(percent(stage.predictedBubbleShare)))")
+                    + "\(percent(stage.bubbleShare)) (\(percent(stage.predictedBubbleShare)))   "
+                    + "\(percent(stage.hiddenCommunicationShare)) "
+                    + "(\(percent(stage.predictedHiddenCommunicationShare)))")
         }
+        lines.append(
+            "hidden              \(percent(hiddenCommunicationShare)) of the communication, under "
+                + "compute of the same node")
         return lines.joined(separator: "\n") + "\n"
     }
 }

@@ -47,25 +47,33 @@ struct HeadClient: Sendable {
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 
+    /// How long an answer may take and be, and how it is asked for.
+    struct Bounds: Sendable {
+        var isPost = false
+        var secondsMax = Limits.statusSecondsMax
+        var bytesMax = Limits.statusBytesMax
+    }
+
     /// Asks for a path.
     ///
     /// - Throws: a `Refusal` that names the address, where nobody answers, or not in JSON.
-    func ask(_ path: String) async throws(Refusal) -> Answer {
+    func ask(_ path: String, within bounds: Bounds = Bounds()) async throws(Refusal) -> Answer {
         let subject = address.text
         var request = HTTPClientRequest(url: address.text + path)
+        if bounds.isPost { request.method = .POST }
         request.headers.add(name: "accept", value: "application/json")
         if let apiKey { request.headers.add(name: "authorization", value: "Bearer \(apiKey)") }
         let bytes: [UInt8]
         let status: Int
         do {
             let response = try await client.execute(
-                request, timeout: .seconds(Int64(Limits.statusSecondsMax)))
+                request, timeout: .seconds(Int64(bounds.secondsMax)))
             status = Int(response.status.code)
             bytes = Array(
-                try await response.body.collect(upTo: Limits.statusBytesMax)
+                try await response.body.collect(upTo: bounds.bytesMax)
                     .readableBytesView)
         } catch {
-            throw Refusal(subject, Self.reason(error))
+            throw Refusal(subject, Self.reason(error, bounds))
         }
         do throws(Refusal) {
             return Answer(
@@ -83,15 +91,15 @@ struct HeadClient: Sendable {
         }
     }
 
-    private static func reason(_ error: any Error) -> String {
+    private static func reason(_ error: any Error, _ bounds: Bounds) -> String {
         switch error {
         case let error as HTTPClientError where error == .connectTimeout:
             "cannot be reached within 3 s"
         case let error as HTTPClientError
         where error == .deadlineExceeded || error == .readTimeout:
-            "gave no answer within \(Limits.statusSecondsMax) s"
+            "gave no answer within \(bounds.secondsMax) s"
         case is NIOTooManyBytesError:
-            "answered with more than \(Limits.statusBytesMax) bytes, expected at most that"
+            "answered with more than \(bounds.bytesMax) bytes, expected at most that"
         case is NIOSSLError: "cannot be trusted: \(error); --ca-cert names who may be"
         case let error as IOError:
             "cannot be reached: \(String(cString: strerror(error.errnoCode)))"

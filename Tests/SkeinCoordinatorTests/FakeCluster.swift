@@ -26,19 +26,28 @@ final class FakeCluster: Sendable {
     private let roads = FakeRoads()
     private let behaviour = Mutex(Behaviour.flowing)
     private let tasks: Mutex<[Task<Void, Never>]>
+    private let clockLeads: [String: Duration]
+    /// The zero of the nodes' clocks, but for their leads.
+    private let origin = ContinuousClock.now
 
     /// Starts a ring of one stage for each name, and waits until it is ready.
+    ///
+    /// - Parameter clockLeads: how far nodes' clocks are ahead; the others' stand still.
     static func start(
-        _ names: [String] = ["a", "b"],
+        _ names: [String] = ["a", "b"], clockLeads: [String: Duration] = [:],
         change: (inout CoordinatorSettings) -> Void = { _ in }
     ) async throws -> FakeCluster {
-        let cluster = try FakeCluster(names, change)
+        let cluster = try FakeCluster(names, clockLeads, change)
         for name in names { cluster.startNode(name) }
         try await cluster.coordinator.waitUntilReady()
         return cluster
     }
 
-    private init(_ names: [String], _ change: (inout CoordinatorSettings) -> Void) throws {
+    private init(
+        _ names: [String], _ clockLeads: [String: Duration],
+        _ change: (inout CoordinatorSettings) -> Void
+    ) throws {
+        self.clockLeads = clockLeads
         let configuration = try ModelConfiguration(
             json: Array(try Data(contentsOf: Self.gosling.appending(path: "config.json"))))
         var settings = CoordinatorSettings(
@@ -67,6 +76,7 @@ final class FakeCluster: Sendable {
         let inbox = roads.inbox(name)
         let node = FakeNode(
             name: name, process: process, inbox: inbox, roads: roads,
+            clock: clockLeads[name].map { FakeClock(origin: origin, lead: $0) },
             behaviour: { [weak self] in self?.behaviour.withLock { $0 } ?? .flowing })
         tasks.withLock { $0.append(Task { await node.run() }) }
     }

@@ -2,12 +2,26 @@ import SkeinCore
 import SkeinTransport
 import SkeinWire
 
+/// A node's clock, ahead of the others'.
+struct FakeClock: Sendable {
+    let origin: ContinuousClock.Instant
+    let lead: Duration
+
+    /// Microseconds since the clock's zero.
+    var now: Int64 {
+        let (seconds, attoseconds) = (ContinuousClock.now - origin + lead).components
+        return seconds * 1_000_000 + attoseconds / 1_000_000_000_000
+    }
+}
+
 /// A node without a model.
 actor FakeNode {
     private let name: String
     private let process: UInt64
     private let inbox: InProcessInbox
     private let roads: FakeRoads
+    private let clock: FakeClock?
+    private var intervals: [TracedInterval] = []
     private let behaviour: @Sendable () -> FakeCluster.Behaviour
     private var ring: [RingStage] = []
     private var epoch = Epoch.none
@@ -17,12 +31,13 @@ actor FakeNode {
 
     init(
         name: String, process: UInt64, inbox: InProcessInbox, roads: FakeRoads,
-        behaviour: @escaping @Sendable () -> FakeCluster.Behaviour
+        clock: FakeClock?, behaviour: @escaping @Sendable () -> FakeCluster.Behaviour
     ) {
         self.name = name
         self.process = process
         self.inbox = inbox
         self.roads = roads
+        self.clock = clock
         self.behaviour = behaviour
     }
 
@@ -44,6 +59,7 @@ actor FakeNode {
                 epoch = placement.epoch
                 (current, last) = (nil, nil)
                 await tell(.ready(Ready(loadedWeightBytes: 7, residentBytes: 8)), epoch: epoch)
+            case .traceRequest(let request): await answer(request)
             case .alive(let alive):
                 for (step, stage) in kept { await pass(step, from: stage) }
                 kept = []
@@ -59,6 +75,10 @@ actor FakeNode {
     private func answer(_ heartbeat: Alive) async {
         var alive = Alive(sequenceNumber: 1, sentAtMicroseconds: 90_000_000)
         alive.echoedAtMicroseconds = heartbeat.sentAtMicroseconds
+        if let clock {
+            alive.heardAtMicroseconds = UInt64(clock.now)
+            alive.sentAtMicroseconds = alive.heardAtMicroseconds
+        }
         alive.memoryAvailableBytes = 1 << 40
         alive.usedPageCount = 2
         alive.lastError = "something was wrong"
@@ -70,6 +90,25 @@ actor FakeNode {
             return times
         }
         await tell(.alive(alive), epoch: epoch)
+    }
+
+    private func answer(_ request: TraceRequest) async {
+        let known = Int(min(request.afterNumber, UInt64(intervals.count)))
+        await tell(
+            .traceAnswer(
+                TraceAnswer(
+                    firstNumber: UInt64(known + 1), intervals: Array(intervals[known...]))),
+            epoch: epoch)
+    }
+
+    /// Notes on its own clock that a step came, was computed and is sent.
+    private func note(_ kinds: [IntervalKind], of microBatch: MicroBatchID, at stage: StageIndex) {
+        guard let moment = clock?.now else { return }
+        intervals += kinds.map {
+            TracedInterval(
+                lane: .stage(stage), kind: $0, microBatch: microBatch, startMicroseconds: moment,
+                endMicroseconds: moment)
+        }
     }
 
     private func run(_ step: Step, at target: StageIndex?) async {
@@ -91,6 +130,7 @@ actor FakeNode {
 
     private func pass(_ step: Step, from stage: StageIndex) async {
         last = step.microBatch.id
+        note([.receiving, .decode, .sending], of: step.microBatch.id, at: stage)
         guard stage.rawValue < ring.count - 1 else {
             return await tell(.tokenReturn(Self.answer(step.microBatch)), epoch: epoch)
         }

@@ -1,4 +1,5 @@
 import SkeinCore
+import SkeinPlanning
 import SkeinScheduling
 import Testing
 
@@ -25,7 +26,7 @@ import Testing
                 prefillMicroBatchCount: stages + 1),
             epoch: Epoch(rawValue: 1))
         var timeline = Timeline<(microBatch: MicroBatch, stageTimes: [Duration])>()
-        var free = [Duration](repeating: .zero, count: stages)
+        var servers = [VirtualServer](repeating: VirtualServer(), count: stages)
         var lastTokens: [SequenceID: Duration] = [:]
         var gaps: [Duration] = []
         var now = Duration.zero
@@ -35,14 +36,13 @@ import Testing
             for directive in directives {
                 switch directive {
                 case .send(let microBatch):
-                    var time = now
+                    var time = UInt64(now / .nanoseconds(1))
                     let step = stepTime(rows: microBatch.rowCount, stages: stages)
                     for stage in 0..<stages {
-                        time = max(time, free[stage]) + step
-                        free[stage] = time
+                        time = servers[stage].serve(UInt64(step / .nanoseconds(1)), from: time).end
                     }
                     let times = [Duration](repeating: step, count: stages)
-                    timeline.plan((microBatch, times), at: UInt64(time / .microseconds(1)))
+                    timeline.plan((microBatch, times), at: time)
                 case .deliver(let id, _) where id.rawValue <= UInt64(streams):
                     if let last = lastTokens[id], stepCount > 40 * stages {
                         gaps.append(now - last)
@@ -63,7 +63,7 @@ import Testing
         for number in 1...streams { arrive(number, prompt: 16, tokens: 400) }
         carryOut(schedule.fillRing())
         while let (time, event) = timeline.next() {
-            now = .microseconds(time)
+            now = .nanoseconds(Int64(time))
             stepCount += 1
             if stepCount == 50 * stages, promptTokenCount > 0 {
                 arrive(streams + 1, prompt: promptTokenCount, tokens: 1)

@@ -1,4 +1,5 @@
 import SkeinCore
+import SkeinPlanning
 import SkeinScheduling
 
 extension RingSimulation {

@@ -1,4 +1,5 @@
 import SkeinCore
+import SkeinPlanning
 
 /// Random numbers of a test: the same seed gives the same run.
 struct SeededNumbers: RandomNumberGenerator {
@@ -41,47 +42,6 @@ enum FakeModel {
     }
 }
 
-/// A time line of events; events of one moment happen in the order in which they were planned.
-struct Timeline<Event> {
-    private var heap: [(time: UInt64, order: Int, event: Event)] = []
-    private var planned = 0
-
-    var isEmpty: Bool { heap.isEmpty }
-
-    mutating func plan(_ event: Event, at time: UInt64) {
-        heap.append((time, planned, event))
-        planned += 1
-        var child = heap.count - 1
-        while child > 0, isEarlier(child, (child - 1) / 2) {
-            heap.swapAt(child, (child - 1) / 2)
-            child = (child - 1) / 2
-        }
-    }
-
-    mutating func next() -> (time: UInt64, event: Event)? {
-        guard let first = heap.first else { return nil }
-        let last = heap.removeLast()
-        if !heap.isEmpty {
-            heap[0] = last
-            var place = 0
-            while true {
-                let left = 2 * place + 1
-                guard left < heap.count else { break }
-                let right = left + 1
-                let child = right < heap.count && isEarlier(right, left) ? right : left
-                guard isEarlier(child, place) else { break }
-                heap.swapAt(child, place)
-                place = child
-            }
-        }
-        return (first.time, first.event)
-    }
-
-    private func isEarlier(_ left: Int, _ right: Int) -> Bool {
-        (heap[left].time, heap[left].order) < (heap[right].time, heap[right].order)
-    }
-}
-
 /// Stages that work one micro-batch after the other, with hops between them, on a virtual clock;
 /// and the latent cache that all of them would hold.
 struct VirtualRing {
@@ -90,12 +50,12 @@ struct VirtualRing {
         var tenant: String
     }
 
-    private var stageFree: [UInt64]
+    private var stages: [VirtualServer]
     private var pages: [[CachedRow?]]
     private(set) var faults: [String] = []
 
     init(stageCount: Int, pageCount: Int) {
-        stageFree = [UInt64](repeating: 0, count: stageCount)
+        stages = [VirtualServer](repeating: VirtualServer(), count: stageCount)
         pages = [[CachedRow?]](
             repeating: [CachedRow?](repeating: nil, count: Limits.pageRowCount), count: pageCount)
     }
@@ -113,12 +73,11 @@ struct VirtualRing {
     ) -> Journey {
         var time = now
         var stageTimes: [Duration] = []
-        for stage in stageFree.indices {
+        for stage in stages.indices {
             time += UInt64.random(in: 10...200, using: &numbers)
             let step =
                 UInt64.random(in: 500...900, using: &numbers) + UInt64(microBatch.rowCount) * 20
-            time = max(time, stageFree[stage]) + step
-            stageFree[stage] = time
+            time = stages[stage].serve(step, from: time).end
             stageTimes.append(.microseconds(step))
         }
         let back = time + UInt64.random(in: 10...200, using: &numbers)

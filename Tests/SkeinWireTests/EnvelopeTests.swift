@@ -20,7 +20,7 @@ import Testing
     }
 
     @Test func theSamplesHoldEveryKind() {
-        #expect(Set(Samples.all.map(\.body.kind)).count == 13)
+        #expect(Set(Samples.all.map(\.body.kind)).count == 15)
     }
 
     @Test(arguments: Samples.all)
@@ -112,7 +112,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "placement", "loading", "ready", "release", "step", "token_return", "captured",
+        "placement", "loading", "ready", "release", "trace_request", "trace_answer", "step",
+        "token_return", "captured",
     ])
     func aKindThatBelongsToAPlacementNeedsAnEpoch(kind: String) throws {
         let sample = Samples.ofKind(kind)

@@ -44,6 +44,10 @@ enum Samples {
                         stage: StageIndex(2), microBatch: MicroBatchID(rawValue: .max),
                         reason: "no"))),
             envelope(.release([SequenceID(rawValue: 1), SequenceID(rawValue: .max)])),
+            envelope(
+                .traceRequest(
+                    TraceRequest(afterNumber: TraceRequest.fromNow, wantsOpenIntervals: true))),
+            envelope(.traceAnswer(traceAnswer)),
         ]
     }
 
@@ -82,9 +86,23 @@ enum Samples {
         alive.lastErrorAgeMicroseconds = 1 << 30
         alive.echoedAtMicroseconds = 1 << 51
         alive.memoryAvailableBytes = 1 << 36
+        alive.heardAtMicroseconds = 1 << 49
         alive.lastError = "link to tcp://10.0.0.2:7001: the connection was lost"
         return alive
     }
+
+    static let traceAnswer = TraceAnswer(
+        firstNumber: 1 << 40,
+        intervals: IntervalKind.allCases.map { kind in
+            TracedInterval(
+                lane: .stage(StageIndex(3)), kind: kind, microBatch: MicroBatchID(rawValue: 9),
+                startMicroseconds: 1 << 50, endMicroseconds: 1 << 50 + Int64(kind.rawValue))
+        },
+        openIntervals: [
+            TracedInterval(
+                lane: .expertHost(127), kind: .shard, layer: LayerIndex(0), startMicroseconds: 0,
+                endMicroseconds: 7)
+        ])
 
     // MARK: Steps
 

@@ -22,7 +22,9 @@ struct WrongMessage: CustomTestStringConvertible, Sendable {
 }
 
 @Suite struct WrongFieldTests {
-    @Test(arguments: steps + copies + demands + tensors + returns + placements + others)
+    @Test(
+        arguments: steps + copies + demands + tensors + returns + placements + WrongMessage.traces
+            + others)
     func aWrongFieldIsRefusedByName(wrong: WrongMessage) {
         let error = #expect(throws: WireError.self) {
             try Envelope(parsing: wrong.frames, from: "test")

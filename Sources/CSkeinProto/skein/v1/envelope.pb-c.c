@@ -161,7 +161,7 @@ const ProtobufCMessageDescriptor skein__v1__tensor_frame__descriptor =
   (ProtobufCMessageInit) skein__v1__tensor_frame__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor skein__v1__envelope__field_descriptors[18] =
+static const ProtobufCFieldDescriptor skein__v1__envelope__field_descriptors[20] =
 {
   {
     "wire_version",
@@ -344,6 +344,30 @@ static const ProtobufCFieldDescriptor skein__v1__envelope__field_descriptors[18]
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "trace_request",
+    26,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Skein__V1__Envelope, body_case),
+    offsetof(Skein__V1__Envelope, trace_request),
+    &skein__v1__trace_request__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "trace_answer",
+    27,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Skein__V1__Envelope, body_case),
+    offsetof(Skein__V1__Envelope, trace_answer),
+    &skein__v1__trace_answer__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "step",
     32,
     PROTOBUF_C_LABEL_NONE,
@@ -382,7 +406,7 @@ static const ProtobufCFieldDescriptor skein__v1__envelope__field_descriptors[18]
 };
 static const unsigned skein__v1__envelope__field_indices_by_name[] = {
   10,   /* field[10] = alive */
-  17,   /* field[17] = captured */
+  19,   /* field[19] = captured */
   1,   /* field[1] = epoch */
   13,   /* field[13] = fault */
   5,   /* field[5] = hello */
@@ -394,18 +418,20 @@ static const unsigned skein__v1__envelope__field_indices_by_name[] = {
   14,   /* field[14] = release */
   2,   /* field[2] = sender_name */
   12,   /* field[12] = shutdown */
-  15,   /* field[15] = step */
+  17,   /* field[17] = step */
   3,   /* field[3] = target_stage_index */
   4,   /* field[4] = tensor_frames */
-  16,   /* field[16] = token_return */
+  18,   /* field[18] = token_return */
+  16,   /* field[16] = trace_answer */
+  15,   /* field[15] = trace_request */
   0,   /* field[0] = wire_version */
 };
 static const ProtobufCIntRange skein__v1__envelope__number_ranges[3 + 1] =
 {
   { 1, 0 },
   { 16, 5 },
-  { 32, 15 },
-  { 0, 18 }
+  { 32, 17 },
+  { 0, 20 }
 };
 const ProtobufCMessageDescriptor skein__v1__envelope__descriptor =
 {
@@ -415,7 +441,7 @@ const ProtobufCMessageDescriptor skein__v1__envelope__descriptor =
   "Skein__V1__Envelope",
   "skein.v1",
   sizeof(Skein__V1__Envelope),
-  18,
+  20,
   skein__v1__envelope__field_descriptors,
   skein__v1__envelope__field_indices_by_name,
   3,  skein__v1__envelope__number_ranges,

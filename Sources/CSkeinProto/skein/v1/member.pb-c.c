@@ -547,6 +547,96 @@ void   skein__v1__release__free_unpacked
   assert(message->base.descriptor == &skein__v1__release__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   skein__v1__trace_request__init
+                     (Skein__V1__TraceRequest         *message)
+{
+  static const Skein__V1__TraceRequest init_value = SKEIN__V1__TRACE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t skein__v1__trace_request__get_packed_size
+                     (const Skein__V1__TraceRequest *message)
+{
+  assert(message->base.descriptor == &skein__v1__trace_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t skein__v1__trace_request__pack
+                     (const Skein__V1__TraceRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &skein__v1__trace_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t skein__v1__trace_request__pack_to_buffer
+                     (const Skein__V1__TraceRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &skein__v1__trace_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Skein__V1__TraceRequest *
+       skein__v1__trace_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Skein__V1__TraceRequest *)
+     protobuf_c_message_unpack (&skein__v1__trace_request__descriptor,
+                                allocator, len, data);
+}
+void   skein__v1__trace_request__free_unpacked
+                     (Skein__V1__TraceRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &skein__v1__trace_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   skein__v1__trace_answer__init
+                     (Skein__V1__TraceAnswer         *message)
+{
+  static const Skein__V1__TraceAnswer init_value = SKEIN__V1__TRACE_ANSWER__INIT;
+  *message = init_value;
+}
+size_t skein__v1__trace_answer__get_packed_size
+                     (const Skein__V1__TraceAnswer *message)
+{
+  assert(message->base.descriptor == &skein__v1__trace_answer__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t skein__v1__trace_answer__pack
+                     (const Skein__V1__TraceAnswer *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &skein__v1__trace_answer__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t skein__v1__trace_answer__pack_to_buffer
+                     (const Skein__V1__TraceAnswer *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &skein__v1__trace_answer__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Skein__V1__TraceAnswer *
+       skein__v1__trace_answer__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Skein__V1__TraceAnswer *)
+     protobuf_c_message_unpack (&skein__v1__trace_answer__descriptor,
+                                allocator, len, data);
+}
+void   skein__v1__trace_answer__free_unpacked
+                     (Skein__V1__TraceAnswer *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &skein__v1__trace_answer__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor skein__v1__hello__field_descriptors[9] =
 {
   {
@@ -1203,7 +1293,7 @@ const ProtobufCMessageDescriptor skein__v1__stage_times__descriptor =
   (ProtobufCMessageInit) skein__v1__stage_times__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor skein__v1__alive__field_descriptors[13] =
+static const ProtobufCFieldDescriptor skein__v1__alive__field_descriptors[14] =
 {
   {
     "sequence_number",
@@ -1361,10 +1451,23 @@ static const ProtobufCFieldDescriptor skein__v1__alive__field_descriptors[13] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "heard_at_microseconds",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__Alive, heard_at_microseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned skein__v1__alive__field_indices_by_name[] = {
   4,   /* field[4] = done_step_count */
   10,   /* field[10] = echoed_at_microseconds */
+  13,   /* field[13] = heard_at_microseconds */
   9,   /* field[9] = last_error */
   12,   /* field[12] = last_error_age_microseconds */
   11,   /* field[11] = memory_available_bytes */
@@ -1377,10 +1480,11 @@ static const unsigned skein__v1__alive__field_indices_by_name[] = {
   7,   /* field[7] = tokens_per_second */
   3,   /* field[3] = used_page_count */
 };
-static const ProtobufCIntRange skein__v1__alive__number_ranges[1 + 1] =
+static const ProtobufCIntRange skein__v1__alive__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 13 }
+  { 16, 13 },
+  { 0, 14 }
 };
 const ProtobufCMessageDescriptor skein__v1__alive__descriptor =
 {
@@ -1390,10 +1494,10 @@ const ProtobufCMessageDescriptor skein__v1__alive__descriptor =
   "Skein__V1__Alive",
   "skein.v1",
   sizeof(Skein__V1__Alive),
-  13,
+  14,
   skein__v1__alive__field_descriptors,
   skein__v1__alive__field_indices_by_name,
-  1,  skein__v1__alive__number_ranges,
+  2,  skein__v1__alive__number_ranges,
   (ProtobufCMessageInit) skein__v1__alive__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -1555,6 +1659,199 @@ const ProtobufCMessageDescriptor skein__v1__release__descriptor =
   (ProtobufCMessageInit) skein__v1__release__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor skein__v1__trace_request__field_descriptors[2] =
+{
+  {
+    "after_interval_number",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__TraceRequest, after_interval_number),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "wants_open_intervals",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__TraceRequest, wants_open_intervals),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned skein__v1__trace_request__field_indices_by_name[] = {
+  0,   /* field[0] = after_interval_number */
+  1,   /* field[1] = wants_open_intervals */
+};
+static const ProtobufCIntRange skein__v1__trace_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor skein__v1__trace_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "skein.v1.TraceRequest",
+  "TraceRequest",
+  "Skein__V1__TraceRequest",
+  "skein.v1",
+  sizeof(Skein__V1__TraceRequest),
+  2,
+  skein__v1__trace_request__field_descriptors,
+  skein__v1__trace_request__field_indices_by_name,
+  1,  skein__v1__trace_request__number_ranges,
+  (ProtobufCMessageInit) skein__v1__trace_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor skein__v1__trace_answer__field_descriptors[9] =
+{
+  {
+    "first_interval_number",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__TraceAnswer, first_interval_number),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "open_interval_count",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__TraceAnswer, open_interval_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "lane_kinds",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_ENUM,
+    offsetof(Skein__V1__TraceAnswer, n_lane_kinds),
+    offsetof(Skein__V1__TraceAnswer, lane_kinds),
+    &skein__v1__lane_kind__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "lane_indexes",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Skein__V1__TraceAnswer, n_lane_indexes),
+    offsetof(Skein__V1__TraceAnswer, lane_indexes),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "interval_kinds",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_ENUM,
+    offsetof(Skein__V1__TraceAnswer, n_interval_kinds),
+    offsetof(Skein__V1__TraceAnswer, interval_kinds),
+    &skein__v1__interval_kind__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "micro_batch_ids",
+    6,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Skein__V1__TraceAnswer, n_micro_batch_ids),
+    offsetof(Skein__V1__TraceAnswer, micro_batch_ids),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "layer_numbers",
+    7,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Skein__V1__TraceAnswer, n_layer_numbers),
+    offsetof(Skein__V1__TraceAnswer, layer_numbers),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "start_microseconds",
+    8,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Skein__V1__TraceAnswer, n_start_microseconds),
+    offsetof(Skein__V1__TraceAnswer, start_microseconds),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "length_microseconds",
+    9,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Skein__V1__TraceAnswer, n_length_microseconds),
+    offsetof(Skein__V1__TraceAnswer, length_microseconds),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned skein__v1__trace_answer__field_indices_by_name[] = {
+  0,   /* field[0] = first_interval_number */
+  4,   /* field[4] = interval_kinds */
+  3,   /* field[3] = lane_indexes */
+  2,   /* field[2] = lane_kinds */
+  6,   /* field[6] = layer_numbers */
+  8,   /* field[8] = length_microseconds */
+  5,   /* field[5] = micro_batch_ids */
+  1,   /* field[1] = open_interval_count */
+  7,   /* field[7] = start_microseconds */
+};
+static const ProtobufCIntRange skein__v1__trace_answer__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 9 }
+};
+const ProtobufCMessageDescriptor skein__v1__trace_answer__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "skein.v1.TraceAnswer",
+  "TraceAnswer",
+  "Skein__V1__TraceAnswer",
+  "skein.v1",
+  sizeof(Skein__V1__TraceAnswer),
+  9,
+  skein__v1__trace_answer__field_descriptors,
+  skein__v1__trace_answer__field_indices_by_name,
+  1,  skein__v1__trace_answer__number_ranges,
+  (ProtobufCMessageInit) skein__v1__trace_answer__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCEnumValue skein__v1__placement_kind__enum_values_by_number[3] =
 {
   { "PLACEMENT_KIND_UNSPECIFIED", "SKEIN__V1__PLACEMENT_KIND__PLACEMENT_KIND_UNSPECIFIED", 0 },
@@ -1583,5 +1880,81 @@ const ProtobufCEnumDescriptor skein__v1__placement_kind__descriptor =
   skein__v1__placement_kind__enum_values_by_name,
   1,
   skein__v1__placement_kind__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue skein__v1__interval_kind__enum_values_by_number[11] =
+{
+  { "INTERVAL_KIND_UNSPECIFIED", "SKEIN__V1__INTERVAL_KIND__INTERVAL_KIND_UNSPECIFIED", 0 },
+  { "INTERVAL_KIND_PREFILL", "SKEIN__V1__INTERVAL_KIND__INTERVAL_KIND_PREFILL", 1 },
+  { "INTERVAL_KIND_DECODE", "SKEIN__V1__INTERVAL_KIND__INTERVAL_KIND_DECODE", 2 },
+  { "INTERVAL_KIND_ATTENTION", "SKEIN__V1__INTERVAL_KIND__INTERVAL_KIND_ATTENTION", 3 },
+  { "INTERVAL_KIND_EXPERTS", "SKEIN__V1__INTERVAL_KIND__INTERVAL_KIND_EXPERTS", 4 },
+  { "INTERVAL_KIND_SHARD", "SKEIN__V1__INTERVAL_KIND__INTERVAL_KIND_SHARD", 5 },
+  { "INTERVAL_KIND_WAITING_IN", "SKEIN__V1__INTERVAL_KIND__INTERVAL_KIND_WAITING_IN", 6 },
+  { "INTERVAL_KIND_WAITING_OUT", "SKEIN__V1__INTERVAL_KIND__INTERVAL_KIND_WAITING_OUT", 7 },
+  { "INTERVAL_KIND_WAITING_COMBINE", "SKEIN__V1__INTERVAL_KIND__INTERVAL_KIND_WAITING_COMBINE", 8 },
+  { "INTERVAL_KIND_SENDING", "SKEIN__V1__INTERVAL_KIND__INTERVAL_KIND_SENDING", 9 },
+  { "INTERVAL_KIND_RECEIVING", "SKEIN__V1__INTERVAL_KIND__INTERVAL_KIND_RECEIVING", 10 },
+};
+static const ProtobufCIntRange skein__v1__interval_kind__value_ranges[] = {
+{0, 0},{0, 11}
+};
+static const ProtobufCEnumValueIndex skein__v1__interval_kind__enum_values_by_name[11] =
+{
+  { "INTERVAL_KIND_ATTENTION", 3 },
+  { "INTERVAL_KIND_DECODE", 2 },
+  { "INTERVAL_KIND_EXPERTS", 4 },
+  { "INTERVAL_KIND_PREFILL", 1 },
+  { "INTERVAL_KIND_RECEIVING", 10 },
+  { "INTERVAL_KIND_SENDING", 9 },
+  { "INTERVAL_KIND_SHARD", 5 },
+  { "INTERVAL_KIND_UNSPECIFIED", 0 },
+  { "INTERVAL_KIND_WAITING_COMBINE", 8 },
+  { "INTERVAL_KIND_WAITING_IN", 6 },
+  { "INTERVAL_KIND_WAITING_OUT", 7 },
+};
+const ProtobufCEnumDescriptor skein__v1__interval_kind__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "skein.v1.IntervalKind",
+  "IntervalKind",
+  "Skein__V1__IntervalKind",
+  "skein.v1",
+  11,
+  skein__v1__interval_kind__enum_values_by_number,
+  11,
+  skein__v1__interval_kind__enum_values_by_name,
+  1,
+  skein__v1__interval_kind__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue skein__v1__lane_kind__enum_values_by_number[3] =
+{
+  { "LANE_KIND_UNSPECIFIED", "SKEIN__V1__LANE_KIND__LANE_KIND_UNSPECIFIED", 0 },
+  { "LANE_KIND_STAGE", "SKEIN__V1__LANE_KIND__LANE_KIND_STAGE", 1 },
+  { "LANE_KIND_EXPERT_HOST", "SKEIN__V1__LANE_KIND__LANE_KIND_EXPERT_HOST", 2 },
+};
+static const ProtobufCIntRange skein__v1__lane_kind__value_ranges[] = {
+{0, 0},{0, 3}
+};
+static const ProtobufCEnumValueIndex skein__v1__lane_kind__enum_values_by_name[3] =
+{
+  { "LANE_KIND_EXPERT_HOST", 2 },
+  { "LANE_KIND_STAGE", 1 },
+  { "LANE_KIND_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor skein__v1__lane_kind__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "skein.v1.LaneKind",
+  "LaneKind",
+  "Skein__V1__LaneKind",
+  "skein.v1",
+  3,
+  skein__v1__lane_kind__enum_values_by_number,
+  3,
+  skein__v1__lane_kind__enum_values_by_name,
+  1,
+  skein__v1__lane_kind__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

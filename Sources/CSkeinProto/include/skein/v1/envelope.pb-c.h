@@ -73,6 +73,8 @@ typedef enum {
   SKEIN__V1__ENVELOPE__BODY_SHUTDOWN = 23,
   SKEIN__V1__ENVELOPE__BODY_FAULT = 24,
   SKEIN__V1__ENVELOPE__BODY_RELEASE = 25,
+  SKEIN__V1__ENVELOPE__BODY_TRACE_REQUEST = 26,
+  SKEIN__V1__ENVELOPE__BODY_TRACE_ANSWER = 27,
   SKEIN__V1__ENVELOPE__BODY_STEP = 32,
   SKEIN__V1__ENVELOPE__BODY_TOKEN_RETURN = 33,
   SKEIN__V1__ENVELOPE__BODY_CAPTURED = 34
@@ -112,6 +114,8 @@ struct  Skein__V1__Envelope
     Skein__V1__Shutdown *shutdown;
     Skein__V1__Fault *fault;
     Skein__V1__Release *release;
+    Skein__V1__TraceRequest *trace_request;
+    Skein__V1__TraceAnswer *trace_answer;
     Skein__V1__Step *step;
     Skein__V1__TokenReturn *token_return;
     Skein__V1__Captured *captured;

@@ -27,6 +27,8 @@ typedef struct Skein__V1__Leave Skein__V1__Leave;
 typedef struct Skein__V1__Shutdown Skein__V1__Shutdown;
 typedef struct Skein__V1__Fault Skein__V1__Fault;
 typedef struct Skein__V1__Release Skein__V1__Release;
+typedef struct Skein__V1__TraceRequest Skein__V1__TraceRequest;
+typedef struct Skein__V1__TraceAnswer Skein__V1__TraceAnswer;
 
 
 /* --- enums --- */
@@ -46,6 +48,32 @@ typedef enum _Skein__V1__PlacementKind {
   SKEIN__V1__PLACEMENT_KIND__PLACEMENT_KIND_VFOLD = 2
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(SKEIN__V1__PLACEMENT_KIND)
 } Skein__V1__PlacementKind;
+/*
+ * What a lane did, or waited for.
+ */
+typedef enum _Skein__V1__IntervalKind {
+  SKEIN__V1__INTERVAL_KIND__INTERVAL_KIND_UNSPECIFIED = 0,
+  SKEIN__V1__INTERVAL_KIND__INTERVAL_KIND_PREFILL = 1,
+  SKEIN__V1__INTERVAL_KIND__INTERVAL_KIND_DECODE = 2,
+  SKEIN__V1__INTERVAL_KIND__INTERVAL_KIND_ATTENTION = 3,
+  SKEIN__V1__INTERVAL_KIND__INTERVAL_KIND_EXPERTS = 4,
+  SKEIN__V1__INTERVAL_KIND__INTERVAL_KIND_SHARD = 5,
+  SKEIN__V1__INTERVAL_KIND__INTERVAL_KIND_WAITING_IN = 6,
+  SKEIN__V1__INTERVAL_KIND__INTERVAL_KIND_WAITING_OUT = 7,
+  SKEIN__V1__INTERVAL_KIND__INTERVAL_KIND_WAITING_COMBINE = 8,
+  SKEIN__V1__INTERVAL_KIND__INTERVAL_KIND_SENDING = 9,
+  SKEIN__V1__INTERVAL_KIND__INTERVAL_KIND_RECEIVING = 10
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(SKEIN__V1__INTERVAL_KIND)
+} Skein__V1__IntervalKind;
+/*
+ * Whose time an interval is.
+ */
+typedef enum _Skein__V1__LaneKind {
+  SKEIN__V1__LANE_KIND__LANE_KIND_UNSPECIFIED = 0,
+  SKEIN__V1__LANE_KIND__LANE_KIND_STAGE = 1,
+  SKEIN__V1__LANE_KIND__LANE_KIND_EXPERT_HOST = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(SKEIN__V1__LANE_KIND)
+} Skein__V1__LaneKind;
 
 /* --- messages --- */
 
@@ -237,10 +265,15 @@ struct  Skein__V1__Alive
    * How long ago the last error was.
    */
   uint64_t last_error_age_microseconds;
+  /*
+   * When the sender heard the heartbeat that this one answers, on its own clock; 0 where it does
+   * not say.
+   */
+  uint64_t heard_at_microseconds;
 };
 #define SKEIN__V1__ALIVE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&skein__v1__alive__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL, (char *)protobuf_c_empty_string, 0, 0, 0 }
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL, (char *)protobuf_c_empty_string, 0, 0, 0, 0 }
 
 
 /*
@@ -304,6 +337,73 @@ struct  Skein__V1__Release
 #define SKEIN__V1__RELEASE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&skein__v1__release__descriptor) \
     , 0,NULL }
+
+
+/*
+ * Asks a node what its lanes did.
+ */
+struct  Skein__V1__TraceRequest
+{
+  ProtobufCMessage base;
+  /*
+   * The number of the last interval that is known already; the greatest number asks for none, only
+   * for the number of the last one.
+   */
+  uint64_t after_interval_number;
+  /*
+   * Whether intervals that have not ended are wanted too.
+   */
+  protobuf_c_boolean wants_open_intervals;
+};
+#define SKEIN__V1__TRACE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&skein__v1__trace_request__descriptor) \
+    , 0, 0 }
+
+
+/*
+ * A node's answer: columns with an element for each interval.
+ */
+struct  Skein__V1__TraceAnswer
+{
+  ProtobufCMessage base;
+  /*
+   * The number of the first interval; of the next one to come where there is none.
+   */
+  uint64_t first_interval_number;
+  /*
+   * How many at the end have not ended and have no number yet.
+   */
+  uint32_t open_interval_count;
+  size_t n_lane_kinds;
+  Skein__V1__LaneKind *lane_kinds;
+  /*
+   * A stage's or an expert host's.
+   */
+  size_t n_lane_indexes;
+  uint32_t *lane_indexes;
+  size_t n_interval_kinds;
+  Skein__V1__IntervalKind *interval_kinds;
+  /*
+   * 0 for none: micro-batches are counted from 1.
+   */
+  size_t n_micro_batch_ids;
+  uint64_t *micro_batch_ids;
+  /*
+   * One more than the layer's index; 0 where an interval is about a whole slice.
+   */
+  size_t n_layer_numbers;
+  uint32_t *layer_numbers;
+  /*
+   * On the node's own clock, as the heartbeats tell it.
+   */
+  size_t n_start_microseconds;
+  uint64_t *start_microseconds;
+  size_t n_length_microseconds;
+  uint64_t *length_microseconds;
+};
+#define SKEIN__V1__TRACE_ANSWER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&skein__v1__trace_answer__descriptor) \
+    , 0, 0, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL }
 
 
 /* Skein__V1__Hello methods */
@@ -534,6 +634,44 @@ Skein__V1__Release *
 void   skein__v1__release__free_unpacked
                      (Skein__V1__Release *message,
                       ProtobufCAllocator *allocator);
+/* Skein__V1__TraceRequest methods */
+void   skein__v1__trace_request__init
+                     (Skein__V1__TraceRequest         *message);
+size_t skein__v1__trace_request__get_packed_size
+                     (const Skein__V1__TraceRequest   *message);
+size_t skein__v1__trace_request__pack
+                     (const Skein__V1__TraceRequest   *message,
+                      uint8_t             *out);
+size_t skein__v1__trace_request__pack_to_buffer
+                     (const Skein__V1__TraceRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Skein__V1__TraceRequest *
+       skein__v1__trace_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   skein__v1__trace_request__free_unpacked
+                     (Skein__V1__TraceRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Skein__V1__TraceAnswer methods */
+void   skein__v1__trace_answer__init
+                     (Skein__V1__TraceAnswer         *message);
+size_t skein__v1__trace_answer__get_packed_size
+                     (const Skein__V1__TraceAnswer   *message);
+size_t skein__v1__trace_answer__pack
+                     (const Skein__V1__TraceAnswer   *message,
+                      uint8_t             *out);
+size_t skein__v1__trace_answer__pack_to_buffer
+                     (const Skein__V1__TraceAnswer   *message,
+                      ProtobufCBuffer     *buffer);
+Skein__V1__TraceAnswer *
+       skein__v1__trace_answer__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   skein__v1__trace_answer__free_unpacked
+                     (Skein__V1__TraceAnswer *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Skein__V1__Hello_Closure)
@@ -572,6 +710,12 @@ typedef void (*Skein__V1__Fault_Closure)
 typedef void (*Skein__V1__Release_Closure)
                  (const Skein__V1__Release *message,
                   void *closure_data);
+typedef void (*Skein__V1__TraceRequest_Closure)
+                 (const Skein__V1__TraceRequest *message,
+                  void *closure_data);
+typedef void (*Skein__V1__TraceAnswer_Closure)
+                 (const Skein__V1__TraceAnswer *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -579,6 +723,8 @@ typedef void (*Skein__V1__Release_Closure)
 /* --- descriptors --- */
 
 extern const ProtobufCEnumDescriptor    skein__v1__placement_kind__descriptor;
+extern const ProtobufCEnumDescriptor    skein__v1__interval_kind__descriptor;
+extern const ProtobufCEnumDescriptor    skein__v1__lane_kind__descriptor;
 extern const ProtobufCMessageDescriptor skein__v1__hello__descriptor;
 extern const ProtobufCMessageDescriptor skein__v1__refused__descriptor;
 extern const ProtobufCMessageDescriptor skein__v1__ring_stage__descriptor;
@@ -591,6 +737,8 @@ extern const ProtobufCMessageDescriptor skein__v1__leave__descriptor;
 extern const ProtobufCMessageDescriptor skein__v1__shutdown__descriptor;
 extern const ProtobufCMessageDescriptor skein__v1__fault__descriptor;
 extern const ProtobufCMessageDescriptor skein__v1__release__descriptor;
+extern const ProtobufCMessageDescriptor skein__v1__trace_request__descriptor;
+extern const ProtobufCMessageDescriptor skein__v1__trace_answer__descriptor;
 
 PROTOBUF_C__END_DECLS
 

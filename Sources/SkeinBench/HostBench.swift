@@ -1,0 +1,272 @@
+public import SkeinCore
+public import SkeinPlanning
+public import SkeinTensor
+
+/// Measures how fast this machine reads and multiplies, with the kernels that serve.
+///
+/// Each rate is fitted to two calls of one kernel, one with a row for each weight and one with
+/// many, since a planner needs both ends: a decode step reads, a prompt multiplies. Weights lie in
+/// more memory than a cache holds, so that the first of them reads.
+public struct HostBench {
+    /// Sizes that the kernels are measured in.
+    public struct Shape: Equatable, Sendable {
+        /// Numbers of a row of the residual.
+        public var hiddenSize: Int
+        /// Rows of an expert's gate.
+        public var innerSize: Int
+        /// Heads of attention.
+        public var headCount: Int
+        /// Numbers of a head's key without its rope part.
+        public var keySize: Int
+        /// Numbers of a head's value.
+        public var valueSize: Int
+        /// Numbers of a latent.
+        public var latentSize: Int
+        /// Numbers of a latent row.
+        public var rowWidth: Int
+
+        /// The sizes of DeepSeek-V3, which are those of most of its kind.
+        public static let deepSeekV3 = Shape(
+            hiddenSize: 7_168, innerSize: 2_048, headCount: 128, keySize: 128, valueSize: 128,
+            latentSize: 512, rowWidth: 576)
+
+        /// Describes sizes.
+        public init(
+            hiddenSize: Int, innerSize: Int, headCount: Int, keySize: Int, valueSize: Int,
+            latentSize: Int, rowWidth: Int
+        ) {
+            self.hiddenSize = hiddenSize
+            self.innerSize = innerSize
+            self.headCount = headCount
+            self.keySize = keySize
+            self.valueSize = valueSize
+            self.latentSize = latentSize
+            self.rowWidth = rowWidth
+        }
+
+        /// The sizes of a model; of a dense one those of its feed-forward in place of an expert's.
+        public init(_ model: ModelConfiguration) {
+            self.init(
+                hiddenSize: model.hiddenSize,
+                innerSize: model.routing?.expertIntermediateSize ?? model.intermediateSize,
+                headCount: model.headCount, keySize: model.qkNopeHeadSize,
+                valueSize: model.valueHeadSize, latentSize: model.kvLoraRank,
+                rowWidth: model.latentRowWidth)
+        }
+    }
+
+    /// Rows of input in the second call of a fit, for each weight.
+    static let manyRows = 32
+
+    /// Positions that attention is measured at.
+    private static let positionCount = 4_096
+
+    private let shape: Shape
+    private let pool: ComputePool
+    private let bytes: MappedBytes
+    private let readTries: Int
+
+    /// Prepares weights of that many bytes.
+    ///
+    /// - Parameter byteCount: more than any cache, or reading looks faster than it is.
+    public init(_ shape: Shape, byteCount: Int = 192 << 20, on pool: ComputePool) {
+        self.shape = shape
+        self.pool = pool
+        var numbers = SeededNumbers(seed: 1)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(byteCount)
+        while bytes.count < byteCount {
+            let word = numbers.next()
+            for shift in stride(from: UInt64(0), to: 64, by: 8) {
+                // E4M3 from 2^-2 to 30, and BF16 from 1e-2 to 1e3: nothing overflows or flushes.
+                bytes.append(UInt8(truncatingIfNeeded: word >> shift) & 0xBF | 0x28)
+            }
+        }
+        self.bytes = MappedBytes(owning: bytes)
+        readTries = byteCount < 64 << 20 ? 1 : 5
+    }
+
+    /// Measures everything.
+    ///
+    /// - Parameter onStep: is told what is measured next.
+    public func run(onStep: (String) -> Void = { _ in }) throws(Refusal) -> HostRates {
+        onStep("reading")
+        let read = MachineLimits.readBandwidth(
+            byteCount: min(1 << 30, 4 * bytes.count), tries: readTries, on: pool)
+        onStep("FP8 experts")
+        let float8 = experts()
+        onStep("BF16 products")
+        let bfloat16 = head()
+        onStep("products head by head")
+        let float32Flops = heads()
+        onStep("attention")
+        let attention = try attention()
+        return HostRates(
+            readBytesPerSecond: read, float8: float8, bfloat16: bfloat16,
+            float32: FormatRate(weightBytesPerSecond: read, flopsPerSecond: float32Flops),
+            attentionFlopsPerSecond: attention, layerSeconds: layer())
+    }
+
+    // MARK: Kernels
+
+    /// As many experts as fit, each with one row and then with many.
+    private func experts() -> FormatRate {
+        let (inner, hidden) = (shape.innerSize, shape.hiddenSize)
+        let count = max(1, bytes.count / (3 * inner * hidden))
+        let units = (0..<count).map { index in
+            GatedWeights(
+                gate: float8(inner, hidden, 3 * index), up: float8(inner, hidden, 3 * index + 1),
+                down: float8(hidden, inner, 3 * index + 2))
+        }
+        func seconds(_ rowCount: Int) -> Double {
+            let input = Self.input(rows: rowCount, columns: hidden)
+            let output = Tensor(rows: rowCount * count, columns: hidden)
+            let pairs = (0..<count * rowCount).map { place in
+                (expert: place / rowCount, inputRow: place % rowCount, outputRow: place)
+            }
+            let assignments = ExpertAssignments(
+                expertCount: count, pairs: pairs, outputRowCount: pairs.count)
+            return Self.seconds {
+                GatedUnit.applyExperts(
+                    units, assignments: assignments, to: input, into: output, on: pool)
+            }
+        }
+        return FormatRate(
+            byteCount: Double(units.reduce(0) { $0 + $1.byteCount }),
+            flopsPerRow: Double(count) * 6 * Double(inner) * Double(hidden), fewRows: 1,
+            few: seconds(1), manyRows: Self.manyRows, many: seconds(Self.manyRows))
+    }
+
+    /// A part of a head, as large as fits.
+    private func head() -> FormatRate {
+        let hidden = shape.hiddenSize
+        let rows = max(1, min(65_536, bytes.count / (2 * hidden)))
+        let weight = WeightMatrix(
+            bfloat16: bytes.subrange(0..<(2 * rows * hidden)), rows: rows, columns: hidden)
+        func seconds(_ rowCount: Int) -> Double {
+            let input = Self.input(rows: rowCount, columns: hidden)
+            let output = Tensor(rows: rowCount, columns: rows)
+            return Self.seconds {
+                MatrixProduct.multiply(input, by: weight, into: output, on: pool)
+            }
+        }
+        return FormatRate(
+            byteCount: Double(weight.byteCount), flopsPerRow: 2 * Double(rows) * Double(hidden),
+            fewRows: 1, few: seconds(1), manyRows: Self.manyRows, many: seconds(Self.manyRows))
+    }
+
+    /// Operations a second of the latents' up-projection, folded into queries and into values.
+    private func heads() -> Double {
+        let (key, value) = (shape.keySize, shape.valueSize)
+        let rows = shape.headCount * (key + value)
+        let copies = max(1, bytes.count / (rows * shape.latentSize))
+        let weights = (0..<copies).map { float8(rows, shape.latentSize, $0) }
+        func seconds(_ rowCount: Int) -> Double {
+            let queries = Self.input(rows: rowCount, columns: shape.headCount * key)
+            let latents = Tensor(rows: rowCount, columns: shape.headCount * shape.latentSize)
+            let values = Tensor(rows: rowCount, columns: shape.headCount * value)
+            var turn = 0
+            return Self.seconds {
+                let weight = weights[turn % copies]
+                turn += 1
+                MatrixProduct.multiplyTransposedPerHead(
+                    queries, inputHeadStride: key, by: weight,
+                    heads: HeadRows(
+                        headCount: shape.headCount, rowsPerHead: key + value, used: 0..<key),
+                    into: latents, outputHeadStride: shape.latentSize, on: pool)
+                MatrixProduct.multiplyPerHead(
+                    latents, inputHeadStride: shape.latentSize, by: weight,
+                    heads: HeadRows(
+                        headCount: shape.headCount, rowsPerHead: key + value,
+                        used: key..<key + value),
+                    into: values, outputHeadStride: value, on: pool)
+            }
+        }
+        let rate = FormatRate(
+            byteCount: Double(weights[0].byteCount),
+            flopsPerRow: 2 * Double(rows) * Double(shape.latentSize), fewRows: 1, few: seconds(1),
+            manyRows: Self.manyRows, many: seconds(Self.manyRows))
+        return rate.flopsPerSecond
+    }
+
+    /// Operations a second of one row over latent rows.
+    private func attention() throws(Refusal) -> Double {
+        let pageCount = Self.positionCount / Limits.pageRowCount
+        let store = try LatentStore(layerCount: 1, pageCount: pageCount, rowWidth: shape.rowWidth)
+        store.populate()
+        let queries = Self.input(rows: 1, columns: shape.headCount * shape.rowWidth)
+        let output = Tensor(rows: 1, columns: shape.headCount * shape.latentSize)
+        let span = AttentionSpan(
+            rows: 0..<1, firstPosition: Self.positionCount - 1,
+            pageTable: (0..<pageCount).map { PageIndex($0) })
+        let seconds = Self.seconds {
+            PagedAttention.attend(
+                queries, to: store, layer: 0, spans: [span], headCount: shape.headCount,
+                latentWidth: shape.latentSize, scale: 0.1, into: output, on: pool)
+        }
+        let width = shape.rowWidth + shape.latentSize
+        return 2 * Double(shape.headCount * width) * Double(Self.positionCount) / seconds
+    }
+
+    /// Seconds of a layer whose products are too small to take any: waking threads, and norms.
+    private func layer() -> Double {
+        let productCount = 10
+        let normCount = 4
+        let small = 64
+        let weight = WeightMatrix(
+            bfloat16: bytes.subrange(0..<(2 * small * small)), rows: small, columns: small)
+        let input = Self.input(rows: 1, columns: small)
+        let output = Tensor(rows: 1, columns: small)
+        let row = Self.input(rows: 1, columns: shape.hiddenSize)
+        let normed = Tensor(rows: 1, columns: shape.hiddenSize)
+        let ones = [Float](repeating: 1, count: shape.hiddenSize)
+        return Self.seconds {
+            for _ in 0..<productCount {
+                MatrixProduct.multiply(input, by: weight, into: output, on: pool)
+            }
+            for _ in 0..<normCount {
+                RootMeanSquare.normalize(
+                    row, weight: ones, epsilon: 1e-6, into: normed, on: pool)
+            }
+        }
+    }
+
+    // MARK: Measuring
+
+    /// One of the weights that the bytes are cut into; beyond the last one they begin again.
+    private func float8(_ rows: Int, _ columns: Int, _ place: Int) -> WeightMatrix {
+        let size = rows * columns
+        let count = bytes.count / size
+        precondition(count > 0, "\(bytes.count) bytes for weights of \(size)")
+        let first = place % count * size
+        let scaleCount = ((rows + 127) / 128) * ((columns + 127) / 128)
+        return WeightMatrix(
+            float8: bytes.subrange(first..<(first + size)),
+            scales: [Float](repeating: 0.001, count: scaleCount), rows: rows, columns: columns,
+            blockRows: 128, blockColumns: 128)
+    }
+
+    private static func input(rows: Int, columns: Int) -> Tensor {
+        let tensor = Tensor(rows: rows, columns: columns)
+        var numbers = SeededNumbers(seed: 2)
+        for row in 0..<rows {
+            tensor.setRow(row, to: (0..<columns).map { _ in Float(numbers.uniform()) - 0.5 })
+        }
+        return tensor
+    }
+
+    /// Seconds of one call: the median of at least five, over at least a fifth of a second.
+    private static func seconds(_ body: () -> Void) -> Double {
+        let clock = ContinuousClock()
+        body()
+        var times: [Double] = []
+        var total = 0.0
+        while times.count < 5 || (total < 0.2 && times.count < 2_000) {
+            let seconds = clock.measure(body) / .seconds(1)
+            times.append(seconds)
+            total += seconds
+            if total > 5 { break }
+        }
+        return times.sorted()[times.count / 2]
+    }
+}

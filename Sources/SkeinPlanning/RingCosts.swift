@@ -1,0 +1,153 @@
+import SkeinCore
+
+/// What micro-batches cost on a planned ring of given hosts.
+struct RingCosts: Sendable {
+    let model: ModelCosts
+    let hosts: PlannedHosts
+    let ring: PlannedRing
+
+    private let stages: [Stage]
+
+    private struct Stage: Sendable {
+        let host: Int
+        let denseCount: Int
+        let mixtureCount: Int
+        let holdsHead: Bool
+        /// Experts of each MoE layer that its own host serves.
+        let homeExpertCount: Double
+        /// The same of other hosts, by their indices.
+        let remoteExpertCounts: [(host: Int, count: Double)]
+    }
+
+    init(model: ModelCosts, hosts: PlannedHosts, ring: PlannedRing) {
+        self.model = model
+        self.hosts = hosts
+        self.ring = ring
+        let layerIsMixture = model.configuration.layerIsMixture
+        let stageHosts = ring.stageHosts
+        stages = ring.slices.indices.map { index in
+            let slice = ring.slices[index]
+            let mixtureCount = slice.layers.count { layerIsMixture[$0] }
+            let counts = ring.servedExpertCounts(
+                ofStage: index, layerIsMixture: layerIsMixture, expertCount: model.expertCount)
+            let home = stageHosts[index]
+            return Stage(
+                host: home, denseCount: slice.layers.count - mixtureCount,
+                mixtureCount: mixtureCount, holdsHead: slice.holdsHead,
+                homeExpertCount: counts[home] ?? 0,
+                remoteExpertCounts: counts.filter { $0.key != home }.sorted { $0.key < $1.key }
+                    .map { (host: $0.key, count: $0.value) })
+        }
+    }
+
+    /// What one micro-batch costs at every stage, in ring order.
+    func stageCosts(_ shape: StepShape) -> [StageCost] {
+        stages.map { stage in
+            let rates = hosts.hosts[stage.host].rates
+            var cost = StageCost()
+            cost.mixtureCount = stage.mixtureCount
+            if stage.denseCount > 0 {
+                cost.denseSeconds =
+                    Double(stage.denseCount) * rates.seconds(of: model.denseLayerWork(shape))
+            }
+            if stage.holdsHead {
+                cost.headSeconds = rates.seconds(of: model.headWork(rowCount: shape.headRowCount))
+            }
+            guard stage.mixtureCount > 0 else { return cost }
+            let shared = rates.seconds(of: model.sharedExpertsWork(rowCount: shape.rowCount))
+            let layer = rates.seconds(of: model.mixtureLayerWork(shape))
+            cost.attendSeconds = layer - shared
+            cost.homeSeconds =
+                shared
+                + rates.seconds(
+                    of: model.routedExpertsWork(
+                        of: stage.homeExpertCount, rowCount: shape.rowCount))
+            cost.remotes = stage.remoteExpertCounts.map { remote in
+                self.remote(remote.host, serving: remote.count, from: stage.host, shape)
+            }
+            return cost
+        }
+    }
+
+    private func remote(
+        _ host: Int, serving count: Double, from home: Int, _ shape: StepShape
+    ) -> StageCost.Remote {
+        let road = hosts.road(from: home, to: host) ?? hosts.link
+        let sent = model.sentRowCount(to: count, rowCount: shape.rowCount) * model.rowBytes
+        // Each choice comes back by itself, since sums are made at home in one order.
+        let back = model.chosenRowCount(of: count, rowCount: shape.rowCount) * model.rowBytes
+        return StageCost.Remote(
+            host: host,
+            expertSeconds: hosts.hosts[host].rates.seconds(
+                of: model.routedExpertsWork(of: count, rowCount: shape.rowCount)),
+            latencySeconds: 2 * road.latencySeconds,
+            sendingSeconds: sent / road.bytesPerSecond,
+            returningSeconds: back / road.bytesPerSecond)
+    }
+
+    /// The roads of a micro-batch between its stages, and home: `nil` within a host.
+    ///
+    /// The coordinator lives beside the first node; only a token return travels there.
+    var hops: [LinkRate?] {
+        let stageHosts = stages.map(\.host)
+        return zip(stageHosts, stageHosts.dropFirst()).map { hosts.road(from: $0, to: $1) }
+    }
+
+    /// Seconds of a token's way home.
+    var returnSeconds: Double {
+        hosts.road(from: stages[stages.count - 1].host, to: stages[0].host)?.latencySeconds ?? 0
+    }
+
+    /// Seconds that a micro-batch is under way between stages in one round.
+    func waySeconds(rowCount: Double) -> Double {
+        hops.reduce(returnSeconds) { sum, road in
+            guard let road else { return sum }
+            return sum + road.latencySeconds + rowCount * model.rowBytes / road.bytesPerSecond
+        }
+    }
+
+    /// What one micro-batch asks of every host in a round.
+    func loads(_ costs: [StageCost], rowCount: Double) -> HostLoads {
+        var loads = HostLoads()
+        for (stage, cost) in zip(stages, costs) {
+            loads.computeSeconds[stage.host, default: 0] += cost.computeSeconds
+            let layers = Double(cost.mixtureCount)
+            for remote in cost.remotes {
+                loads.computeSeconds[remote.host, default: 0] += layers * remote.expertSeconds
+                let (out, back) = (layers * remote.sendingSeconds, layers * remote.returningSeconds)
+                loads.sendingSeconds[stage.host, default: 0] += out
+                loads.receivingSeconds[remote.host, default: 0] += out
+                loads.sendingSeconds[remote.host, default: 0] += back
+                loads.receivingSeconds[stage.host, default: 0] += back
+            }
+        }
+        for (index, road) in hops.enumerated() {
+            guard let road else { continue }
+            let seconds = rowCount * model.rowBytes / road.bytesPerSecond
+            loads.sendingSeconds[stages[index].host, default: 0] += seconds
+            loads.receivingSeconds[stages[index + 1].host, default: 0] += seconds
+        }
+        return loads
+    }
+
+    /// The longest that anything is busy with one micro-batch: a host's cores, one direction of its
+    /// wire, the cores of a machine that several hosts share, or a stage that may not begin more.
+    func bottleneckSeconds(_ costs: [StageCost], _ loads: HostLoads) -> Double {
+        var longest = max(
+            loads.computeSeconds.values.max() ?? 0, loads.sendingSeconds.values.max() ?? 0,
+            loads.receivingSeconds.values.max() ?? 0)
+        for cost in costs where !cost.remotes.isEmpty {
+            let stay = cost.computeSeconds + cost.awaySeconds
+            longest = max(longest, stay / Double(ring.stepsAtOnce))
+        }
+        var machines: [String: Double] = [:]
+        for (host, seconds) in loads.computeSeconds {
+            guard let machine = hosts.hosts[host].machine else { continue }
+            machines[machine, default: 0] += seconds * Double(hosts.hosts[host].coreCount)
+        }
+        for (machine, coreSeconds) in machines {
+            longest = max(longest, coreSeconds / Double(hosts.machineCoreCounts[machine] ?? 1))
+        }
+        return longest
+    }
+}

@@ -1,0 +1,167 @@
+public import SkeinCore
+import SkeinScheduling
+
+/// What so many sequences that decode together would see of a ring, by the forward-only arithmetic
+/// of ``PipelineForecast`` and the costs of ``RingCosts``.
+public struct RingForecast: Equatable, Sendable {
+    /// One stage.
+    public struct Stage: Equatable, Sendable {
+        /// The host's index.
+        public let host: Int
+        /// Its layers.
+        public let slice: Slice
+        /// Seconds that its host computes for one micro-batch.
+        public let stepSeconds: Double
+        /// Seconds that a micro-batch waits there for experts on other hosts.
+        public let awaySeconds: Double
+        /// The share of its time that the stage computes.
+        public let busyShare: Double
+        /// The share of its time that its host's cores wait.
+        public let bubbleShare: Double
+    }
+
+    /// Sequences that decode.
+    public let sequenceCount: Int
+
+    /// Micro-batches in the ring.
+    public let microBatchCount: Int
+
+    /// Seconds of a round, in which each sequence gets one token: TPOT.
+    public let roundSeconds: Double
+
+    /// Seconds of a round's hops, there and home.
+    public let waySeconds: Double
+
+    /// The longest that anything is busy with one micro-batch.
+    public let bottleneckSeconds: Double
+
+    /// The stages in ring order.
+    public let stages: [Stage]
+
+    /// The share of its time that each used host's cores compute, by host.
+    public let busyShares: [Int: Double]
+
+    /// The share of communication under which the node concerned computed; 1 where there is none.
+    public let hiddenCommunicationShare: Double
+
+    /// Tokens a second of all sequences together.
+    public var tokensPerSecond: Double {
+        roundSeconds > 0 ? Double(sequenceCount) / roundSeconds : 0
+    }
+
+    /// The largest bubble share of a stage.
+    public var bubbleShare: Double { stages.map(\.bubbleShare).max() ?? 0 }
+
+    /// The mean busy share of the used hosts.
+    public var meanBusyShare: Double {
+        busyShares.isEmpty ? 0 : busyShares.values.reduce(0, +) / Double(busyShares.count)
+    }
+
+    /// Foretells a ring.
+    ///
+    /// The number of micro-batches is what the schedule comes to from the times that it would
+    /// measure; its rows then have those times. A ring with experts on other hosts gets so many
+    /// credits as serve it best, since the schedule cannot see how busy those hosts are.
+    ///
+    /// - Parameter positionCount: positions of a sequence, in the mean over its completion.
+    init(_ costs: RingCosts, sequenceCount: Int, positionCount: Double) {
+        let stageHosts = costs.ring.stageHosts
+        let most = min(
+            sequenceCount, costs.ring.microBatchesInFlightMax ?? 4 * stageHosts.count,
+            Limits.microBatchesInFlightMax)
+        func state(_ count: Int) -> State {
+            State(costs, rowCount: Double(sequenceCount) / Double(count), positionCount)
+        }
+        var count = min(Set(stageHosts).count, most)
+        var tried: Set<Int> = []
+        while tried.insert(count).inserted {
+            let wanted = state(count).microBatchCount(stageHosts)
+            count = min(max(1, wanted), most)
+        }
+        if !costs.ring.shards.isEmpty {
+            let rounds = (1...count).map { state($0).forecast(stageHosts, count: $0).roundSeconds }
+            count = 1 + (rounds.indices.min { rounds[$0] < rounds[$1] } ?? 0)
+        }
+        let state = state(count)
+        let forecast = state.forecast(stageHosts, count: count)
+        let round = forecast.roundSeconds
+        self.sequenceCount = sequenceCount
+        microBatchCount = count
+        roundSeconds = round
+        waySeconds = state.waySeconds
+        bottleneckSeconds = state.bottleneckSeconds
+        stages = costs.ring.slices.indices.map { index in
+            Stage(
+                host: stageHosts[index], slice: costs.ring.slices[index],
+                stepSeconds: state.costs[index].computeSeconds,
+                awaySeconds: state.costs[index].awaySeconds,
+                busyShare: forecast.busyShares[index], bubbleShare: forecast.bubbleShares[index])
+        }
+        busyShares = state.loads.computeSeconds.mapValues {
+            round > 0 ? min(1, Double(count) * $0 / round) : 0
+        }
+        hiddenCommunicationShare = Self.hiddenShare(
+            state, costs, microBatchCount: count, roundSeconds: round)
+    }
+
+    /// Costs at one number of rows.
+    private struct State {
+        let costs: [StageCost]
+        let loads: HostLoads
+        let waySeconds: Double
+        let bottleneckSeconds: Double
+
+        init(_ ring: RingCosts, rowCount: Double, _ positionCount: Double) {
+            costs = ring.stageCosts(.decode(rowCount: rowCount, positionCount: positionCount))
+            loads = ring.loads(costs, rowCount: rowCount)
+            waySeconds = ring.waySeconds(rowCount: rowCount)
+            bottleneckSeconds = ring.bottleneckSeconds(costs, loads)
+        }
+
+        var awaySeconds: Double { costs.reduce(0) { $0 + $1.awaySeconds } }
+
+        func forecast(_ stageHosts: [Int], count: Int) -> PipelineForecast {
+            PipelineForecast(
+                stageSeconds: costs.map(\.computeSeconds), owners: stageHosts,
+                waySeconds: waySeconds + awaySeconds, microBatchCount: count,
+                othersSeconds: bottleneckSeconds)
+        }
+
+        /// What the schedule would want, which measures stages and the way between them.
+        func microBatchCount(_ stageHosts: [Int]) -> Int {
+            DecodePlan.microBatchCount(
+                stageTimes: costs.map { .seconds($0.computeSeconds) }, owners: stageHosts,
+                way: .seconds(waySeconds + awaySeconds))
+        }
+    }
+
+    /// How much of the time under way the nodes concerned compute.
+    ///
+    /// Meanwhile a node computes for the `M - 1` others: during `(M - 1) * C` of the `P - C` in
+    /// which it does not compute for this one. What a stage computes under its own dispatch (shared
+    /// and home experts) is hidden besides.
+    private static func hiddenShare(
+        _ state: State, _ costs: RingCosts, microBatchCount: Int, roundSeconds: Double
+    ) -> Double {
+        let stageHosts = costs.ring.stageHosts
+        let hops = costs.hops
+        let hopCount = hops.count { $0 != nil } + (costs.returnSeconds > 0 ? 1 : 0)
+        let hopSeconds = hopCount > 0 ? state.waySeconds / Double(hopCount) : 0
+        var (all, hidden) = (0.0, 0.0)
+        for (index, cost) in state.costs.enumerated() {
+            let work = state.loads.computeSeconds[stageHosts[index]] ?? 0
+            let rest = roundSeconds - work
+            let others =
+                rest > 0 ? min(1, max(0, Double(microBatchCount - 1) * work / rest)) : 1
+            // Every hop ends at some stage; the way home ends at the coordinator, beside stage 0.
+            let arrives = index == 0 ? costs.returnSeconds > 0 : hops[index - 1] != nil
+            let inbound = arrives ? hopSeconds : 0
+            let phases =
+                cost.remotes.isEmpty ? 0 : Double(cost.mixtureCount) * cost.expertPhaseSeconds
+            let own = min(phases, Double(cost.mixtureCount) * cost.homeSeconds)
+            all += inbound + phases
+            hidden += own + (inbound + phases - own) * others
+        }
+        return all > 0 ? hidden / all : 1
+    }
+}

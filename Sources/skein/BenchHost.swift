@@ -1,0 +1,171 @@
+import ArgumentParser
+import Foundation
+import SkeinBench
+import SkeinCluster
+import SkeinCore
+import SkeinPlanning
+import SkeinTensor
+
+/// Measures this machine, and writes it down as `skein plan` reads it.
+struct BenchHost: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "host",
+        abstract: "Measures this machine for `skein plan`: memory, cores, bandwidth, rates.",
+        discussion: """
+            Prints a hosts file of one host. Run it on every host, and join what stands under \
+            'hosts'. The road between hosts is measured with --listen on one of them and --peer on \
+            another.
+            """)
+
+    @Option(help: "The host's name (default: what the system calls it).")
+    var name: String?
+
+    @Option(help: "Where its node will listen.")
+    var address = "tcp://127.0.0.1:7101"
+
+    @Option(help: "A config.json whose shapes are measured (default: those of DeepSeek-V3).")
+    var config: String?
+
+    @Option(help: "Compute threads (default: all cores).")
+    var threads: Int?
+
+    @Option(name: .customLong("price-per-hour"), help: "What an hour of it costs.")
+    var pricePerHour: Double?
+
+    @Option(help: "What it draws while it works.")
+    var watts: Double?
+
+    @Option(help: "Answer one peer that measures the road to here, at HOST:PORT; then end.")
+    var listen: String?
+
+    @Option(help: "Measure the road to a host that listens, at HOST:PORT.")
+    var peer: String?
+
+    @Option(help: "Write the hosts file here.")
+    var out: String?
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func validate() throws {
+        if let threads, !(1...Limits.threadsMax).contains(threads) {
+            throw ValidationError(
+                "--threads: expected 1 to \(Limits.threadsMax), found \(threads)")
+        }
+        for (value, option) in [(pricePerHour, "--price-per-hour"), (watts, "--watts")] {
+            if let value, !(0...Limits.hostMeasureMax).contains(value) {
+                throw ValidationError("\(option): expected 0 to 1000000")
+            }
+        }
+        guard listen == nil || (peer == nil && out == nil) else {
+            throw ValidationError("--listen: expected neither --peer nor --out beside it")
+        }
+    }
+
+    func run() async throws {
+        if let listen {
+            let place = try TCPAddress(hostAndPort: listen)
+            return try await LinkBench.answer(at: place) { Console.standardError($0) }
+        }
+        let address = try TCPAddress(parsing: address)
+        let name = try checkedName()
+        let shape = try config.map { path in
+            HostBench.Shape(try ModelConfiguration(json: TextFile.bytes(path), subject: path))
+        }
+        var road: LinkRate?
+        if let peer { road = try await LinkBench.road(to: TCPAddress(hostAndPort: peer)) }
+        // Asked first: what the measurement itself takes is free again later.
+        let memoryBytes = MachineMemory.now().availableBytes ?? 0
+        let threadCount = threads ?? ProcessInfo.processInfo.activeProcessorCount
+        let bench = HostBench(
+            shape ?? .deepSeekV3, on: ComputePool(threadCount: threadCount))
+        let rates = try bench.run { Console.standardError("measuring: \($0)") }
+        let host = PlannedHost(
+            name: name, address: address, memoryBytes: memoryBytes, coreCount: threadCount,
+            rates: rates, pricePerHour: pricePerHour, watts: watts)
+        let domainCount = MachineMemory.domainCount()
+        let text = HostsFile.text(of: host, domainCount: domainCount, link: road)
+        if let out { try write(text, to: out) }
+        if json { return try Console.json(HostReport(host, domainCount: domainCount, road: road)) }
+        if out == nil { try Console.standardOutput(text) }
+    }
+
+    // MARK: Rooms
+
+    /// The given name, or the system's up to its first point, in letters that a file takes.
+    private func checkedName() throws(Refusal) -> String {
+        let given = name ?? ProcessInfo.processInfo.hostName.split(separator: ".").first.map {
+            String($0.prefix(Limits.nameCharactersMax))
+        }
+        let isPlain = (given ?? "").utf8.allSatisfy { byte in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F: true
+            default: false
+            }
+        }
+        guard let given, isPlain, !given.isEmpty, !given.hasPrefix("."),
+            given.utf8.count <= Limits.nameCharactersMax
+        else {
+            throw Refusal(
+                "--name", "found '\(given ?? "")', expected at most \(Limits.nameCharactersMax) "
+                    + "letters, digits, '-', '_' or '.'")
+        }
+        return given
+    }
+
+    private func write(_ text: String, to path: String) throws(Refusal) {
+        do {
+            try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+        } catch {
+            throw Refusal(path, "cannot be written: \(error.localizedDescription)")
+        }
+    }
+}
+
+/// What `bench host` measured, with the names of the hosts file.
+struct HostReport: Encodable {
+    /// One format's rates.
+    struct Rate: Encodable {
+        let weightGbPerSecond: Double
+        let gflops: Double
+
+        init(_ rate: FormatRate) {
+            weightGbPerSecond = rate.weightBytesPerSecond / 1e9
+            gflops = rate.flopsPerSecond / 1e9
+        }
+    }
+
+    let name: String
+    let address: String
+    let memoryGb: Double
+    let cores: Int
+    let numaDomains: Int
+    let readGbPerSecond: Double
+    let float8: Rate
+    let bfloat16: Rate
+    let float32: Rate
+    let attentionGflops: Double
+    let layerUs: Double
+    let pricePerHour: Double?
+    let watts: Double?
+    let latencyMs: Double?
+    let gbitPerSecond: Double?
+
+    init(_ host: PlannedHost, domainCount: Int, road: LinkRate?) {
+        name = host.name
+        address = "\(host.address)"
+        memoryGb = Double(host.memoryBytes) / 1e9
+        cores = host.coreCount
+        numaDomains = domainCount
+        readGbPerSecond = host.rates.readBytesPerSecond / 1e9
+        float8 = Rate(host.rates.float8)
+        bfloat16 = Rate(host.rates.bfloat16)
+        float32 = Rate(host.rates.float32)
+        attentionGflops = host.rates.attentionFlopsPerSecond / 1e9
+        layerUs = host.rates.layerSeconds * 1e6
+        pricePerHour = host.pricePerHour
+        watts = host.watts
+        latencyMs = road.map { $0.latencySeconds * 1_000 }
+        gbitPerSecond = road.map { $0.bytesPerSecond / 125e6 }
+    }
+}

@@ -1,0 +1,158 @@
+import SkeinCore
+import SkeinTelemetry
+import SkeinText
+
+private typealias JSONValue = SkeinText.JSONValue
+
+extension ClusterTrace {
+    /// Reads what a head answered to `/v1/trace`; everything in it is foreign.
+    ///
+    /// - Throws: a `Refusal` that names the field.
+    init(parsing answer: SkeinText.JSONValue, subject: String) throws(Refusal) {
+        let reader = TraceReader(subject: subject)
+        let names = try reader.list(answer["interval_kinds"], "interval_kinds")
+        // A kind that a later version has is left out, not refused.
+        let kinds = names.map { $0.string.flatMap { IntervalKind(name: $0) } }
+        guard (1...256).contains(kinds.count) else {
+            throw reader.refusal("interval_kinds", "found \(kinds.count), expected 1 to 256")
+        }
+        let seconds = try reader.number(answer["window_seconds"]?.double, "window_seconds")
+        guard seconds >= 0, seconds <= 10 * Double(Limits.traceSecondsMax) else {
+            throw reader.refusal("window_seconds", "found \(seconds)")
+        }
+        let nodeValues = try reader.list(answer["nodes"], "nodes")
+        guard (1...(Limits.nodesMax + 1)).contains(nodeValues.count) else {
+            throw reader.refusal(
+                "nodes", "found \(nodeValues.count), expected the coordinator and its nodes")
+        }
+        var nodes: [Node] = []
+        for (place, value) in nodeValues.enumerated() {
+            nodes.append(try reader.node(value, "nodes[\(place)]", kinds))
+        }
+        let stageValues = try reader.list(answer["stages"], "stages")
+        guard stageValues.count <= Limits.stagesMax else {
+            throw reader.refusal("stages", "found \(stageValues.count)")
+        }
+        var stages: [Stage] = []
+        for (place, value) in stageValues.enumerated() {
+            let path = "stages[\(place)]"
+            stages.append(
+                Stage(
+                    index: StageIndex(
+                        try reader.count(value["index"], in: place...place, "\(path).index")),
+                    node: try reader.count(
+                        value["node"], in: 0...(nodes.count - 1), "\(path).node"),
+                    owner: try reader.count(
+                        value["owner"], in: 0...Limits.nodesMax, "\(path).owner")))
+        }
+        self.init(
+            startMicroseconds: 0, endMicroseconds: Int64((seconds * 1e6).rounded()), nodes: nodes,
+            stages: stages)
+    }
+}
+
+/// Takes fields out of a head's answer.
+private struct TraceReader {
+    /// Moments lie within a day of the window's start, whatever clocks do.
+    private static let microsecondsMax = 86_400 * 1_000_000
+
+    let subject: String
+
+    func refusal(_ field: String, _ detail: String) -> Refusal {
+        Refusal("\(subject): \(field)", detail)
+    }
+
+    func list(_ value: JSONValue?, _ field: String) throws(Refusal) -> [JSONValue] {
+        guard let list = value?.array else { throw refusal(field, "expected a list") }
+        return list
+    }
+
+    func number(_ value: Double?, _ field: String) throws(Refusal) -> Double {
+        guard let value, value.isFinite else { throw refusal(field, "expected a number") }
+        return value
+    }
+
+    func count(
+        _ value: JSONValue?, in range: ClosedRange<Int>, _ field: @autoclosure () -> String
+    ) throws(Refusal) -> Int {
+        guard let number = value?.integer, range.contains(number) else {
+            throw refusal(
+                field(), "expected a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+
+    func node(
+        _ value: JSONValue, _ path: String, _ kinds: [IntervalKind?]
+    ) throws(Refusal) -> ClusterTrace.Node {
+        guard let name = value["name"]?.string, name.utf8.count <= Limits.nameBytesMax else {
+            throw refusal("\(path).name", "expected a name")
+        }
+        let moments = -Self.microsecondsMax...Self.microsecondsMax
+        var intervals: [TracedInterval] = []
+        for (place, lane) in try list(value["lanes"], "\(path).lanes").enumerated() {
+            intervals += try self.intervals(lane, "\(path).lanes[\(place)]", kinds)
+        }
+        return ClusterTrace.Node(
+            name: name,
+            clockLeadMicroseconds: Int64(
+                try count(
+                    value["clock_lead_microseconds"], in: Int.min...Int.max,
+                    "\(path).clock_lead_microseconds")),
+            clockErrorMicroseconds: Int64(
+                try count(
+                    value["clock_error_microseconds"], in: moments,
+                    "\(path).clock_error_microseconds")),
+            missedCount: try count(
+                value["missed_intervals"], in: 0...Int.max, "\(path).missed_intervals"),
+            intervals: intervals.sorted { $0.startMicroseconds < $1.startMicroseconds })
+    }
+
+    private func intervals(
+        _ value: JSONValue, _ path: String, _ kinds: [IntervalKind?]
+    ) throws(Refusal) -> [TracedInterval] {
+        let lane = try lane(value, path)
+        var columns: [[JSONValue]] = []
+        for name in ["kind", "micro_batch", "layer", "start", "end"] {
+            columns.append(try list(value[name], "\(path).\(name)"))
+        }
+        let rowCount = columns[0].count
+        guard columns.allSatisfy({ $0.count == rowCount }), rowCount <= Limits.traceIntervalsMax
+        else { throw refusal(path, "expected columns of one length") }
+        let moments = -Self.microsecondsMax...Self.microsecondsMax
+        var intervals: [TracedInterval] = []
+        for row in 0..<rowCount {
+            let kind = try count(columns[0][row], in: 0...(kinds.count - 1), "\(path).kind[\(row)]")
+            let microBatch = try count(
+                columns[1][row], in: 0...Int.max, "\(path).micro_batch[\(row)]")
+            let layer = try count(
+                columns[2][row], in: -1...(Limits.layersMax - 1), "\(path).layer[\(row)]")
+            let start = try count(columns[3][row], in: moments, "\(path).start[\(row)]")
+            let end = try count(
+                columns[4][row], in: start...Self.microsecondsMax, "\(path).end[\(row)]")
+            guard let kind = kinds[kind] else { continue }
+            intervals.append(
+                TracedInterval(
+                    lane: lane, kind: kind,
+                    microBatch: microBatch == 0 ? nil : MicroBatchID(rawValue: UInt64(microBatch)),
+                    layer: layer < 0 ? nil : LayerIndex(layer), startMicroseconds: Int64(start),
+                    endMicroseconds: Int64(end)))
+        }
+        return intervals
+    }
+
+    private func lane(_ value: JSONValue, _ path: String) throws(Refusal) -> TraceLane {
+        switch value["role"]?.string {
+        case "coordinator": return .coordinator
+        case "stage":
+            return .stage(
+                StageIndex(
+                    try count(value["index"], in: 0...(Limits.stagesMax - 1), "\(path).index")))
+        case "expert_host":
+            return .expertHost(
+                try count(value["index"], in: 0...(Limits.nodesMax - 1), "\(path).index"))
+        default:
+            throw refusal("\(path).role", "expected coordinator, stage or expert_host")
+        }
+    }
+}

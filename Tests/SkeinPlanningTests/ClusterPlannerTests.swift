@@ -1,0 +1,161 @@
+import SkeinCore
+import SkeinWeights
+import Testing
+
+@testable import SkeinPlanning
+
+@Suite struct ClusterPlannerTests {
+    private func plan(
+        _ model: ModelConfiguration, _ hosts: PlannedHosts, _ wish: PlanWish
+    ) throws -> ClusterPlan {
+        try ClusterPlanner(configuration: model, hosts: hosts, wish: wish).plan()
+    }
+
+    /// Every layer on one stage, every expert of every MoE layer somewhere, nothing beyond memory.
+    private func check(_ plan: ClusterPlan) {
+        let model = plan.configuration
+        #expect(plan.ring.slices.flatMap { Array($0.layers) } == Array(0..<model.layerCount))
+        for node in plan.nodes {
+            #expect(node.memory.totalBytes <= plan.hosts.hosts[node.host].memoryBytes)
+        }
+        guard !plan.ring.shards.isEmpty, let routing = model.routing else { return }
+        for layer in 0..<model.layerCount where model.layerIsMixture[layer] {
+            let held = plan.ring.shards.filter { $0.layers.contains(layer) }
+                .flatMap { Array($0.experts) }
+            #expect(held.sorted() == Array(0..<routing.expertCount), "layer \(layer)")
+        }
+        let dense = plan.ring.shards.flatMap { Array($0.layers) }
+            .filter { !model.layerIsMixture[$0] }
+        #expect(dense.isEmpty)
+    }
+
+    @Test func fasterHostsGetMoreLayers() throws {
+        var hosts = try SampleHosts.equal(3, gigabytes: 64)
+        hosts.hosts[1] = try SampleHosts.host(1, gigabytes: 64, speed: 3)
+        let wish = PlanWish(
+            positionCount: 1_024, sequenceCount: 8, kind: .linear, nodeCount: 3,
+            expertHostCount: 0)
+        let plan = try plan(SampleModel.bench(), hosts, wish)
+        check(plan)
+        let counts = plan.ring.slices.map(\.layers.count)
+        #expect(counts[1] > counts[0] && counts[1] > counts[2])
+    }
+
+    @Test func aHostWithLittleMemoryGetsFewerLayers() throws {
+        var hosts = try SampleHosts.equal(2, gigabytes: 64)
+        hosts.hosts[0] = try SampleHosts.host(0, gigabytes: 1.5)
+        let wish = PlanWish(
+            positionCount: 1_024, sequenceCount: 1, promptTokenCount: 64, nodeCount: 2,
+            expertHostCount: 0)
+        let plan = try plan(SampleModel.bench(), hosts, wish)
+        check(plan)
+        #expect(plan.ring.slices[0].layers.count < 3)
+    }
+
+    @Test func memoryIsTheSumThatANodeChecks() throws {
+        let model = try SampleModel.bench()
+        let wish = PlanWish(
+            positionCount: 2_048, sequenceCount: 4, kind: .vfold, nodeCount: 2,
+            expertHostCount: 0)
+        let plan = try plan(model, try SampleHosts.equal(2, gigabytes: 64), wish)
+        for node in plan.nodes {
+            let expected = ModelArithmetic(model).memory(
+                of: node.slices, pageCount: 128, activationRowCount: 256)
+            #expect(node.memory == expected)
+        }
+    }
+
+    @Test func roundTripsOverSlowLinksFavourTheLine() throws {
+        let hosts = try SampleHosts.equal(4, gigabytes: 64, latencyMilliseconds: 20)
+        let wish = PlanWish(
+            positionCount: 1_024, sequenceCount: 1, nodeCount: 4, expertHostCount: 0)
+        let plan = try plan(SampleModel.bench(), hosts, wish)
+        #expect(plan.ring.kind == .linear)
+        #expect(plan.reason.contains("than vfold's"))
+        // One stream waits for every hop: three there, one home.
+        let tpot = plan.outlook.timePerTokenSeconds
+        #expect(tpot > 0.08 && tpot < 0.1)
+    }
+
+    @Test func expertsGoToHostsThatAreThereForThem() throws {
+        let model = try SampleModel.bench()
+        var hosts = try SampleHosts.equal(4, gigabytes: 64)
+        for index in 2...3 { hosts.hosts[index].role = .experts }
+        for index in 0...1 { hosts.hosts[index].role = .stages }
+        let wish = PlanWish(positionCount: 1_024, sequenceCount: 16, expertHostCount: 2)
+        let plan = try plan(model, hosts, wish)
+        check(plan)
+        #expect(plan.ring.nodeHosts == [0, 1] && plan.ring.expertHosts == [2, 3])
+        #expect(plan.ring.stepsAtOnce >= 2)
+    }
+
+    @Test func unequalHostsOfExpertsServeUnequalParts() throws {
+        let model = try SampleModel.bench()
+        var hosts = try SampleHosts.equal(3, gigabytes: 64)
+        hosts.hosts[0].role = .stages
+        hosts.hosts[1] = try SampleHosts.host(1, gigabytes: 64, speed: 3, role: .experts)
+        hosts.hosts[2].role = .experts
+        let wish = PlanWish(positionCount: 1_024, sequenceCount: 4, expertHostCount: 2)
+        let plan = try plan(model, hosts, wish)
+        check(plan)
+        func count(_ host: Int) -> Int {
+            plan.ring.shards.filter { $0.host == host }
+                .reduce(0) { $0 + $1.layers.count * $1.experts.count }
+        }
+        #expect(Double(count(1)) > 2.5 * Double(count(2)))
+    }
+
+    @Test func whatDoesNotFitIsRefusedWithTheSumAndTheWayOut() throws {
+        let model = try SampleModel.deepSeekV3()
+        let hosts = try SampleHosts.equal(4, gigabytes: 128)
+        let refusal = #expect(throws: Refusal.self) {
+            try plan(model, hosts, PlanWish(positionCount: 8_192, sequenceCount: 16))
+        }
+        let line = refusal?.description ?? ""
+        #expect(line.hasPrefix("plan: does not fit by 47.1 GB on node h1"), "\(line)")
+        #expect(line.contains("2 more hosts like h1"))
+        // And with them it does.
+        let more = try SampleHosts.equal(6, gigabytes: 128)
+        check(try plan(model, more, PlanWish(positionCount: 8_192, sequenceCount: 16)))
+    }
+
+    @Test func aShorterContextOrFewerSequencesMayMakeItFit() throws {
+        let model = try SampleModel.bench()
+        let hosts = try SampleHosts.equal(1, gigabytes: 12)
+        let wish = PlanWish(positionCount: 65_536, sequenceCount: 8)
+        let refusal = #expect(throws: Refusal.self) { try plan(model, hosts, wish) }
+        let words = (refusal?.description ?? "").split(separator: " ")
+        let place = try #require(words.firstIndex { $0.hasPrefix("positions") })
+        let count = try #require(Int(words[place - 1]))
+        var shorter = wish
+        shorter.positionCount = count
+        check(try plan(model, hosts, shorter))
+        shorter.positionCount = count + Limits.pageRowCount
+        #expect(throws: Refusal.self) { try plan(model, hosts, shorter) }
+    }
+
+    @Test func aWishBeyondTheModelIsRefused() throws {
+        let model = try SampleModel.bench()
+        let hosts = try SampleHosts.equal(1, gigabytes: 6)
+        #expect(throws: Refusal.self) {
+            try plan(model, hosts, PlanWish(positionCount: 163_841, sequenceCount: 1))
+        }
+        #expect(throws: Refusal.self) {
+            try plan(model, hosts, PlanWish(positionCount: 512, sequenceCount: 1))
+        }
+    }
+
+    @Test func hostsOfOneMachineShareItsCores() throws {
+        let model = try SampleModel.bench()
+        let wish = PlanWish(
+            positionCount: 1_024, sequenceCount: 8, kind: .linear, nodeCount: 2,
+            expertHostCount: 0)
+        var hosts = try SampleHosts.equal(2, gigabytes: 64)
+        let apart = try plan(model, hosts, wish)
+        for index in 0...1 { hosts.hosts[index].machine = "lab" }
+        hosts.machineCoreCounts = ["lab": 32]
+        let together = try plan(model, hosts, wish)
+        let ratio = together.outlook.tokensPerSecond / apart.outlook.tokensPerSecond
+        #expect(ratio > 0.4 && ratio < 0.65, "\(ratio)")
+    }
+}

@@ -1,0 +1,102 @@
+"""A cluster on the lab's hosts, and what `skein bench pipeline` finds there."""
+
+import json
+import statistics
+
+from hosts import LabError
+
+# Where the coordinator and the nodes listen; each host has an address of its own.
+COORDINATOR_PORT = 7100
+NODE_PORT = 7101
+
+
+def measure(hosts, wanted, placement, streams):
+    """Runs a cluster from its beginning to its end, and returns a row of figures.
+
+    The coordinator runs on the first host, beside the first stage, as `skein up` has it.
+    """
+    folder = hosts.folder / "cluster"
+    file = write_cluster(hosts, wanted, placement, streams, folder)
+    logs, nodes = [], []
+    names = node_names(wanted)
+    try:
+        for host, name in enumerate(names):
+            logs.append(open(folder / f"{name}.log", "w"))
+            nodes.append(hosts.start(
+                host, [wanted.program, "node", "--cluster", file, "--name", name], bounded=True,
+                log=logs[-1]))
+        output = hosts.run(0, [
+            wanted.program, "bench", "pipeline", "--json", "--cluster", file,
+            "--concurrency", streams, "--prompt-tokens", wanted.prompt_tokens,
+            "--new-tokens", wanted.new_tokens], seconds=180)
+    except LabError as error:
+        for name in names[:len(nodes)]:
+            lines = (folder / f"{name}.log").read_text().strip().splitlines()
+            problems = [line for line in lines if "error" in line.lower()]
+            if problems:
+                raise LabError(f"{error}; {name}: {problems[-1]}") from error
+        raise
+    finally:
+        hosts.stop(nodes)
+        for log in logs:
+            log.close()
+    return row(json.loads(output), wanted, placement)
+
+
+def node_names(wanted):
+    return [f"stage{number}" for number in range(wanted.stages)] + [
+        f"experts{number}" for number in range(wanted.experts)]
+
+
+def write_cluster(hosts, wanted, placement, streams, folder):
+    """Writes keys and a cluster file; returns the file's path."""
+    names = node_names(wanted)
+    keys = {}
+    (folder / "keys").mkdir(parents=True, exist_ok=True)
+    for name in ["coordinator", *names]:
+        secret = folder / "keys" / f"{name}.secret"
+        secret.unlink(missing_ok=True)
+        made = hosts.run(0, [wanted.program, "keys", "new", "--out", secret, "--json"])
+        keys[name] = json.loads(made)["public_key"]
+    pages_each = -(-(wanted.prompt_tokens + wanted.new_tokens) // 64)
+    lines = [
+        "cluster: lab", f"model: {wanted.model}", f"placement: {placement}",
+        f"context: {pages_each * 64}", f"pages: {pages_each * (streams + 2)}", "keys: keys",
+        "coordinator:",
+        f"  address: tcp://{hosts.addresses[0]}:{COORDINATOR_PORT}",
+        f"  public_key: '{keys['coordinator']}'"]
+    if wanted.micro_batches:
+        lines.append(f"micro_batches: {wanted.micro_batches}")
+    if wanted.steps_at_once:
+        lines.append(f"steps_at_once: {wanted.steps_at_once}")
+    for title, members in (
+            ("nodes", names[:wanted.stages]), ("expert_hosts", names[wanted.stages:])):
+        lines += [f"{title}:"] if members else []
+        for name in members:
+            lines += [
+                f"  - name: {name}",
+                f"    address: tcp://{hosts.addresses[names.index(name)]}:{NODE_PORT}",
+                f"    public_key: '{keys[name]}'", "    threads: 1"]
+    file = folder / "lab.yaml"
+    file.write_text("\n".join(lines) + "\n")
+    return file
+
+
+def row(report, wanted, placement):
+    """The figures of a report that a table needs; README.md explains each."""
+    stages = report["stages"]
+    figures = {
+        "placement": placement, "stages": wanted.stages, "experts": wanted.experts,
+        "streams": report["concurrency"]}
+    for name in (
+            "output_tokens_per_second", "single_stream_tokens_per_second", "single_stream_ttft_ms",
+            "median_itl_ms", "p99_itl_ms", "decode_micro_batches", "way_ms",
+            "hidden_communication_share"):
+        figures[name] = report[name]
+    figures["bubble_share"] = statistics.mean(stage["bubble_share"] for stage in stages)
+    figures["predicted_bubble_share"] = statistics.mean(
+        stage["predicted_bubble_share"] for stage in stages)
+    figures["step_ms"] = [stage["step_ms"] for stage in stages]
+    figures["busy_share"] = [stage["busy_share"] for stage in stages]
+    figures["hidden_share_by_stage"] = [stage["hidden_communication_share"] for stage in stages]
+    return figures
