@@ -106,7 +106,8 @@ struct BenchPipeline: AsyncParsableCommand {
                 attempt += 1
             }
         }
-        let (report, misses) = try await run(measure, folder: folder, topology, positions: positions)
+        let (report, misses) = try await run(
+            measure, folder: folder, topology, positions: positions)
         if json {
             try Console.json(report)
         } else {
