@@ -60,7 +60,7 @@ private let brokenHostsFiles: [BrokenFile] = [
         field: "link.latency_ms", reason: "found '1e3'"),
     BrokenFile(
         "a name twice", of: sound, "name: b\n", "name: a\n", line: 16,
-        field: "hosts[1].name", reason: "found 'a' for two hosts"),
+        field: "hosts[1].name", reason: "found 'a'"),
     BrokenFile(
         "an unknown machine", of: sound, "machine: box", "machine: bag", line: 23,
         field: "hosts[1].machine", reason: "expected one of 'machines'"),
