@@ -2,12 +2,13 @@
 // rows_f32.h. The meaning is that of attend_latent_bf16_scalar.c, operation by operation.
 //
 // A page is widened to F32 once for the heads of a task; scores and sums then run over it in
-// register tiles.
+// register tiles, of sizes that the including file gives: SCORE_HEADS by SCORE_ROWS sums of sixteen
+// lanes each, and SUM_HEADS by SUM_VECTORS.
 
 typedef uint16_t u16v __attribute__((ext_vector_type(16), aligned(2)));
 typedef uint32_t u32v __attribute__((ext_vector_type(16)));
 
-enum { HEADS_MAX = 8, SCORE_HEADS = 4, SCORE_ROWS = 4, SUM_HEADS = 4, SUM_VECTORS = 4 };
+enum { HEADS_MAX = 8 };
 
 SKEIN_INLINE void widen_rows(const uint16_t *values, size_t count, size_t width, float *out,
                              size_t stride) {
@@ -43,33 +44,30 @@ SKEIN_INLINE void score_tile(const float *queries, const float *rows, size_t str
     }
 }
 
-/// Scores of one page: scores[h, j] for all heads of the task.
+/// Scores of one page: scores[h, j] for all heads of the task, whose queries stay in the first
+/// cache while the rows pass by.
 SKEIN_INLINE void score_page(const float *queries, const float *rows, size_t stride, float scale,
                              float *scores, size_t score_stride, size_t heads, size_t count) {
-    for (size_t h = 0; h < heads;) {
-        bool is_full = h + SCORE_HEADS <= heads;
-        const float *query = queries + h * stride;
-        float *target = scores + h * score_stride;
-        size_t j = 0;
-        if (is_full) {
-            for (; j + SCORE_ROWS <= count; j += SCORE_ROWS) {
-                score_tile(query, rows + j * stride, stride, scale, target + j, score_stride,
-                           SCORE_HEADS, SCORE_ROWS);
-            }
-            for (; j < count; j++) {
-                score_tile(query, rows + j * stride, stride, scale, target + j, score_stride,
-                           SCORE_HEADS, 1);
-            }
-        } else {
-            for (; j + SCORE_ROWS <= count; j += SCORE_ROWS) {
-                score_tile(query, rows + j * stride, stride, scale, target + j, score_stride, 1,
+    for (size_t j = 0; j < count;) {
+        bool is_tall = j + SCORE_ROWS <= count;
+        const float *row = rows + j * stride;
+        for (size_t h = 0; h < heads;) {
+            bool is_full = h + SCORE_HEADS <= heads;
+            const float *query = queries + h * stride;
+            float *target = scores + h * score_stride + j;
+            if (is_full && is_tall) {
+                score_tile(query, row, stride, scale, target, score_stride, SCORE_HEADS,
                            SCORE_ROWS);
+            } else if (is_full) {
+                score_tile(query, row, stride, scale, target, score_stride, SCORE_HEADS, 1);
+            } else if (is_tall) {
+                score_tile(query, row, stride, scale, target, score_stride, 1, SCORE_ROWS);
+            } else {
+                score_tile(query, row, stride, scale, target, score_stride, 1, 1);
             }
-            for (; j < count; j++) {
-                score_tile(query, rows + j * stride, stride, scale, target + j, score_stride, 1, 1);
-            }
+            h += is_full ? SCORE_HEADS : 1;
         }
-        h += is_full ? SCORE_HEADS : 1;
+        j += is_tall ? SCORE_ROWS : 1;
     }
 }
 

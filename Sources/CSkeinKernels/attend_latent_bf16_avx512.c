@@ -5,5 +5,6 @@
 #include "twins.h"
 #pragma clang diagnostic ignored "-Wunused-function"
 #include "rows_f32.h"
+enum { SCORE_HEADS = 4, SCORE_ROWS = 4, SUM_HEADS = 4, SUM_VECTORS = 4 };
 #include "attend_latent_bf16.h"
 #endif

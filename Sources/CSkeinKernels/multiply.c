@@ -37,7 +37,7 @@ static size_t tile_rows(const skein_pool *pool, const skein_weight *weight, size
     return rows < 8 ? 8 : rows / 4 * 4;
 }
 
-/// Decoded rows of one tile, BF16 or four of F32, and widened rows of input, each padded to whole
+/// Decoded rows of one tile, BF16 or eight of F32, and widened rows of input, each padded to whole
 /// steps of its blocks.
 static size_t product_scratch(const skein_weight *weight, size_t rows) {
     size_t floats = rows / 2 + 2 + SKEIN_WIDENED_ROWS;

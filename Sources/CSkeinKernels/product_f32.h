@@ -1,11 +1,15 @@
 // Products in F32 with weights of any format, compiled once for each ISA after rows_f32.h.
 //
 // Lane l takes elements 16 s + l by fma, s ascending; then the one reduction. A weight of E4M3 is
-// decoded and scaled with one rounding before it is multiplied.
+// decoded and scaled with one rounding before it is multiplied. Sums of TILE_INPUTS by TILE_VECTORS
+// vectors stay in registers; the including file knows how many there are.
 
 typedef uint8_t u8v __attribute__((ext_vector_type(16), aligned(1)));
 typedef uint16_t u16v __attribute__((ext_vector_type(16), aligned(2)));
 typedef uint32_t u32v __attribute__((ext_vector_type(16)));
+
+/// Rows of the weight that are decoded together: every row of input is read once for all of them.
+enum { DECODED_ROWS = 8 };
 
 /// A subnormal code is read with the smallest normal exponent and a hidden one, which is then taken
 /// away: exact, and no step is subnormal.
@@ -88,7 +92,7 @@ SKEIN_TARGET static void SKEIN_NAME(decode_row)(const skein_weight *weight, size
 
 SKEIN_INLINE void tile_f32(const float *const *weights, const float *const *inputs, size_t columns,
                            float *const *outputs, const int rows, const int count) {
-    v16 lanes[4][4];
+    v16 lanes[TILE_INPUTS][TILE_VECTORS];
     for (int m = 0; m < count; m++) for (int n = 0; n < rows; n++) lanes[m][n] = splat(0.0f);
     size_t k = 0;
     for (; k + 16 <= columns; k += 16) {
@@ -136,6 +140,31 @@ SKEIN_INLINE void lone_product_f32(const skein_product *job) {
     }
 }
 
+/// Some decoded rows of the weight against at most TILE_INPUTS rows of input.
+SKEIN_INLINE void decoded_tiles_f32(const float *decoded, size_t width,
+                                    const float *const *inputs, size_t columns,
+                                    float *const *outputs, size_t rows, size_t count) {
+    for (size_t row = 0; row < rows; row += TILE_VECTORS) {
+        const float *weights[TILE_VECTORS];
+        float *targets[TILE_INPUTS];
+        size_t some = skein_min(TILE_VECTORS, rows - row);
+        for (size_t n = 0; n < some; n++) weights[n] = decoded + (row + n) * width;
+        for (size_t m = 0; m < count; m++) targets[m] = outputs[m] + row;
+        if (some == TILE_VECTORS && count == TILE_INPUTS) {
+            tile_f32(weights, inputs, columns, targets, TILE_VECTORS, TILE_INPUTS);
+        } else if (some == TILE_VECTORS && count == 1) {
+            tile_f32(weights, inputs, columns, targets, TILE_VECTORS, 1);
+        } else {
+            for (size_t m = 0; m < count; m++) {
+                for (size_t n = 0; n < some; n++) {
+                    float *target = targets[m] + n;
+                    tile_f32(weights + n, inputs + m, columns, &target, 1, 1);
+                }
+            }
+        }
+    }
+}
+
 SKEIN_TARGET static void SKEIN_NAME(product_f32)(const skein_product *job) {
     if (job->count == 1 && job->weight->format == SKEIN_F8E4M3 &&
         job->weight->columns % 64 == 0 && job->weight->block_columns % 64 == 0) {
@@ -144,39 +173,27 @@ SKEIN_TARGET static void SKEIN_NAME(product_f32)(const skein_product *job) {
     }
     size_t columns = job->weight->columns, width = (columns + 15) / 16 * 16;
     float *decoded = job->scratch;
-    for (size_t row = job->row_begin; row < job->row_end; row += 4) {
-        const float *weights[4], *inputs[4];
-        float *outputs[4];
-        size_t rows = skein_min(4, job->row_end - row);
+    for (size_t row = job->row_begin; row < job->row_end; row += DECODED_ROWS) {
+        size_t rows = skein_min(DECODED_ROWS, job->row_end - row);
         for (size_t n = 0; n < rows; n++) {
             decode_f32(job->weight, row + n, 0, columns, decoded + n * width, true);
-            weights[n] = decoded + n * width;
         }
-        for (size_t first = 0; first < job->count; first += 4) {
-            size_t count = skein_min(4, job->count - first);
+        for (size_t first = 0; first < job->count; first += TILE_INPUTS) {
+            size_t count = skein_min(TILE_INPUTS, job->count - first);
+            const float *inputs[TILE_INPUTS];
+            float *outputs[TILE_INPUTS];
             for (size_t m = 0; m < count; m++) {
                 inputs[m] = (const float *)job->input +
                             skein_numbered(job->input_rows, first + m) * job->input_stride;
                 outputs[m] = job->output + (row - job->row_begin) +
                              skein_numbered(job->output_rows, first + m) * job->output_stride;
             }
-            if (rows == 4 && count == 4) {
-                tile_f32(weights, inputs, columns, outputs, 4, 4);
-            } else if (rows == 4 && count == 1) {
-                tile_f32(weights, inputs, columns, outputs, 4, 1);
-            } else {
-                for (size_t m = 0; m < count; m++) {
-                    for (size_t n = 0; n < rows; n++) {
-                        float *output = outputs[m] + n;
-                        tile_f32(weights + n, inputs + m, columns, &output, 1, 1);
-                    }
-                }
-            }
+            decoded_tiles_f32(decoded, width, inputs, columns, outputs, rows, count);
         }
     }
 }
 
-/// Columns of one panel: four vectors, so that four rows of input fill sixteen accumulators.
+/// Columns of one panel, four vectors.
 enum { PANEL = 64 };
 
 /// Four vectors of a row from `column` on, scales left out.
@@ -201,37 +218,44 @@ SKEIN_INLINE void load_scales(const skein_weight *weight, size_t row, size_t col
     }
 }
 
+/// Rows first ..< first + count of the output, `vectors` vectors of a panel from `begin` on.
 SKEIN_INLINE void panel_f32(const skein_transposed *job, const float *panel, size_t column,
-                            size_t first, const int count) {
+                            size_t first, const int count, size_t begin, const int vectors) {
     const skein_weight *weight = job->weight;
-    v16 total[4][4], part[4][4];
-    for (int m = 0; m < count; m++) for (int v = 0; v < 4; v++) total[m][v] = splat(0.0f);
+    v16 total[TILE_INPUTS][TILE_VECTORS], part[TILE_INPUTS][TILE_VECTORS];
+    for (int m = 0; m < count; m++) for (int v = 0; v < vectors; v++) total[m][v] = splat(0.0f);
     for (size_t n = 0; n < job->rows;) {
         // One segment: the rows that share their scales.
         size_t into_block = (weight->first_row + n) % weight->block_rows;
         size_t end = skein_min(job->rows, n + weight->block_rows - into_block);
         size_t segment = n;
-        for (int m = 0; m < count; m++) for (int v = 0; v < 4; v++) part[m][v] = splat(0.0f);
+        for (int m = 0; m < count; m++) for (int v = 0; v < vectors; v++) part[m][v] = splat(0.0f);
         for (; n < end; n++) {
+            float x[TILE_INPUTS];
             for (int m = 0; m < count; m++) {
-                v16 x = splat(job->input[(first + m) * job->input_stride + n]);
-                for (int v = 0; v < 4; v++) {
-                    v16 w = *(const v16 *)(panel + n * PANEL + 16 * v);
-                    part[m][v] = __builtin_elementwise_fma(x, w, part[m][v]);
+                x[m] = job->input[(first + (size_t)m) * job->input_stride + n];
+            }
+            for (int v = 0; v < vectors; v++) {
+                v16 w = *(const v16 *)(panel + n * PANEL + 16 * (begin + (size_t)v));
+                for (int m = 0; m < count; m++) {
+                    part[m][v] = __builtin_elementwise_fma(splat(x[m]), w, part[m][v]);
                 }
             }
         }
         v16 scale[4];
         load_scales(weight, segment, column, scale);
-        for (int v = 0; v < 4; v++) {
+        for (int v = 0; v < vectors; v++) {
             for (int m = 0; m < count; m++) {
-                total[m][v] = __builtin_elementwise_fma(part[m][v], scale[v], total[m][v]);
+                total[m][v] =
+                    __builtin_elementwise_fma(part[m][v], scale[begin + (size_t)v], total[m][v]);
             }
         }
     }
-    size_t width = skein_min(PANEL, weight->columns - column);
+    size_t from = column + 16 * begin;
+    if (from >= weight->columns) return;
+    size_t width = skein_min(16 * (size_t)vectors, weight->columns - from);
     for (int m = 0; m < count; m++) {
-        memcpy(job->output + (first + m) * job->output_stride + column, total[m],
+        memcpy(job->output + (first + m) * job->output_stride + from, total[m],
                width * sizeof(float));
     }
 }
@@ -274,8 +298,14 @@ SKEIN_TARGET static void SKEIN_NAME(transposed_f32)(const skein_transposed *job)
             decode_f32(job->weight, n, column, width, row, false);
             memset(row + width, 0, (PANEL - width) * sizeof(float));
         }
-        size_t first = 0;
-        for (; first + 4 <= job->count; first += 4) panel_f32(job, panel, column, first, 4);
-        for (; first < job->count; first++) panel_f32(job, panel, column, first, 1);
+        for (size_t begin = 0; begin < PANEL / 16; begin += TILE_VECTORS) {
+            size_t first = 0;
+            for (; first + TILE_INPUTS <= job->count; first += TILE_INPUTS) {
+                panel_f32(job, panel, column, first, TILE_INPUTS, begin, TILE_VECTORS);
+            }
+            for (; first < job->count; first++) {
+                panel_f32(job, panel, column, first, 1, begin, TILE_VECTORS);
+            }
+        }
     }
 }

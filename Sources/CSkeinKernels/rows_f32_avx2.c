@@ -4,6 +4,8 @@
 #define SKEIN_NAME(name) name##_avx2
 #include "twins.h"
 #include "rows_f32.h"
+// Eight registers of sums, two to a vector of sixteen; with twelve, compilers move some to memory.
+enum { TILE_INPUTS = 2, TILE_VECTORS = 2 };
 #include "product_f32.h"
 
 const skein_kernels skein_kernels_avx2 = {

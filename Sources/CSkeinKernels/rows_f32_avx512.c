@@ -20,6 +20,7 @@ SKEIN_INLINE void decode64_f32(const uint8_t *codes, v16 *out) {
 }
 
 #define SKEIN_DECODE64(codes, out) decode64_f32(codes, out)
+enum { TILE_INPUTS = 4, TILE_VECTORS = 4 };
 #include "product_f32.h"
 
 const skein_kernels skein_kernels_avx512 = {

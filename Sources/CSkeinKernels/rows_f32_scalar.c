@@ -3,6 +3,7 @@
 #define SKEIN_NAME(name) name##_scalar
 #include "twins.h"
 #include "rows_f32.h"
+enum { TILE_INPUTS = 4, TILE_VECTORS = 4 };
 #include "product_f32.h"
 
 const skein_kernels skein_kernels_scalar = {
