@@ -161,7 +161,7 @@ let package = Package(
         tests(
             "SkeinPlanningTests",
             ["SkeinCore", "SkeinScheduling", "SkeinWeights", "SkeinPlanning"]),
-        tests("SkeinStageTests", ["SkeinCore", "SkeinStage", "SkeinWire"]),
+        tests("SkeinStageTests", ["SkeinCore", "SkeinModel", "SkeinStage", "SkeinWire"]),
         tests(
             "SkeinCoordinatorTests",
             [
