@@ -169,7 +169,8 @@ let package = Package(
                 "SkeinTelemetry", "SkeinCoordinator",
             ], outside: [logging]),
         tests(
-            "SkeinClusterTests", ["SkeinCore", "SkeinWeights", "SkeinPlanning", "SkeinCluster"]),
+            "SkeinClusterTests",
+            ["SkeinCore", "SkeinWeights", "SkeinMembership", "SkeinPlanning", "SkeinCluster"]),
         tests(
             "SkeinServerTests",
             ["SkeinCore", "SkeinText", "SkeinCoordinator", "SkeinCluster", "SkeinServer"],

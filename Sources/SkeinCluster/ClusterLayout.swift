@@ -37,8 +37,8 @@ public struct ClusterLayout: Sendable {
     /// Describes a layout.
     public init(
         nodeCount: Int = 1, expertHostCount: Int = 0, kind: PlacementKind = .linear,
-        usesProcesses: Bool = false, threadCount: Int? = nil, positionCountMax: Int, fullSequenceCount: Int = 1,
-        prefillRowsMax: Int = 256
+        usesProcesses: Bool = false, threadCount: Int? = nil, positionCountMax: Int,
+        fullSequenceCount: Int = 1, prefillRowsMax: Int = 256
     ) {
         self.nodeCount = nodeCount
         self.expertHostCount = expertHostCount

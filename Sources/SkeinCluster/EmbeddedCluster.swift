@@ -51,7 +51,8 @@ public final class EmbeddedCluster: Sendable {
         var settings = CoordinatorSettings(
             clusterName: "embedded", configuration: configuration,
             fingerprint: try checkpoint.fingerprint(of: layout.weightForm),
-            placement: placement, pageCount: layout.pageCount, positionCountMax: layout.positionCountMax,
+            placement: placement, pageCount: layout.pageCount,
+            positionCountMax: layout.positionCountMax,
             softwareVersion: softwareVersion)
         settings.stepsAtOnce = layout.stepsAtOnce
         settings.dispatchForm = layout.dispatchForm

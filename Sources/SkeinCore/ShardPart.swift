@@ -23,8 +23,10 @@ extension ShardPart: CustomStringConvertible {
 
 /// The routed experts that a node holds of layers of which it does not hold all.
 public struct HeldExperts: Equatable, Sendable {
-    /// By layer: ascending ranges that do not touch. A layer of the node's slices that is not here
-    /// has all of its experts; a layer outside of them has nothing but these.
+    /// By layer, ascending ranges that do not touch.
+    ///
+    /// A layer of the node's slices that is not here has all of its experts; a layer outside of
+    /// them has nothing but these.
     public var ranges: [Int: [Range<Int>]]
 
     /// Describes what a node holds; without words, all experts of its slices and no others.

@@ -51,7 +51,12 @@ actor ExpertHostService {
                 place.recorder.note(
                     lane, .shard, of: dispatch.microBatch, layer: dispatch.layer, from: run.began,
                     to: run.ended)
-                answer(dispatch, run)
+                switch run.outcome {
+                case .success(let outputs): answer(dispatch, .outputs(outputs))
+                case .failure(let refusal):
+                    logger.error("a dispatch failed: \(refusal)")
+                    answer(dispatch, .refused(reason: refusal.description))
+                }
                 idleSince = .now
                 count(dispatch, run, sent: idleSince)
                 place.recorder.begin(lane, .waitingIn, at: idleSince)
@@ -68,9 +73,11 @@ actor ExpertHostService {
     ) throws(Refusal) {
         let queued = ContinuousClock.now
         if case .dropped = queue.yield(dispatch) {
-            throw Refusal(
+            let refusal = Refusal(
                 "expert host \(place.number)",
                 "more dispatches arrived than stages may have begun micro-batches")
+            answer(dispatch, .refused(reason: refusal.description))
+            throw refusal
         }
         place.recorder.note(
             lane, .receiving, of: dispatch.microBatch, layer: dispatch.layer, from: arrived,
@@ -87,14 +94,8 @@ actor ExpertHostService {
     /// Adds the vital signs to a heartbeat.
     func report(into alive: inout Alive) { alive.expertTimes = times }
 
-    private func answer(_ dispatch: Dispatch, _ run: ShardRun) {
-        let outcome: Combine.Outcome
-        switch run.outcome {
-        case .success(let outputs): outcome = .outputs(outputs)
-        case .failure(let refusal):
-            logger.error("a dispatch failed: \(refusal)")
-            outcome = .refused(reason: refusal.description)
-        }
+    private nonisolated func answer(_ dispatch: Dispatch, _ outcome: Combine.Outcome) {
+        let began = ContinuousClock.now
         guard let road = roads[dispatch.stage] else {
             return logger.warning("a dispatch of stage \(dispatch.stage.rawValue), which is none")
         }
@@ -106,7 +107,7 @@ actor ExpertHostService {
         do throws(WireError) {
             let frames = try envelope.packed()
             place.recorder.note(
-                lane, .sending, of: dispatch.microBatch, layer: dispatch.layer, from: run.ended,
+                lane, .sending, of: dispatch.microBatch, layer: dispatch.layer, from: began,
                 to: .now)
             if !road.put(frames) {
                 logger.warning("the road to stage \(dispatch.stage.rawValue) is blocked")

@@ -234,7 +234,10 @@ actor StageService {
     }
 
     private func send(_ run: StageRun, of step: Step) async {
-        let stageTimes = step.stageTimes + [run.computed]
+        // By this the schedule counts micro-batches: a step that waited for experts has held one of
+        // the stage's places up.
+        let heldUp = max(run.computed, (run.ended - run.began) / stepsAtOnce)
+        let stageTimes = step.stageTimes + [heldUp]
         switch run.outcome {
         case .success(let outcome):
             if !outcome.captured.isEmpty {

@@ -81,7 +81,8 @@ struct ClusterTable: Sendable {
             (stages.isEmpty ? [] : ["stage \(indexes)"]) + (shard.isEmpty ? [] : ["experts"])
         return [
             PlainText(name, charactersMax: Limits.nameCharactersMax).description,
-            roles.joined(separator: " "), slices(stages, shard), PlainText(state, charactersMax: 16).description,
+            roles.joined(separator: " "), slices(stages, shard),
+            PlainText(state, charactersMax: 16).description,
             word(node["version"]), fingerprint(node["fingerprint"]), bytes(node["resident_bytes"]),
             "\(number(node["pages_used"]))/\(pageCount.map { "\($0)" } ?? "-")",
             "\(seconds(step?["p50"]?.double))/\(seconds(step?["p99"]?.double))",

@@ -20,8 +20,8 @@ struct EmbeddedRun {
     ) async throws -> Answer {
         var layout = ClusterLayout(
             nodeCount: layout.stages, expertHostCount: layout.experts, kind: layout.placement,
-            usesProcesses: layout.processes, threadCount: layout.threads, positionCountMax: positionCountMax,
-            fullSequenceCount: fullSequenceCount)
+            usesProcesses: layout.processes, threadCount: layout.threads,
+            positionCountMax: positionCountMax, fullSequenceCount: fullSequenceCount)
         if let chunk { layout.prefillRowsMax = max(chunk, layout.prefillRowsMax) }
         layout.reusesPrefixes = reusesPrefixes
         layout.weightForm = self.layout.weights

@@ -95,8 +95,9 @@ extension WrongMessage {
         combine(
             "tensor_frames[0].element_type", "F32", tensors: [Raw.tensor(1, bytes: 32)],
             tensorBytes: [32], reason: .wrongFrames),
-        combine("refusal_reason", "longer than a reason", reasonText: String(
-            repeating: "r", count: 3_201)),
+        combine(
+            "refusal_reason", "longer than a reason",
+            reasonText: String(repeating: "r", count: 3_201)),
         host(".node_name", "no name", RawMessage().message(4, part(0, 1, 0, 1))),
         host(".public_key", "a torn key", named.text(3, "k").message(4, part(0, 1, 0, 1))),
         host(".parts", "no experts", named),
