@@ -116,7 +116,8 @@ public enum LinkBench {
                         missing = Int(length ?? 0)
                         guard missing <= questionBytesMax else {
                             throw Refusal(
-                                "--listen", "a peer announced \(missing) bytes, expected at most "
+                                "--listen",
+                                "a peer announced \(missing) bytes, expected at most "
                                     + "\(questionBytesMax)")
                         }
                     }

@@ -17,24 +17,27 @@ public struct PipelineBench: Sendable {
         public var newTokenCount: Int
         /// Tokens of a prompt that arrives while all streams decode; 0 for none.
         public var arrivalTokenCount: Int
+        /// Tokens of a prompt that is asked twice, alone; 0 for none.
+        public var prefixTokenCount: Int
         /// Seed of the prompts' random tokens.
         public var seed: UInt64
 
         /// Describes a load.
         public init(
             streamCount: Int, promptTokenCount: Int, newTokenCount: Int,
-            arrivalTokenCount: Int = 0, seed: UInt64 = 0
+            arrivalTokenCount: Int = 0, prefixTokenCount: Int = 0, seed: UInt64 = 0
         ) {
             self.streamCount = streamCount
             self.promptTokenCount = promptTokenCount
             self.newTokenCount = newTokenCount
             self.arrivalTokenCount = arrivalTokenCount
+            self.prefixTokenCount = prefixTokenCount
             self.seed = seed
         }
 
         /// Positions that the longest sequence needs.
         public var positionCount: Int {
-            max(promptTokenCount + newTokenCount, arrivalTokenCount + 1)
+            max(promptTokenCount + newTokenCount, arrivalTokenCount + 1, prefixTokenCount + 1)
         }
 
         /// Positions with which no stream ends before all of them decode.
@@ -62,7 +65,7 @@ public struct PipelineBench: Sendable {
         self.load = load
     }
 
-    /// Runs one stream, then all streams, then all streams with the arrival.
+    /// Runs one stream, then all streams, then all streams with the arrival, then a prompt twice.
     ///
     /// - Parameter onProgress: is told what begins.
     /// - Throws: a `Refusal` where the cluster cannot run the load.
@@ -77,8 +80,30 @@ public struct PipelineBench: Sendable {
             withArrival = try await runStreams(
                 load.streamCount, round: 3, arrivalTokenCount: load.arrivalTokenCount)
         }
+        var prefix: PrefixOutcome?
+        if load.prefixTokenCount > 0 {
+            onProgress("a prompt of \(load.prefixTokenCount) tokens, asked twice")
+            let asked = request(load.prefixTokenCount, 1, number: 4 << 40)
+            prefix = PrefixOutcome(
+                firstSeconds: try await secondsToFirstToken(asked),
+                repeatedSeconds: try await secondsToFirstToken(asked))
+        }
         return PipelineReport(
-            load: load, single: single, several: several, withArrival: withArrival)
+            load: load, single: single, several: several, withArrival: withArrival, prefix: prefix)
+    }
+
+    /// Asks for one token, alone.
+    private func secondsToFirstToken(_ request: GenerationRequest) async throws -> Double {
+        let began = ContinuousClock.now
+        let (_, events) = try await coordinator.submit(request)
+        var seconds: Double?
+        for try await case .token in events where seconds == nil {
+            seconds = (ContinuousClock.now - began) / .seconds(1)
+        }
+        guard let seconds else {
+            throw Refusal("--prefix-tokens", "the prompt's sequence ended without a token")
+        }
+        return seconds
     }
 
     /// Runs streams, looks at the stages while all of them decode, and stops them.

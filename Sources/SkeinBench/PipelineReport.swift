@@ -62,6 +62,12 @@ public struct PipelineReport: Encodable, Sendable {
     public let p99ItlRatioWithArrival: Double?
     /// Milliseconds from the long prompt's arrival to its first token.
     public let arrivalTtftMs: Double?
+    /// Milliseconds to the first token of a prompt that is asked first; absent without one.
+    public let prefixTtftMs: Double?
+    /// The same when it is asked again.
+    public let repeatedPrefixTtftMs: Double?
+    /// How many times sooner that is.
+    public let prefixTtftGain: Double?
     /// The largest difference of a stage's measured and predicted bubble share.
     public let bubbleShareErrorMax: Double
     /// The share of all communication under which the same node computed; 1 where nothing was
@@ -72,7 +78,7 @@ public struct PipelineReport: Encodable, Sendable {
 
     init(
         load: PipelineBench.Load, single: StreamsOutcome, several: StreamsOutcome,
-        withArrival: StreamsOutcome?
+        withArrival: StreamsOutcome?, prefix: PrefixOutcome?
     ) {
         concurrency = load.streamCount
         promptTokens = load.promptTokenCount
@@ -89,10 +95,13 @@ public struct PipelineReport: Encodable, Sendable {
         p99ItlWithArrivalMs = withArrival.map { Self.percentile($0.gapsSeconds, 0.99) * 1_000 }
         p99ItlRatioWithArrival = p99ItlWithArrivalMs.map { [p99ItlMs] in $0 / p99ItlMs }
         arrivalTtftMs = withArrival.flatMap { $0.arrivalSeconds.map { $0 * 1_000 } }
+        prefixTtftMs = prefix.map { $0.firstSeconds * 1_000 }
+        repeatedPrefixTtftMs = prefix.map { $0.repeatedSeconds * 1_000 }
+        prefixTtftGain = prefix.map { $0.firstSeconds / $0.repeatedSeconds }
         let stages = Self.stages(several, microBatchCount: decodeMicroBatches)
         bubbleShareErrorMax =
             stages.map { abs($0.bubbleShare - $0.predictedBubbleShare) }.max() ?? 0
-        hiddenCommunicationShare = several.trace.hiddenShare ?? 1
+        hiddenCommunicationShare = several.trace?.hiddenShare ?? 1
         self.stages = stages
     }
 
@@ -117,7 +126,7 @@ public struct PipelineReport: Encodable, Sendable {
         }
         guard pipeline.stageSeconds.count == busy.count else { return [] }
         return outcome.after.stages.enumerated().map { place, stage in
-            let traced = outcome.trace.stages.first { $0.index == stage.index }
+            let traced = outcome.trace?.stages.first { $0.index == stage.index }
             return Stage(
                 stage: stage.index.rawValue,
                 node: names.first { $0.index == stage.index }?.name ?? "",

@@ -15,10 +15,16 @@ struct StreamsOutcome: Sendable {
     /// The stages when all streams decoded, and when the first one ended.
     let before: ClusterStatus
     let after: ClusterStatus
-    /// Where the time of the stages went meanwhile.
-    let trace: TraceSummary
+    /// Where the time of the stages went meanwhile; `nil` where nobody traced.
+    let trace: TraceSummary?
     /// Seconds between the two.
     let windowSeconds: Double
+}
+
+/// How long a prompt took until its first token, alone: run in full, and found in the cache.
+struct PrefixOutcome: Sendable {
+    let firstSeconds: Double
+    let repeatedSeconds: Double
 }
 
 /// Watches streams: when all of them decode, when the first one ends, and every gap between.
@@ -107,9 +113,8 @@ actor StreamsWatch {
 
     /// - Throws: a `Refusal` where the streams were too short to be watched.
     func outcome() throws(Refusal) -> StreamsOutcome {
-        guard let before, let after, let trace, let windowEnded, windowTokens > 0,
-            before.1 < windowEnded,
-            !gaps.isEmpty
+        guard let before, let after, let windowEnded, windowTokens > 0,
+            before.1 < windowEnded, !gaps.isEmpty
         else {
             throw Refusal(
                 "--new-tokens",

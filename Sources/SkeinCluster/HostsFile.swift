@@ -36,11 +36,17 @@ public struct HostsFile: Sendable {
             ? try file.mapping("defaults", allowed: HostFields.sharedNames) : nil
         let machines = try Self.machines(file)
         var hosts: [PlannedHost] = []
+        var taken: Set<String> = ["coordinator"]
         for field in fields {
             let all = defaults.map { field.completed(by: $0) } ?? field
-            hosts += try HostFields(all).hosts(machines: machines)
+            let domains = try HostFields(all).hosts(machines: machines)
+            for host in domains where !taken.insert(host.name).inserted {
+                throw field.refusal(
+                    "name",
+                    "found '\(host.name)', expected a name that nothing else in the cluster has")
+            }
+            hosts += domains
         }
-        try Self.checkNames(hosts, fields)
         let indices = Dictionary(
             hosts.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
         self.hosts = PlannedHosts(
@@ -118,16 +124,6 @@ public struct HostsFile: Sendable {
             address: try inner.address("address"),
             publicKey: try inner.optionalKey("public_key"),
             httpAddress: try inner.optionalHTTPAddress("http"))
-    }
-
-    private static func checkNames(
-        _ hosts: [PlannedHost], _ fields: [ClusterFields]
-    ) throws(Refusal) {
-        var taken: Set<String> = ["coordinator"]
-        for host in hosts where !taken.insert(host.name).inserted {
-            throw fields[0].refusal(
-                "name", "found '\(host.name)' for two hosts, expected a name of its own for each")
-        }
     }
 }
 

@@ -19,8 +19,8 @@ enum LayerPartition {
 
     /// Cuts layers into one range for each host, in order, none empty.
     ///
-    /// - Parameter time: seconds of a host with a range, `nil` where it does not fit; a longer range
-    ///   that begins earlier never fits where a shorter one does not.
+    /// - Parameter time: seconds of a host with a range, `nil` where it does not fit; a longer
+    ///   range that begins earlier never fits where a shorter one does not.
     /// - Returns: `nil` where no cut fits.
     static func linear(
         layerCount: Int, hostCount: Int, time: (Int, Range<Int>) -> Double?

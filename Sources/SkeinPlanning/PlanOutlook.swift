@@ -1,7 +1,7 @@
 /// What clients of a planned ring would see: the simulator's word, beside the arithmetic's.
 ///
-/// The arithmetic (``RingForecast``) bounds a round from below: it knows no queues. Where a ring has
-/// experts on other hosts, micro-batches meet there, and the simulator counts that too.
+/// The arithmetic (``RingForecast``) bounds a round from below: it knows no queues. Where a ring
+/// has experts on other hosts, micro-batches meet there, and the simulator counts that too.
 public struct PlanOutlook: Equatable, Sendable {
     /// Seconds from a request to its first token where nobody else is there.
     public let timeToFirstTokenSeconds: Double

@@ -36,9 +36,9 @@ struct RingSearch {
 
     /// The V whose longest stage is shortest, where its hosts' memory allows it.
     ///
-    /// Both stages of a node take turns. Where one is much longer than the other, micro-batches meet
-    /// in it, and the node on the other side waits; then stages of one length give more than nodes
-    /// of one load.
+    /// Both stages of a node take turns. Where one is much longer than the other, micro-batches
+    /// meet in it, and the node on the other side waits; then stages of one length give more than
+    /// nodes of one load.
     func evenFold() -> ClusterPlanner.Candidate? {
         guard kind == .vfold else { return nil }
         let count = 2 * ringHosts.count

@@ -27,7 +27,8 @@ struct Shortfall {
         return Refusal(
             "plan",
             "does not fit by \(missing) on node \(host.name), which would need "
-                + "\(gigabytes(needBytes)) and has \(gigabytes(host.memoryBytes)); it would fit with "
+                + "\(gigabytes(needBytes)) and has \(gigabytes(host.memoryBytes)); "
+                + "it would fit with "
                 + remedies.joined(separator: ", or "))
     }
 

@@ -94,9 +94,8 @@ struct BenchHost: AsyncParsableCommand {
 
     /// The given name, or the system's up to its first point, in letters that a file takes.
     private func checkedName() throws(Refusal) -> String {
-        let given = name ?? ProcessInfo.processInfo.hostName.split(separator: ".").first.map {
-            String($0.prefix(Limits.nameCharactersMax))
-        }
+        let systemName = ProcessInfo.processInfo.hostName.split(separator: ".").first
+        let given = name ?? systemName.map { String($0.prefix(Limits.nameCharactersMax)) }
         let isPlain = (given ?? "").utf8.allSatisfy { byte in
             switch byte {
             case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F: true
@@ -107,7 +106,8 @@ struct BenchHost: AsyncParsableCommand {
             given.utf8.count <= Limits.nameCharactersMax
         else {
             throw Refusal(
-                "--name", "found '\(given ?? "")', expected at most \(Limits.nameCharactersMax) "
+                "--name",
+                "found '\(given ?? "")', expected at most \(Limits.nameCharactersMax) "
                     + "letters, digits, '-', '_' or '.'")
         }
         return given

@@ -38,6 +38,11 @@ struct BenchPipeline: AsyncParsableCommand {
         help: "Tokens of a prompt that arrives while all streams decode; 0 for none.")
     var arrivalTokens = 0
 
+    @Option(
+        name: .customLong("prefix-tokens"),
+        help: "Tokens of a prompt that is asked twice, alone; 0 for none.")
+    var prefixTokens = 0
+
     @Option(help: "Seed of the prompts' random tokens.")
     var seed: UInt64 = 0
 
@@ -69,6 +74,9 @@ struct BenchPipeline: AsyncParsableCommand {
         guard (0...Limits.positionsMax).contains(arrivalTokens) else {
             throw ValidationError("--arrival-tokens: expected 0 to \(Limits.positionsMax)")
         }
+        guard (0...Limits.positionsMax).contains(prefixTokens) else {
+            throw ValidationError("--prefix-tokens: expected 0 to \(Limits.positionsMax)")
+        }
     }
 
     func run() async throws {
@@ -77,7 +85,7 @@ struct BenchPipeline: AsyncParsableCommand {
         let configuration = try Checkpoint.open(folder).configuration
         let load = PipelineBench.Load(
             streamCount: concurrency, promptTokenCount: promptTokens, newTokenCount: newTokens,
-            arrivalTokenCount: arrivalTokens, seed: seed)
+            arrivalTokenCount: arrivalTokens, prefixTokenCount: prefixTokens, seed: seed)
         guard load.positionCount <= configuration.positionCountMax else {
             throw Refusal(
                 "--prompt-tokens and --new-tokens",
@@ -106,7 +114,8 @@ struct BenchPipeline: AsyncParsableCommand {
                 attempt += 1
             }
         }
-        let (report, misses) = try await run(measure, folder: folder, topology, positions: positions)
+        let (report, misses) = try await run(
+            measure, folder: folder, topology, positions: positions)
         if json {
             try Console.json(report)
         } else {
@@ -153,6 +162,11 @@ extension PipelineReport {
                 "with the arrival    \(number(p99ItlWithArrivalMs)) ms p99, "
                     + "\(String(format: "%.2f", p99ItlRatioWithArrival ?? 0)) times as long; "
                     + "its first token after \(number(arrivalTtftMs / 1_000)) s")
+        }
+        if let prefixTtftMs, let repeatedPrefixTtftMs, let prefixTtftGain {
+            lines.append(
+                "a prompt twice      first token after \(number(prefixTtftMs)) ms, then "
+                    + "\(number(repeatedPrefixTtftMs)) ms: \(number(prefixTtftGain)) times sooner")
         }
         lines.append(
             "the ring            \(decodeMicroBatches) decode micro-batches, "

@@ -11,9 +11,10 @@ struct Plan: AsyncParsableCommand {
         abstract: "Plans a cluster: who holds what, what it needs, what it will give and cost.",
         discussion: """
             Reads a hosts file, as `skein bench host` writes it, and a checkpoint or only its \
-            config.json. With --out it writes the cluster file that `skein up` takes. With --cluster \
-            it foretells a cluster file that is there already. With --simulate it runs the schedule \
-            over a virtual clock. With --delays it compares the placements over slower links.
+            config.json. With --out it writes the cluster file that `skein up` takes. With \
+            --cluster it foretells a cluster file that is there already. With --simulate it runs \
+            the schedule over a virtual clock. With --delays it compares the placements over \
+            slower links.
             """)
 
     @OptionGroup var model: ModelOption

@@ -106,8 +106,8 @@ extension PlanReport {
                 ]),
         ])
         return [
-            "simulated: \(load); \(simulation.completed) requests in \(number(simulation.duration)) "
-                + "s"
+            "simulated: \(load); \(simulation.completed) requests in "
+                + "\(number(simulation.duration)) s"
                 + (simulation.refused > 0 ? ", \(simulation.refused) told to come later" : "")
                 + "\n" + table.text
                 + "\(number(simulation.requestThroughput)) requests/s, "

@@ -37,33 +37,47 @@ private let sound = """
     """
 
 private let brokenHostsFiles: [BrokenFile] = [
-    BrokenFile("an unknown field", of: sound, "watts: 300", "watt: 300", line: 15,
-        field: "hosts[0].watt", reason: "expected"),
-    BrokenFile("no memory", of: sound, "memory_gb: 64\n", "watts: 1\n", line: 12,
+    BrokenFile(
+        "an unknown field", of: sound, "watts: 300", "watt: 300", line: 15,
+        field: "hosts[0].watt", reason: "did you mean 'watts'?"),
+    BrokenFile(
+        "no memory", of: sound, "memory_gb: 64\n", "watts: 1\n", line: 12,
         field: "hosts[0].memory_gb", reason: "found nothing, expected a number from 0.001"),
-    BrokenFile("a shared value out of range", of: sound, "cores: 4\n  read", "cores: 0\n  read",
+    BrokenFile(
+        "a shared value out of range", of: sound, "cores: 4\n  read", "cores: 0\n  read",
         line: 7, field: "hosts[0].cores", reason: "found '0'"),
-    BrokenFile("a shared name", of: sound, "  memory_gb: 64", "  name: x", line: 6,
-        field: "defaults.name", reason: "expected"),
-    BrokenFile("no rate", of: sound, "{gflops: 500}", "{}", line: 10,
+    BrokenFile(
+        "a shared name", of: sound, "  memory_gb: 64", "  name: x", line: 6,
+        field: "defaults.name", reason: "no such field"),
+    BrokenFile(
+        "no rate", of: sound, "{gflops: 500}", "{}", line: 10,
         field: "hosts[0].float32.gflops", reason: "found nothing"),
-    BrokenFile("a negative number", of: sound, "latency_ms: 0.2", "latency_ms: -1", line: 2,
+    BrokenFile(
+        "a negative number", of: sound, "latency_ms: 0.2", "latency_ms: -1", line: 2,
         field: "link.latency_ms", reason: "found '-1'"),
-    BrokenFile("an exponent", of: sound, "latency_ms: 0.2", "latency_ms: 1e3", line: 2,
+    BrokenFile(
+        "an exponent", of: sound, "latency_ms: 0.2", "latency_ms: 1e3", line: 2,
         field: "link.latency_ms", reason: "found '1e3'"),
-    BrokenFile("a name twice", of: sound, "name: b", "name: a", line: 16,
-        field: "hosts[1].name", reason: "found 'a' for two hosts"),
-    BrokenFile("an unknown machine", of: sound, "machine: box", "machine: bag", line: 23,
+    BrokenFile(
+        "a name twice", of: sound, "name: b\n", "name: a\n", line: 16,
+        field: "hosts[1].name", reason: "found 'a'"),
+    BrokenFile(
+        "an unknown machine", of: sound, "machine: box", "machine: bag", line: 23,
         field: "hosts[1].machine", reason: "expected one of 'machines'"),
-    BrokenFile("an unknown role", of: sound, "role: experts", "role: expert", line: 22,
+    BrokenFile(
+        "an unknown role", of: sound, "role: experts", "role: expert", line: 22,
         field: "hosts[1].role", reason: "found 'expert'"),
-    BrokenFile("domains that do not divide the cores", of: sound, "numa_domains: 2",
+    BrokenFile(
+        "domains that do not divide the cores", of: sound, "numa_domains: 2",
         "numa_domains: 3", line: 26, field: "hosts[2].numa_domains", reason: "divides the cores"),
-    BrokenFile("a road to nowhere", of: sound, "[a, b]", "[a, d]", line: 28,
+    BrokenFile(
+        "a road to nowhere", of: sound, "[a, b]", "[a, d]", line: 28,
         field: "links[0].between", reason: "found 'd'"),
-    BrokenFile("a road from a host to itself", of: sound, "[a, b]", "[a, a]", line: 28,
+    BrokenFile(
+        "a road from a host to itself", of: sound, "[a, b]", "[a, a]", line: 28,
         field: "links[0].between", reason: "two hosts' names"),
-    BrokenFile("an address that nobody can call", of: sound, "tcp://127.0.0.1:7101",
+    BrokenFile(
+        "an address that nobody can call", of: sound, "tcp://127.0.0.1:7101",
         "tcp://0.0.0.0:7101", line: 13, field: "hosts[0].address", reason: "0.0.0.0"),
 ]
 
@@ -124,7 +138,9 @@ private let brokenHostsFiles: [BrokenFile] = [
                 float32: {gflops: 1}
             """
         #expect(try read(alone).hosts.hosts.count == 1)
-        let more = alone + alone.dropFirst("hosts:".count).replacing("7101", with: "7102")
+        let more =
+            alone
+            + alone.dropFirst("hosts:".count).replacing("7101", with: "7102")
             .replacing("name: a", with: "name: b")
         let refusal = #expect(throws: Refusal.self) { try read(more) }
         #expect(refusal?.subject == "hosts.yaml:1: link")

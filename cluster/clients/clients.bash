@@ -30,6 +30,8 @@ start_server() {
     fi
     mkdir -p "$clients_folder"
     server_log=$clients_folder/server.log
+    # The last server's address must be gone before this one is asked for its own.
+    : >"$server_log"
     "$skein" serve --port 0 "$@" >/dev/null 2>"$server_log" </dev/null &
     server_pid=$!
     trap stop_server EXIT

@@ -10,31 +10,6 @@ import SkeinWeights
 /// Hosts and wires serve in the order of asking; a stage with experts on other hosts takes up
 /// another micro-batch while one is away, as many as the plan says. Nothing is random but arrivals.
 public struct RingSimulator {
-    enum Event {
-        /// A request is due.
-        case arrival(Int)
-        /// Requests have come, and the ring may have room.
-        case fill
-        /// A flight has come to its stage's door.
-        case reach(Int)
-        /// A flight's next MoE layer may begin.
-        case layer(Int)
-        /// A flight's rows go out to experts.
-        case dispatch(Int)
-        /// A flight's rows have come to the experts of its stage's lane.
-        case experts(Int, lane: Int)
-        /// The experts of a lane have served a flight.
-        case served(Int, lane: Int)
-        /// One of the parts that a MoE layer's sum awaits is there.
-        case combine(Int)
-        /// Something may have ended on a machine that several hosts share.
-        case machine(Int, version: Int)
-        /// A flight has left its stage.
-        case leave(Int)
-        /// A flight's token return has come home.
-        case back(Int)
-    }
-
     let costs: RingCosts
     let load: SimulatedLoad
     private let positionsBefore: Double
@@ -83,8 +58,8 @@ public struct RingSimulator {
         self.init(costs: costs, load: load, wish: plan.wish)
     }
 
-    /// - Parameter positionsBefore: positions that every row attends to beyond its sequence's own, as
-    ///   if prompts had been run already.
+    /// - Parameter positionsBefore: positions that every row attends to beyond its sequence's own,
+    ///   as if prompts had been run already.
     init(
         costs: RingCosts, load: SimulatedLoad, wish: PlanWish, positionsBefore: Double = 0
     ) {
@@ -401,49 +376,5 @@ extension RingSimulator {
             let end = within.last?.time, end > begin
         else { return nil }
         return Double(within.reduce(0) { $0 + $1.tokenCount }) / (Double(end - begin) / 1e9)
-    }
-}
-
-extension StepShape {
-    /// The shape of a micro-batch that the schedule closed.
-    init(_ microBatch: MicroBatch) {
-        var (rowCount, positionSum, headRowCount) = (0, 0, 0)
-        for span in microBatch.spans {
-            let count = span.tokens.count
-            rowCount += count
-            positionSum += count * span.firstPosition + count * (count + 1) / 2
-            headRowCount += span.demand == nil ? 0 : 1
-        }
-        self.init(
-            rowCount: Double(rowCount), positionSum: Double(positionSum),
-            headRowCount: Double(headRowCount))
-    }
-}
-
-/// Seconds as the clock's nanoseconds.
-func nanoseconds(_ seconds: Double) -> UInt64 { UInt64(max(0, seconds) * 1e9) }
-
-/// One client of a simulation: when it asked, and what it got when.
-struct SimulatedClient {
-    var dueAt: UInt64
-    var firstTokenAt: UInt64?
-    var endedAt: UInt64?
-    var tokenCount = 0
-    var isRefused = false
-
-    init(dueAt: UInt64) { self.dueAt = dueAt }
-
-    mutating func take(_ count: Int, at time: UInt64) {
-        if firstTokenAt == nil { firstTokenAt = time }
-        tokenCount += count
-    }
-
-    var firstTokenSeconds: Double? { firstTokenAt.map { Double($0 - dueAt) / 1e9 } }
-
-    var endToEndSeconds: Double? { endedAt.map { Double($0 - dueAt) / 1e9 } }
-
-    var secondsPerToken: Double? {
-        guard let firstTokenAt, let endedAt, tokenCount > 1 else { return nil }
-        return Double(endedAt - firstTokenAt) / 1e9 / Double(tokenCount - 1)
     }
 }

@@ -5,7 +5,8 @@ public struct SimulatedLoad: Equatable, Sendable {
     /// Requests in all.
     public var requestCount: Int
 
-    /// Requests a second by a clock; `nil` for a closed loop, in which the next comes when one ends.
+    /// Requests a second by a clock; `nil` for a closed loop, in which the next comes when one
+    /// ends.
     public var requestRate: Double?
 
     /// Requests under way at once: of a closed loop always, of an open one at most; `nil` for any.
