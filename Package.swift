@@ -183,7 +183,7 @@ let package = Package(
             "SkeinEndToEndTests",
             [
                 "SkeinCore", "SkeinTensor", "SkeinTransport", "SkeinText", "SkeinWeights",
-                "SkeinCoordinator", "SkeinCluster", "skein",
+                "SkeinTelemetry", "SkeinCoordinator", "SkeinCluster", "skein",
             ], outside: [httpTypes, hummingbird, logging, nioCore]),
         tests("SkeinStyleTests", [], outside: [crypto]),
     ]

@@ -153,8 +153,8 @@ public struct ClusterLayout: Sendable {
         guard sum <= available else {
             throw Refusal(
                 "memory",
-                "weights, latent cache and \(placement.nodes.count) node(s) need \(ByteText(sum)), this "
-                    + "machine has \(ByteText(available)) available")
+                "weights, latent cache and \(placement.nodes.count) node(s) need "
+                    + "\(ByteText(sum)), this machine has \(ByteText(available)) available")
         }
     }
 }

@@ -3,6 +3,7 @@ import Logging
 import SkeinCluster
 import SkeinCoordinator
 import SkeinCore
+import SkeinTelemetry
 import SkeinWeights
 import Testing
 
@@ -152,6 +153,42 @@ import Testing
         #expect(first.choiceCount == first.rowCounts.values.reduce(0, +))
         #expect(first.rowCounts.keys.allSatisfy { $0 < 9 })
         #expect(status.nodes[2].stages.isEmpty && !status.nodes[2].shard.isEmpty)
+    }
+
+    /// The point of it all: while one micro-batch waits for experts, the stage computes another.
+    @Test func aStageComputesOneMicroBatchWhileAnotherWaits() async throws {
+        let lie = Lie(testDescription: "", experts: [[0..<9], [9..<16]])
+        let cluster = try await EmbeddedCluster.start(
+            model: SkeinProgram.gosling, layout: try Self.layout(lie), softwareVersion: "test",
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        try await cluster.coordinator.beginTrace()
+        // A prompt in four chunks, two of them on their way at a time.
+        _ = try await Self.answer(0, of: cluster)
+        let trace = try await cluster.coordinator.endTrace()
+        await cluster.stop()
+        let stage = trace.nodes[1].intervals
+        let waits = stage.filter { $0.kind == .waitingCombine }
+        let computes = stage.filter { $0.kind == .attention || $0.kind == .experts }
+        #expect(!waits.isEmpty && waits.allSatisfy { $0.layer != nil && $0.microBatch != nil })
+        #expect(
+            waits.contains { wait in
+                computes.contains {
+                    $0.microBatch != wait.microBatch
+                        && $0.startMicroseconds >= wait.startMicroseconds
+                        && $0.endMicroseconds <= wait.endMicroseconds
+                }
+            })
+        for host in 0...1 {
+            let shard = trace.nodes[2 + host].intervals.filter { $0.kind == .shard }
+            #expect(!shard.isEmpty && shard.allSatisfy { $0.lane == .expertHost(host) })
+        }
+        // Nobody overtakes: at every layer, attention runs in the order of the micro-batches.
+        let attention = Dictionary(grouping: computes.filter { $0.kind == .attention }, by: \.layer)
+        for (layer, intervals) in attention where layer != nil {
+            let order = intervals.sorted { $0.startMicroseconds < $1.startMicroseconds }
+                .compactMap(\.microBatch)
+            #expect(order == order.sorted())
+        }
     }
 
     @Test(arguments: [
