@@ -172,6 +172,8 @@ public struct PipelineTimes: Sendable {
     public let decodeMicroBatchCount: Int
     /// Seconds that each stage computes for a decode micro-batch (medians of late), in ring order;
     /// empty before the first one.
+    ///
+    /// Where experts are elsewhere, seconds for which a step holds one of the stage's places up.
     public let stageSeconds: [Double]
     /// Seconds of latency and payload of all hops of a round.
     public let waySeconds: Double
