@@ -161,7 +161,7 @@ let package = Package(
         tests(
             "SkeinPlanningTests",
             ["SkeinCore", "SkeinScheduling", "SkeinWeights", "SkeinPlanning"]),
-        tests("SkeinStageTests", ["SkeinCore", "SkeinStage", "SkeinWire"]),
+        tests("SkeinStageTests", ["SkeinCore", "SkeinModel", "SkeinStage", "SkeinWire"]),
         tests(
             "SkeinCoordinatorTests",
             [
@@ -169,7 +169,8 @@ let package = Package(
                 "SkeinTelemetry", "SkeinCoordinator",
             ], outside: [logging]),
         tests(
-            "SkeinClusterTests", ["SkeinCore", "SkeinWeights", "SkeinPlanning", "SkeinCluster"]),
+            "SkeinClusterTests",
+            ["SkeinCore", "SkeinWeights", "SkeinMembership", "SkeinPlanning", "SkeinCluster"]),
         tests(
             "SkeinServerTests",
             ["SkeinCore", "SkeinText", "SkeinCoordinator", "SkeinCluster", "SkeinServer"],
@@ -182,7 +183,7 @@ let package = Package(
             "SkeinEndToEndTests",
             [
                 "SkeinCore", "SkeinTensor", "SkeinTransport", "SkeinText", "SkeinWeights",
-                "SkeinCoordinator", "SkeinCluster", "skein",
+                "SkeinTelemetry", "SkeinCoordinator", "SkeinCluster", "skein",
             ], outside: [httpTypes, hummingbird, logging, nioCore]),
         tests("SkeinStyleTests", [], outside: [crypto]),
     ]

@@ -20,7 +20,8 @@ public enum ClusterFile {
             root, file: path, name: "file",
             allowed: [
                 "cluster", "model", "placement", "context", "pages", "micro_batches",
-                "prefill_chunk", "prefix_cache", "weights", "keys", "coordinator", "nodes",
+                "prefill_chunk", "prefix_cache", "weights", "steps_at_once", "dispatch", "keys",
+                "coordinator", "nodes",
             ])
         let topology = try topology(fields, folder: folder(of: path))
         try checkPages(topology, fields)
@@ -83,7 +84,7 @@ public enum ClusterFile {
         let keys = try fields.optionalText("keys")
         try nodes.checkKeys(coordinator: coordinator.fields, hasKeysFolder: keys != nil)
         let most = Limits.microBatchesInFlightMax
-        return Topology(
+        var topology = Topology(
             name: try fields.name("cluster"),
             modelPath: absolute(try fields.text("model"), in: folder),
             placement: placement,
@@ -98,6 +99,12 @@ public enum ClusterFile {
             weightForm: fields.has("weights")
                 ? try fields.choice("weights", WeightForm.self) : .native,
             keysPath: keys.map { absolute($0, in: folder) })
+        topology.stepsAtOnce = try fields.optionalNumber(
+            "steps_at_once", 1...Limits.stepsAtOnceMax)
+        if fields.has("dispatch") {
+            topology.dispatchForm = try fields.choice("dispatch", DispatchForm.self)
+        }
+        return topology
     }
 
     private static func reusesPrefixes(_ fields: ClusterFields) throws(Refusal) -> Bool {

@@ -54,10 +54,7 @@ public final class ClusterHost: Sendable {
         }
         let checkpoint = try Checkpoint.open(topology.modelPath)
         configuration = checkpoint.configuration
-        placement = try Placement(
-            kind: topology.placement,
-            nodes: topology.nodes.map { NodeShare(name: $0.name, layers: $0.layerRanges) },
-            layerCount: configuration.layerCount)
+        placement = try topology.placement(of: configuration)
         if isHead {
             var settings = CoordinatorSettings(
                 clusterName: topology.name, configuration: configuration,
@@ -71,6 +68,8 @@ public final class ClusterHost: Sendable {
             settings.microBatchesInFlight = topology.microBatchesInFlightMax
             settings.prefillRowsMax = topology.prefillChunkRowsMax ?? settings.prefillRowsMax
             settings.reusesPrefixes = topology.reusesPrefixes
+            settings.stepsAtOnce = topology.stepsAtOnce ?? settings.stepsAtOnce
+            settings.dispatchForm = topology.dispatchForm
             settings.onProgress = onProgress
             let roads = try ClusterKeys.roads(of: ClusterKeys.coordinatorName, in: topology)
             let inbox = try roads.hub.bind(topology.coordinator.address)

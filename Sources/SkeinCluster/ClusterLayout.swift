@@ -1,5 +1,6 @@
 internal import Foundation
 public import SkeinCore
+public import SkeinMembership
 internal import SkeinTensor
 public import SkeinWeights
 
@@ -7,6 +8,15 @@ public import SkeinWeights
 public struct ClusterLayout: Sendable {
     /// Nodes that share the layers.
     public var nodeCount: Int
+    /// Nodes beside them that hold all routed experts, split evenly; 0 leaves these with their
+    /// layers.
+    public var expertHostCount: Int
+    /// The experts of each of these hosts, where they are not split evenly.
+    public var shards: [[ShardPart]]?
+    /// Micro-batches that a stage may have begun while experts elsewhere are asked.
+    public var stepsAtOnce = Limits.stepsAtOnceDefault
+    /// How rows travel to experts elsewhere.
+    public var dispatchForm = DispatchForm.bf16
     /// How slices lie on nodes.
     public var kind: PlacementKind
     /// Whether each node is a process of its own, over ZeroMQ on loopback.
@@ -26,16 +36,18 @@ public struct ClusterLayout: Sendable {
 
     /// Describes a layout.
     public init(
-        nodeCount: Int = 1, kind: PlacementKind = .linear, usesProcesses: Bool = false,
-        threadCount: Int? = nil, positionCountMax: Int, fullSequenceCount: Int = 1,
-        prefillRowsMax: Int = 256
+        nodeCount: Int = 1, expertHostCount: Int = 0, kind: PlacementKind = .linear,
+        usesProcesses: Bool = false, threadCount: Int? = nil, positionCountMax: Int,
+        fullSequenceCount: Int = 1, prefillRowsMax: Int = 256
     ) {
         self.nodeCount = nodeCount
+        self.expertHostCount = expertHostCount
         self.kind = kind
         self.usesProcesses = usesProcesses
         // Processes of one machine share its cores; a process of its own takes all of them.
         self.threadCount =
-            threadCount ?? max(1, Self.coreCount / (usesProcesses ? nodeCount : 1))
+            threadCount
+            ?? max(1, Self.coreCount / (usesProcesses ? nodeCount + expertHostCount : 1))
         self.positionCountMax = positionCountMax
         self.fullSequenceCount = fullSequenceCount
         self.prefillRowsMax = prefillRowsMax
@@ -66,6 +78,50 @@ public struct ClusterLayout: Sendable {
         return Slice.even(layerCount: configuration.layerCount, count: stageCount)
     }
 
+    /// The nodes by name, and the shards of those that hold experts.
+    ///
+    /// - Throws: a `Refusal` where there are fewer experts than hosts for them.
+    public func shares(of configuration: ModelConfiguration) throws(Refusal) -> [NodeShare] {
+        let ring = (0..<nodeCount).map { NodeShare(name: "node\($0)") }
+        if let shards {
+            return ring
+                + shards.enumerated().map { number, shard in
+                    NodeShare(name: "experts\(number)", shard: shard)
+                }
+        }
+        guard expertHostCount > 0 else { return ring }
+        guard let routing = configuration.routing, configuration.layerIsMixture.contains(true)
+        else { throw Refusal("--experts", "expected 0, the model is dense and has no experts") }
+        guard expertHostCount <= routing.expertCount else {
+            throw Refusal(
+                "--experts",
+                "\(expertHostCount) hosts, the model has \(routing.expertCount) experts a layer")
+        }
+        let mixtures = configuration.layerIsMixture.indices.filter {
+            configuration.layerIsMixture[$0]
+        }
+        let layers = RangeSet(mixtures.map { $0..<$0 + 1 }).ranges
+        let cuts = Slice.even(layerCount: routing.expertCount, count: expertHostCount)
+        return ring
+            + cuts.enumerated().map { number, cut in
+                NodeShare(
+                    name: "experts\(number)",
+                    shard: layers.map { ShardPart(layers: $0, experts: cut.layers) })
+            }
+    }
+
+    /// Who holds what.
+    ///
+    /// - Throws: a `Refusal` where there are more stages than layers or hosts than experts.
+    public func placement(of configuration: ModelConfiguration) throws(Refusal) -> Placement {
+        // The slices are cut first, so that too many stages is what is said.
+        _ = try slices(of: configuration)
+        return try Placement(
+            kind: kind, nodes: try shares(of: configuration),
+            layerCount: configuration.layerCount,
+            expertCounts: configuration.layerExpertCounts)
+    }
+
     /// The slices that one node holds.
     public func slices(ofNode node: Int, in slices: [Slice]) -> [Slice] {
         slices.indices
@@ -77,11 +133,14 @@ public struct ClusterLayout: Sendable {
     public func checkMemory(of checkpoint: Checkpoint) throws(Refusal) {
         let configuration = checkpoint.configuration
         let arithmetic = ModelArithmetic(configuration)
-        let slices = try slices(of: configuration)
+        let placement = try placement(of: configuration)
         var sum = 0
-        for node in 0..<nodeCount {
-            let mine = self.slices(ofNode: node, in: slices)
-            let plan = WeightPlan(configuration: configuration, slices: mine)
+        for node in placement.nodes {
+            let mine = placement.stages(of: node).map(\.slice)
+            let held = placement.distribution.held(
+                slices: mine, host: placement.expertHosts.firstIndex { $0.node == node },
+                expertCounts: configuration.layerExpertCounts)
+            let plan = WeightPlan(configuration: configuration, slices: mine, held: held)
             let weightBytes = try checkpoint.heldBytes(plan, as: weightForm)
             sum +=
                 arithmetic.memory(
@@ -94,8 +153,8 @@ public struct ClusterLayout: Sendable {
         guard sum <= available else {
             throw Refusal(
                 "memory",
-                "weights, latent cache and \(nodeCount) node(s) need \(ByteText(sum)), this "
-                    + "machine has \(ByteText(available)) available")
+                "weights, latent cache and \(placement.nodes.count) node(s) need "
+                    + "\(ByteText(sum)), this machine has \(ByteText(available)) available")
         }
     }
 }

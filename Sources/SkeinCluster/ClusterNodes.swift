@@ -12,7 +12,7 @@ struct ClusterNodes {
     init(_ file: ClusterFields, placement: PlacementKind, folder: URL) throws(Refusal) {
         fields = try file.list(
             "nodes", countMax: Limits.nodesMax,
-            allowed: ["name", "address", "public_key", "layers", "threads", "model"])
+            allowed: ["name", "address", "public_key", "layers", "experts", "threads", "model"])
         var nodes: [Topology.Node] = []
         for field in fields {
             nodes.append(
@@ -21,6 +21,7 @@ struct ClusterNodes {
                     address: try field.nodeAddress("address"),
                     publicKey: try field.optionalKey("public_key"),
                     layerRanges: try Self.layerRanges(field, placement: placement),
+                    shard: try Self.shard(field),
                     threadCount: try field.optionalNumber("threads", 1...Limits.threadsMax),
                     modelPath: try field.optionalText("model").map {
                         ClusterFile.absolute($0, in: folder)
@@ -121,30 +122,68 @@ struct ClusterNodes {
     private static func layerRange(
         _ text: String, _ field: ClusterFields
     ) throws(Refusal) -> Range<Int> {
+        try range(text, of: "layers", countMax: Limits.layersMax, field)
+    }
+
+    /// `FIRST-LAST`, both included, or one number.
+    private static func range(
+        _ text: String, of name: String, countMax: Int, _ field: ClusterFields
+    ) throws(Refusal) -> Range<Int> {
         let ends = text.split(separator: "-", omittingEmptySubsequences: false)
             .map { ClusterFields.decimal($0) }
         guard ends.count <= 2, let first = ends.first ?? nil, let last = ends.last ?? nil,
-            first <= last, last < Limits.layersMax
+            first <= last, last < countMax
         else {
             throw field.refusal(
-                "layers",
-                "found '\(text)', expected FIRST-LAST, both from 0 to \(Limits.layersMax - 1)")
+                name, "found '\(text)', expected FIRST-LAST, both from 0 to \(countMax - 1)")
         }
         return first..<(last + 1)
     }
 
+    /// The experts that a node holds; whether the model has them is found when it is opened.
+    private static func shard(_ field: ClusterFields) throws(Refusal) -> [ShardPart] {
+        guard field.has("experts") else { return [] }
+        let entries = try field.list(
+            "experts", countMax: Limits.shardPartsMax, allowed: ["layers", "experts"])
+        var shard: [ShardPart] = []
+        for entry in entries {
+            let part = ShardPart(
+                layers: try layerRange(try entry.text("layers"), entry),
+                experts: try range(
+                    try entry.text("experts"), of: "experts", countMax: Limits.expertsMax, entry))
+            for other in shard
+            where other.layers.overlaps(part.layers) && other.experts.overlaps(part.experts) {
+                let layer = max(other.layers.lowerBound, part.layers.lowerBound)
+                let expert = max(other.experts.lowerBound, part.experts.lowerBound)
+                throw entry.refusal(
+                    "experts",
+                    "found expert \(expert) of layer \(layer) a second time, expected each once")
+            }
+            shard.append(part)
+        }
+        return shard
+    }
+
     /// The layers of the ring follow each other without a gap, from layer 0 on.
+    ///
+    /// A node with experts and no layers is none of the ring's.
     private func checkLayers(_ placement: PlacementKind) throws(Refusal) {
-        guard let first = values.firstIndex(where: { !$0.layerRanges.isEmpty }) else { return }
-        if let bare = values.firstIndex(where: { $0.layerRanges.isEmpty }) {
+        let ring = values.indices.filter { !values[$0].isExpertHostAlone }
+        guard !ring.isEmpty else {
+            throw fields[0].refusal(
+                "layers", "found nothing, expected a range, since all nodes hold experts alone")
+        }
+        guard let first = ring.first(where: { !values[$0].layerRanges.isEmpty }) else { return }
+        if let bare = ring.first(where: { values[$0].layerRanges.isEmpty }) {
             throw fields[bare].refusal(
                 "layers",
-                "found nothing, expected a range, since node \(values[first].name) has one")
+                "found nothing, expected a range, since node \(values[first].name) has one, or "
+                    + "experts")
         }
         var end = 0
-        for stage in 0..<placement.stageCount(nodeCount: values.count) {
-            let index = placement.node(of: StageIndex(stage), nodeCount: values.count)
-            let range = values[index].layerRanges[stage < values.count ? 0 : 1]
+        for stage in 0..<placement.stageCount(nodeCount: ring.count) {
+            let index = ring[placement.node(of: StageIndex(stage), nodeCount: ring.count)]
+            let range = values[index].layerRanges[stage < ring.count ? 0 : 1]
             guard range.lowerBound == end else {
                 throw fields[index].refusal(
                     "layers",

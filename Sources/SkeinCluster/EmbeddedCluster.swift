@@ -46,18 +46,16 @@ public final class EmbeddedCluster: Sendable {
     ) async throws -> EmbeddedCluster {
         let checkpoint = try Checkpoint.open(model)
         let configuration = checkpoint.configuration
-        let names = (0..<layout.nodeCount).map { "node\($0)" }
-        // The slices are cut before memory is counted, so that too many stages is what is said.
-        _ = try layout.slices(of: configuration)
+        let placement = try layout.placement(of: configuration)
         try layout.checkMemory(of: checkpoint)
         var settings = CoordinatorSettings(
             clusterName: "embedded", configuration: configuration,
             fingerprint: try checkpoint.fingerprint(of: layout.weightForm),
-            placement: try Placement(
-                kind: layout.kind, nodes: names.map { NodeShare(name: $0) },
-                layerCount: configuration.layerCount),
-            pageCount: layout.pageCount, positionCountMax: layout.positionCountMax,
+            placement: placement, pageCount: layout.pageCount,
+            positionCountMax: layout.positionCountMax,
             softwareVersion: softwareVersion)
+        settings.stepsAtOnce = layout.stepsAtOnce
+        settings.dispatchForm = layout.dispatchForm
         settings.prefillRowsMax = layout.prefillRowsMax
         settings.sharesCompute = !layout.usesProcesses
         settings.reusesPrefixes = layout.reusesPrefixes
@@ -66,9 +64,9 @@ public final class EmbeddedCluster: Sendable {
         let cluster =
             layout.usesProcesses
             ? try await startProcesses(
-                model: model, layout: layout, names: names, settings: settings, logger: logger)
+                model: model, layout: layout, settings: settings, logger: logger)
             : try await startActors(
-                model: model, layout: layout, names: names, settings: settings, logger: logger)
+                model: model, layout: layout, settings: settings, logger: logger)
         do {
             try await cluster.coordinator.waitUntilReady()
         } catch {
@@ -94,8 +92,7 @@ public final class EmbeddedCluster: Sendable {
     }
 
     private static func startActors(
-        model: String, layout: ClusterLayout, names: [String], settings: CoordinatorSettings,
-        logger: Logger
+        model: String, layout: ClusterLayout, settings: CoordinatorSettings, logger: Logger
     ) async throws -> EmbeddedCluster {
         let roads = InProcessRoads()
         let inbox = roads.inbox(named: "coordinator")
@@ -106,7 +103,7 @@ public final class EmbeddedCluster: Sendable {
         var tasks = [Task { await coordinator.run() }]
         var nodeLogger = logger
         nodeLogger.logLevel = nodeLevel(logger.logLevel)
-        for name in names {
+        for name in settings.placement.nodes {
             let node = NodeService(
                 settings: NodeService.Settings(
                     name: name, modelFolder: model, coordinatorAddress: inbox.address,
@@ -128,8 +125,7 @@ public final class EmbeddedCluster: Sendable {
     }
 
     private static func startProcesses(
-        model: String, layout: ClusterLayout, names: [String], settings: CoordinatorSettings,
-        logger: Logger
+        model: String, layout: ClusterLayout, settings: CoordinatorSettings, logger: Logger
     ) async throws -> EmbeddedCluster {
         let roads = try ZeroMQRoads(hub: ZeroMQHub())
         let anyPort = TCPAddress(host: .ipv4("127.0.0.1"), port: nil)
@@ -139,8 +135,10 @@ public final class EmbeddedCluster: Sendable {
             placement: layout.kind, positionCount: layout.positionCountMax,
             pageCount: layout.pageCount,
             coordinator: .init(address: try TCPAddress(parsing: inbox.address)),
-            nodes: names.map {
-                Topology.Node(name: $0, address: anyPort, threadCount: layout.threadCount)
+            nodes: settings.placement.nodes.map {
+                Topology.Node(
+                    name: $0, address: anyPort, shard: settings.placement.shard(of: $0),
+                    threadCount: layout.threadCount)
             }, weightForm: layout.weightForm)
         let folder = try TemporaryFolder(prefix: "skein-cluster")
         let clusterFile = try folder.write(topology.yaml, to: "cluster.yaml")
@@ -149,7 +147,7 @@ public final class EmbeddedCluster: Sendable {
         var tasks = [Task { await coordinator.run() }]
         var processes: [NodeProcess] = []
         do throws(Refusal) {
-            for name in names {
+            for name in settings.placement.nodes {
                 processes.append(
                     try NodeProcess(
                         program: ThisProgram.path, clusterFile: clusterFile, name: name,

@@ -1,5 +1,5 @@
 public import SkeinCore
-import SkeinMembership
+public import SkeinMembership
 public import SkeinPlanning
 
 extension Topology {
@@ -42,20 +42,33 @@ extension Topology {
     public func plannedRing(
         of model: ModelConfiguration, on hosts: PlannedHosts, file: String
     ) throws(Refusal) -> PlannedRing {
-        let placement = try Placement(
-            kind: placement, nodes: nodes.map { NodeShare(name: $0.name, layers: $0.layerRanges) },
-            layerCount: model.layerCount)
-        var nodeHosts: [Int] = []
+        let placement = try placement(of: model)
+        var hostOfNode: [String: Int] = [:]
         for node in nodes {
             guard let index = hosts.hosts.firstIndex(where: { $0.name == node.name }) else {
                 throw Refusal(
                     "\(file): node \(node.name)", "has no host of that name in the hosts file")
             }
-            nodeHosts.append(index)
+            hostOfNode[node.name] = index
         }
         return PlannedRing(
-            kind: self.placement, nodeHosts: nodeHosts, slices: placement.stages.map(\.slice),
+            kind: self.placement, nodeHosts: ringNodes.compactMap { hostOfNode[$0.name] },
+            slices: placement.stages.map(\.slice),
+            shards: Self.plannedShards(placement, of: model, hostOfNode: hostOfNode),
+            stepsAtOnce: stepsAtOnce ?? Limits.stepsAtOnceDefault,
             microBatchesInFlightMax: microBatchesInFlightMax)
+    }
+
+    /// Who holds what of a model.
+    ///
+    /// - Throws: a refusal where the file does not fit the model.
+    public func placement(of model: ModelConfiguration) throws(Refusal) -> Placement {
+        try Placement(
+            kind: placement,
+            nodes: nodes.map {
+                NodeShare(name: $0.name, layers: $0.layerRanges, shard: $0.shard)
+            },
+            layerCount: model.layerCount, expertCounts: model.layerExpertCounts)
     }
 
     // MARK: Rooms
@@ -63,14 +76,58 @@ extension Topology {
     private static let coordinatorPort: UInt16 = 7_100
     private static let httpPort: UInt16 = 8_080
 
-    /// Puts experts where the plan has them.
+    /// Puts experts where the plan has them; what stays with its layer is not written.
     private mutating func addExperts(of plan: ClusterPlan) throws(Refusal) {
-        guard plan.ring.shards.isEmpty else {
-            throw Refusal(
-                "--out",
-                "the plan puts experts on \(plan.ring.expertHosts.count) other hosts, which a "
-                    + "cluster file of this version cannot say; plan with --experts 0")
+        guard !plan.ring.shards.isEmpty else { return }
+        for node in plan.nodes where node.slices.isEmpty {
+            let host = plan.hosts.hosts[node.host]
+            nodes.append(
+                Node(
+                    name: host.name, address: host.address, publicKey: host.publicKey,
+                    threadCount: host.coreCount))
         }
+        for shard in plan.ring.shards {
+            let part = ShardPart(layers: shard.layers, experts: shard.experts)
+            let own = plan.ring.slices(ofHost: shard.host)
+            let isAtHome = own.contains { $0.layers.overlaps(shard.layers) }
+            let isReplicated = plan.ring.shards.contains {
+                $0.host != shard.host && $0.layers.overlaps(shard.layers)
+                    && $0.experts.overlaps(shard.experts)
+            }
+            if isAtHome && !isReplicated { continue }
+            let name = plan.hosts.hosts[shard.host].name
+            guard let index = nodes.firstIndex(where: { $0.name == name }) else { continue }
+            nodes[index].shard.append(part)
+        }
+        if plan.ring.stepsAtOnce != Limits.stepsAtOnceDefault {
+            stepsAtOnce = min(plan.ring.stepsAtOnce, Limits.stepsAtOnceMax)
+        }
+    }
+
+    /// The planner's form of a placement's shards: of a layer that any shard speaks of, it wants
+    /// the experts that stay at home named, too.
+    private static func plannedShards(
+        _ placement: Placement, of model: ModelConfiguration, hostOfNode: [String: Int]
+    ) -> [PlannedShard] {
+        var shards: [PlannedShard] = []
+        for expertHost in placement.expertHosts {
+            guard let host = hostOfNode[expertHost.node] else { continue }
+            shards += expertHost.shard.map {
+                PlannedShard(host: host, layers: $0.layers, experts: $0.experts)
+            }
+        }
+        let spoken = Set(shards.flatMap(\.layers))
+        let distribution = placement.distribution
+        let counts = model.layerExpertCounts
+        for stage in placement.stages {
+            guard let host = hostOfNode[stage.node] else { continue }
+            for layer in stage.slice.layers where spoken.contains(layer) {
+                shards += distribution.homeRanges(
+                    of: layer, expertCount: counts[layer], host: nil
+                ).map { PlannedShard(host: host, layers: layer..<layer + 1, experts: $0) }
+            }
+        }
+        return shards
     }
 
     private static func checkKeys(

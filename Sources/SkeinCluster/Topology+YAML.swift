@@ -17,6 +17,8 @@ extension Topology {
         lines += Self.line("prefill_chunk", prefillChunkRowsMax.map { String($0) })
         lines += Self.line("prefix_cache", reusesPrefixes ? nil : "off")
         lines += Self.line("weights", weightForm == .native ? nil : weightForm.rawValue)
+        lines += Self.line("steps_at_once", stepsAtOnce.map { String($0) })
+        lines += Self.line("dispatch", dispatchForm == .bf16 ? nil : dispatchForm.rawValue)
         lines += Self.line("keys", keysPath.map(Self.quoted))
         lines += ["coordinator:", "  address: \(coordinator.address)"]
         lines += Self.line("  public_key", coordinator.publicKey.map(Self.quoted))
@@ -29,7 +31,10 @@ extension Topology {
     // MARK: Rooms
 
     private static func lines(of node: Node) -> [String] {
-        let ranges = node.layerRanges.map { "\($0.lowerBound)-\($0.upperBound - 1)" }
+        let ranges = node.layerRanges.map(Self.text)
+        let parts = node.shard.map {
+            "      - {layers: \(text($0.layers)), experts: \(text($0.experts))}"
+        }
         let layers: String? =
             switch ranges.count {
             case 0: nil
@@ -39,8 +44,13 @@ extension Topology {
         return ["  - name: \(quoted(node.name))", "    address: \(node.address)"]
             + line("    public_key", node.publicKey.map(quoted))
             + line("    layers", layers)
+            + (parts.isEmpty ? [] : ["    experts:"] + parts)
             + line("    threads", node.threadCount.map { String($0) })
             + line("    model", node.modelPath.map(quoted))
+    }
+
+    private static func text(_ range: Range<Int>) -> String {
+        "\(range.lowerBound)-\(range.upperBound - 1)"
     }
 
     private static func line(_ field: String, _ value: String?) -> [String] {

@@ -178,6 +178,11 @@ extension Coordinator {
                 address: nodeAddresses[stage.node, default: ""],
                 publicKey: settings.publicKeys[stage.node], slice: stage.slice)
         }
+        let expertHosts = placement.expertHosts.map { host in
+            ExpertHost(
+                nodeName: host.node, address: nodeAddresses[host.node, default: ""],
+                publicKey: settings.publicKeys[host.node], shard: host.shard)
+        }
         tell(
             name,
             .placement(
@@ -185,7 +190,8 @@ extension Coordinator {
                     epoch: epoch, nodeIndex: placement.nodes.firstIndex(of: name) ?? 0,
                     kind: placement.kind, ring: ring, pageCount: settings.pageCount,
                     microBatchesInFlight: schedule.plan.microBatchesInFlightMax,
-                    fingerprint: settings.fingerprint)),
+                    fingerprint: settings.fingerprint, expertHosts: expertHosts,
+                    stepsAtOnce: settings.stepsAtOnce, dispatchForm: settings.dispatchForm)),
             epoch: epoch)
     }
 

@@ -18,10 +18,12 @@ public struct ClusterStatus: Sendable {
         public let waitingInSeconds: Double
         /// Seconds of packing and handing over what it computed.
         public let sendingSeconds: Double
+        /// Seconds with nothing to compute while experts elsewhere were awaited.
+        public let waitingCombineSeconds: Double
 
         /// The share of its time that the stage computed; 0 before its first step.
         public var busyShare: Double {
-            let sum = busySeconds + waitingInSeconds + sendingSeconds
+            let sum = busySeconds + waitingInSeconds + waitingCombineSeconds + sendingSeconds
             return sum > 0 ? busySeconds / sum : 0
         }
     }
@@ -36,6 +38,10 @@ public struct ClusterStatus: Sendable {
         public let address: String?
         /// Its stages in ring order.
         public let stages: [Stage]
+        /// The experts that it holds for stages; empty where it has no shard.
+        public var shard: [ShardPart] = []
+        /// What it did with them; `nil` where it has no shard or has not said.
+        public var expertWork: ExpertWork?
         /// The version it runs; `nil` before it came.
         public var softwareVersion: String?
         /// The fingerprint of its checkpoint; `nil` before it came.
@@ -72,6 +78,24 @@ public struct ClusterStatus: Sendable {
         public var lastError = ""
         /// How long ago that was.
         public var lastErrorAgeSeconds: Double?
+    }
+
+    /// What an expert host has done since the placement began.
+    public struct ExpertWork: Sendable {
+        /// Its number in the placement.
+        public let host: Int
+        /// Seconds spent computing.
+        public let busySeconds: Double
+        /// Seconds of packing and handing over.
+        public let sendingSeconds: Double
+        /// Dispatches done.
+        public let stepCount: UInt64
+        /// Rows of them.
+        public let rowCount: UInt64
+        /// Experts applied to these rows.
+        public let choiceCount: UInt64
+        /// Rows by expert, all layers summed; experts without are left out.
+        public let rowCounts: [Int: UInt64]
     }
 
     /// What the schedule holds and has done.
@@ -148,6 +172,8 @@ public struct PipelineTimes: Sendable {
     public let decodeMicroBatchCount: Int
     /// Seconds that each stage computes for a decode micro-batch (medians of late), in ring order;
     /// empty before the first one.
+    ///
+    /// Where experts are elsewhere, seconds for which a step holds one of the stage's places up.
     public let stageSeconds: [Double]
     /// Seconds of latency and payload of all hops of a round.
     public let waySeconds: Double
@@ -205,6 +231,7 @@ extension Coordinator {
         var node = ClusterStatus.Node(
             name: name, state: (known?.state ?? .waiting).rawValue,
             address: nodeAddresses[name], stages: stages)
+        node.shard = membership.placement.shard(of: name)
         node.softwareVersion = record.hello?.softwareVersion
         node.fingerprint = record.hello?.fingerprint
         node.instructionSet = record.hello?.cpuISA
@@ -253,7 +280,8 @@ extension ClusterStatus.Stage {
             index: placed.stage, slice: placed.slice,
             busySeconds: Double(times.busyMicroseconds) / 1e6,
             waitingInSeconds: Double(times.waitingInMicroseconds) / 1e6,
-            sendingSeconds: Double(times.sendingMicroseconds) / 1e6)
+            sendingSeconds: Double(times.sendingMicroseconds) / 1e6,
+            waitingCombineSeconds: Double(times.waitingCombineMicroseconds) / 1e6)
     }
 }
 
@@ -269,6 +297,17 @@ extension ClusterStatus.Node {
         stepP99Seconds = Double(alive.stepP99Microseconds) / 1e6
         rowsPerSecond = alive.tokensPerSecond
         upSeconds = Double(alive.sentAtMicroseconds) / 1e6
+        expertWork = shard.isEmpty ? nil : alive.expertTimes.map(ClusterStatus.ExpertWork.init)
+    }
+}
+
+extension ClusterStatus.ExpertWork {
+    fileprivate init(_ times: ExpertTimes) {
+        self.init(
+            host: times.host, busySeconds: Double(times.busyMicroseconds) / 1e6,
+            sendingSeconds: Double(times.sendingMicroseconds) / 1e6,
+            stepCount: times.doneStepCount, rowCount: times.doneRowCount,
+            choiceCount: times.doneChoiceCount, rowCounts: times.rowCounts)
     }
 }
 

@@ -21,6 +21,10 @@ public struct CoordinatorSettings: Sendable {
     public var positionCountMax: Int
     /// Credits, where not what the number of stages suggests.
     public var microBatchesInFlight: Int?
+    /// Micro-batches that a stage with experts elsewhere may have begun at a time.
+    public var stepsAtOnce = Limits.stepsAtOnceDefault
+    /// How rows travel to experts elsewhere.
+    public var dispatchForm = DispatchForm.bf16
     /// Rows of a prefill micro-batch at most.
     public var prefillRowsMax = 256
     /// By how much of its time a decode step may grow for the prompt rows that ride with it.

@@ -21,6 +21,22 @@ public enum Limits {
     /// Micro-batches in the ring: one computing and one waiting on every stage.
     public static let microBatchesInFlightMax = stagesMax * 2
 
+    /// Micro-batches that one stage may have begun: while one waits for experts elsewhere, another
+    /// computes; more than a few only keep memory.
+    public static let stepsAtOnceMax = 8
+
+    /// The same where a cluster file does not say: one waiting and one computing.
+    public static let stepsAtOnceDefault = 2
+
+    /// Ranges of experts that one shard is written as: two for each of a deep model's layers.
+    public static let shardPartsMax = 128
+
+    /// Experts of one row; the largest published count is 8.
+    public static let expertsPerRowMax = 64
+
+    /// Numbers of a row that share an FP8 scale, as in published checkpoints.
+    public static let dispatchTileCount = 128
+
     /// Rows (tokens) of one micro-batch, over all of its sequences.
     public static let microBatchRowsMax = 4_096
 

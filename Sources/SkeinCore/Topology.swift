@@ -31,13 +31,20 @@ public struct Topology: Equatable, Sendable {
     /// The form in which every node keeps its weights.
     public var weightForm: WeightForm
 
+    /// Micro-batches that a stage with experts elsewhere may have begun at a time; `nil` takes
+    /// `Limits.stepsAtOnceDefault`.
+    public var stepsAtOnce: Int?
+
+    /// How rows travel to experts elsewhere.
+    public var dispatchForm = DispatchForm.bf16
+
     /// The folder of `NAME.secret` files; `nil` where every address is loopback.
     public var keysPath: String?
 
     /// Who owns the requests.
     public var coordinator: Coordinator
 
-    /// Who runs the slices, in ring order.
+    /// Who runs the slices, in ring order, and who holds experts, anywhere between them.
     public var nodes: [Node]
 
     /// Describes a cluster.
@@ -99,6 +106,9 @@ extension Topology {
         /// Its layers: nothing (the planner cuts evenly), one range, or for `vfold` two.
         public var layerRanges: [Range<Int>]
 
+        /// Routed experts that it holds for stages elsewhere, or of its own layers.
+        public var shard: [ShardPart]
+
         /// Threads that compute; `nil` takes the cores of the machine.
         public var threadCount: Int?
 
@@ -108,21 +118,29 @@ extension Topology {
         /// Describes a node.
         public init(
             name: String, address: TCPAddress, publicKey: String? = nil,
-            layerRanges: [Range<Int>] = [], threadCount: Int? = nil, modelPath: String? = nil
+            layerRanges: [Range<Int>] = [], shard: [ShardPart] = [], threadCount: Int? = nil,
+            modelPath: String? = nil
         ) {
             self.name = name
             self.address = address
             self.publicKey = publicKey
             self.layerRanges = layerRanges
+            self.shard = shard
             self.threadCount = threadCount
             self.modelPath = modelPath
         }
+
+        /// Whether it holds experts and no slice.
+        public var isExpertHostAlone: Bool { layerRanges.isEmpty && !shard.isEmpty }
     }
 }
 
 extension Topology {
+    /// The nodes that hold slices, in ring order.
+    public var ringNodes: [Node] { nodes.filter { !$0.isExpertHostAlone } }
+
     /// How many stages the ring has.
-    public var stageCount: Int { placement.stageCount(nodeCount: nodes.count) }
+    public var stageCount: Int { placement.stageCount(nodeCount: ringNodes.count) }
 
     /// Whether every peer is on this machine.
     public var isLoopback: Bool {
@@ -143,6 +161,7 @@ extension Topology {
 
     /// The layers of every stage in ring order; `nil` where the file leaves the cut open.
     public var writtenStageLayers: [Range<Int>]? {
+        let nodes = ringNodes
         guard nodes.allSatisfy({ !$0.layerRanges.isEmpty }) else { return nil }
         let outward = nodes.map { $0.layerRanges[0] }
         return placement == .linear ? outward : outward + nodes.reversed().map { $0.layerRanges[1] }

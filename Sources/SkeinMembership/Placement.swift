@@ -9,10 +9,32 @@ public struct NodeShare: Equatable, Sendable {
     /// for vfold, none where layers are to be split evenly.
     public var layers: [Range<Int>]
 
-    /// Names a node, with or without its layers.
-    public init(name: String, layers: [Range<Int>] = []) {
+    /// The routed experts that it holds; with them and without layers a node is no part of the
+    /// ring.
+    public var shard: [ShardPart]
+
+    /// Names a node, with or without its layers and experts.
+    public init(name: String, layers: [Range<Int>] = [], shard: [ShardPart] = []) {
         self.name = name
         self.layers = layers
+        self.shard = shard
+    }
+
+    fileprivate var isExpertHostAlone: Bool { layers.isEmpty && !shard.isEmpty }
+}
+
+/// One expert shard and who holds it.
+public struct ExpertHostPlacement: Equatable, Sendable {
+    /// The name of the node that holds it.
+    public var node: String
+
+    /// Its experts.
+    public var shard: [ShardPart]
+
+    /// Puts a shard on a node.
+    public init(node: String, shard: [ShardPart]) {
+        self.node = node
+        self.shard = shard
     }
 }
 
@@ -35,32 +57,46 @@ public struct StagePlacement: Equatable, Sendable {
     }
 }
 
-/// Which node holds which slice; every layer lies on exactly one stage, in order.
+/// Which node holds which slice, and which experts that do not lie with their layer.
+///
+/// Every layer lies on exactly one stage, in order.
 public struct Placement: Equatable, Sendable {
     /// How stages lie on nodes.
     public let kind: PlacementKind
 
-    /// Node names in the order of their first stage.
+    /// Node names in the order of their first stage, then those that hold experts alone.
     public let nodes: [String]
 
     /// All stages in the order that a micro-batch visits them.
     public let stages: [StagePlacement]
 
+    /// The nodes that hold a shard; their places here are the expert hosts' numbers.
+    public let expertHosts: [ExpertHostPlacement]
+
     /// Lays the layers over nodes, evenly where no node names its own.
     ///
+    /// - Parameter expertCounts: routed experts of every layer, 0 for a dense one; needed where a
+    ///   node holds a shard.
     /// - Throws: A refusal that names the node at fault, where names repeat, some nodes name their
-    ///   layers and others do not, a node has a wrong number of ranges, or the ranges do not cover
-    ///   the layers exactly once in order.
+    ///   layers and others do not, a node has a wrong number of ranges, the ranges do not cover
+    ///   the layers exactly once in order, or a shard names experts that there are not.
     public init(
-        kind: PlacementKind, nodes shares: [NodeShare], layerCount: Int
+        kind: PlacementKind, nodes all: [NodeShare], layerCount: Int, expertCounts: [Int] = []
     ) throws(Refusal) {
-        guard (1...Limits.nodesMax).contains(shares.count) else {
-            throw Refusal(
-                "placement", "has \(shares.count) nodes, expected 1 to \(Limits.nodesMax)")
+        guard (1...Limits.nodesMax).contains(all.count) else {
+            throw Refusal("placement", "has \(all.count) nodes, expected 1 to \(Limits.nodesMax)")
         }
         var names = Set<String>()
-        for share in shares where !names.insert(share.name).inserted {
+        for share in all where !names.insert(share.name).inserted {
             throw Refusal("node \(share.name)", "is named twice")
+        }
+        let shares = all.filter { !$0.isExpertHostAlone }
+        guard !shares.isEmpty else {
+            throw Refusal("placement", "has hosts of experts alone, expected nodes with layers")
+        }
+        for share in all {
+            try ShardCheck(node: share.name, layerCount: layerCount, expertCounts: expertCounts)
+                .check(share.shard)
         }
         let stageCount = kind.stageCount(nodeCount: shares.count)
         let ranges: [Range<Int>]
@@ -80,7 +116,9 @@ public struct Placement: Equatable, Sendable {
         }
         try Self.checkCover(ranges, holders, layerCount)
         self.kind = kind
-        nodes = shares.map(\.name)
+        nodes = (shares + all.filter(\.isExpertHostAlone)).map(\.name)
+        expertHosts = all.filter { !$0.shard.isEmpty }
+            .map { ExpertHostPlacement(node: $0.name, shard: $0.shard) }
         stages = ranges.indices.map { index in
             StagePlacement(
                 stage: StageIndex(index), node: holders[index],
@@ -126,6 +164,16 @@ public struct Placement: Equatable, Sendable {
 
     /// The stages of a node, none where it is not placed.
     public func stages(of node: String) -> [StagePlacement] { stages.filter { $0.node == node } }
+
+    /// Where the experts lie.
+    public var distribution: ExpertDistribution {
+        ExpertDistribution(shards: expertHosts.map(\.shard))
+    }
+
+    /// The experts that a node holds for stages, none where it has no shard.
+    public func shard(of node: String) -> [ShardPart] {
+        expertHosts.first { $0.node == node }?.shard ?? []
+    }
 
     /// The stage that a micro-batch visits next, or `nil` after the last.
     public func stage(after stage: StageIndex) -> StagePlacement? {

@@ -20,9 +20,24 @@ struct Block {
     private let feed: Feed
     private let epsilon: Float
 
+    /// How far a layer came.
+    enum Progress {
+        /// To its end; with the chosen experts of a MoE layer.
+        case done(ExpertChoice?)
+        /// To its experts, some of which are elsewhere, by their places in the choice.
+        case waits(ExpertChoice, slots: [Int])
+    }
+
     /// Finds a layer in a checkpoint; a layer after the main ones is a MoE layer where there are
     /// experts at all.
-    init(checkpoint: Checkpoint, layer: LayerIndex, rotary: YarnRotary) throws(Refusal) {
+    ///
+    /// - Parameters:
+    ///   - home: the routed experts that are at home, where not all are.
+    ///   - form: how routed experts receive their rows.
+    init(
+        checkpoint: Checkpoint, layer: LayerIndex, rotary: YarnRotary, home: [Range<Int>]? = nil,
+        form: DispatchForm = .bf16
+    ) throws(Refusal) {
         let model = checkpoint.configuration
         let names = WeightName.layer(layer.rawValue)
         let isMixture =
@@ -35,7 +50,8 @@ struct Block {
         if isMixture, let routing = model.routing {
             feed = .mixture(
                 try ExpertMixture(
-                    checkpoint: checkpoint, layer: layer.rawValue, routing: routing))
+                    checkpoint: checkpoint, layer: layer.rawValue, routing: routing, home: home,
+                    form: form))
         } else {
             feed = .dense(
                 try FeedForward(
@@ -49,11 +65,10 @@ struct Block {
     /// Runs the layer on a residual, which is BF16 before and after: a hop loses nothing.
     ///
     /// - Parameter residual: `[row, hidden]`; overwritten.
-    /// - Returns: the chosen experts of a MoE layer.
     func run(
         _ residual: Tensor, step: Step, latents: LatentView, scratch: StepScratch,
         on pool: ComputePool
-    ) -> ExpertChoice? {
+    ) -> Progress {
         let (normed, branch) = (scratch.normed, scratch.branch)
         RootMeanSquare.normalize(
             residual, weight: inputNorm, epsilon: epsilon, into: normed, on: pool)
@@ -65,11 +80,50 @@ struct Block {
         switch feed {
         case .dense(let unit): unit.apply(normed, into: branch, on: pool)
         case .mixture(let experts):
-            choice = experts.apply(normed, scratch: scratch, into: branch, on: pool)
+            let chosen = experts.choose(normed, scratch: scratch, on: pool)
+            let slots = experts.farSlots(of: chosen)
+            guard slots.isEmpty else { return .waits(chosen, slots: slots) }
+            choice = chosen
+            if experts.isWhole {
+                experts.apply(chosen, scratch: scratch, into: branch, on: pool)
+            } else {
+                let home = experts.applyHome(chosen, scratch: scratch, into: branch, on: pool)
+                ExpertMixture.combine(
+                    chosen, home.map { [$0] } ?? [], scratch: scratch, into: branch)
+            }
         }
         Elementwise.add(branch, to: residual)
         residual.roundToBFloat16()
-        return choice
+        return .done(choice)
+    }
+
+    /// The rows that routed experts receive, `[row, hidden]`, of a layer that waits.
+    func routedRows(_ scratch: StepScratch) -> Tensor { mixture.routedRows(scratch) }
+
+    /// Runs those experts of a layer that waits which are at home.
+    func runHome(
+        _ choice: ExpertChoice, scratch: StepScratch, on pool: ComputePool
+    ) -> ExpertOutputs? {
+        mixture.applyHome(choice, scratch: scratch, into: scratch.branch, on: pool)
+    }
+
+    /// Ends a layer that waited.
+    ///
+    /// - Parameter outputs: of all experts, those at home included.
+    func combine(
+        _ choice: ExpertChoice, _ outputs: [ExpertOutputs], scratch: StepScratch,
+        into residual: Tensor
+    ) {
+        ExpertMixture.combine(choice, outputs, scratch: scratch, into: scratch.branch)
+        Elementwise.add(scratch.branch, to: residual)
+        residual.roundToBFloat16()
+    }
+
+    private var mixture: ExpertMixture {
+        guard case .mixture(let experts) = feed else {
+            preconditionFailure("layer \(layer.rawValue) has no experts to wait for")
+        }
+        return experts
     }
 
     /// Leaves what attention gives for `scratch.normed` in `scratch.branch`.

@@ -26,7 +26,10 @@ public final class SliceModel {
     private let compute: ComputePool
 
     private let scratch: StepScratch
-    private let residual: Tensor
+
+    /// Room for steps; more than one only where some wait for experts elsewhere.
+    private var rooms: [SliceRoom]
+    private var lastRoom: SliceRoom
     private let finalRows: Tensor
     private let headRows: Tensor
     private let logits: Tensor
@@ -38,17 +41,21 @@ public final class SliceModel {
     ///   - slice: at least one layer.
     ///   - latents: made for the slice's layers.
     ///   - compute: may be shared with other models.
+    ///   - held: the routed experts that are at home, of layers of which not all are.
+    ///   - form: how routed experts receive their rows.
     public convenience init(
-        checkpoint: Checkpoint, slice: Slice, latents: LatentPool, compute: ComputePool
+        checkpoint: Checkpoint, slice: Slice, latents: LatentPool, compute: ComputePool,
+        held: HeldExperts = HeldExperts(), form: DispatchForm = .bf16
     ) throws(Refusal) {
         try self.init(
-            checkpoint: checkpoint, slice: slice, latents: latents, compute: compute, limits: nil)
+            checkpoint: checkpoint, slice: slice, latents: latents, compute: compute, held: held,
+            form: form, limits: nil)
     }
 
     /// Finds the slice's weights; `limits` other than the usual are for tests.
     init(
         checkpoint: Checkpoint, slice: Slice, latents: LatentPool, compute: ComputePool,
-        limits: PartLimits?
+        held: HeldExperts = HeldExperts(), form: DispatchForm = .bf16, limits: PartLimits?
     ) throws(Refusal) {
         let model = checkpoint.configuration
         precondition(
@@ -64,7 +71,9 @@ public final class SliceModel {
         var blocks: [Block] = []
         for layer in slice.layers {
             blocks.append(
-                try Block(checkpoint: checkpoint, layer: LayerIndex(layer), rotary: rotary))
+                try Block(
+                    checkpoint: checkpoint, layer: LayerIndex(layer), rotary: rotary,
+                    home: held.ranges[layer], form: form))
         }
         self.blocks = blocks
         head = slice.holdsHead ? try OutputHead(checkpoint: checkpoint) : nil
@@ -73,7 +82,8 @@ public final class SliceModel {
         self.latents = latents
         self.compute = compute
         scratch = StepScratch(model, limits: limits)
-        residual = Tensor(rows: 0, columns: model.hiddenSize)
+        lastRoom = SliceRoom(scratch, model)
+        rooms = [lastRoom]
         finalRows = Tensor(rows: 0, columns: model.hiddenSize)
         headRows = Tensor(rows: 0, columns: model.hiddenSize)
         logits = Tensor(rows: 0, columns: slice.holdsHead ? model.vocabularySize : 0)
@@ -88,17 +98,38 @@ public final class SliceModel {
             "needs sparse attention (index_topk \(indexer.topK)), which is not available yet")
     }
 
-    /// Runs one step.
+    /// Runs one step whose experts are all at home.
+    ///
+    /// - Parameters: as of ``begin(_:hidden:capture:)``.
+    /// - Returns: the residual and the demanded logits, valid until the next step.
+    public func run(
+        _ spans: [SequenceSpan], hidden: Tensor? = nil, capture: Capture = []
+    ) throws(Refusal) -> SliceOutput {
+        let run = try begin(spans, hidden: hidden, capture: capture)
+        while run.nextBlock < blocks.count {
+            if let demand = advance(run) {
+                preconditionFailure("layer \(demand.layer.rawValue) waits for experts elsewhere")
+            }
+        }
+        return finish(run)
+    }
+
+    /// Layers of the slice.
+    public var blockCount: Int { blocks.count }
+
+    /// Begins a step, which then goes ``advance(_:)`` by ``advance(_:)`` to ``finish(_:)``.
+    ///
+    /// Steps may be begun while others wait. None may come to a layer before one that was begun
+    /// earlier, nor begin with a page copy before those have ended: they may share sequences.
     ///
     /// - Parameters:
     ///   - spans: the rows, sequence by sequence; positions before a span's first were run before,
     ///     or are brought by its page copy.
     ///   - hidden: `[row, hidden]` from the slice before; absent where the slice has the embedding.
     ///   - capture: what to keep beside the result.
-    /// - Returns: the residual and the demanded logits, valid until the next step.
-    public func run(
+    public func begin(
         _ spans: [SequenceSpan], hidden: Tensor? = nil, capture: Capture = []
-    ) throws(Refusal) -> SliceOutput {
+    ) throws(Refusal) -> SliceRun {
         guard (hidden == nil) == slice.holdsEmbedding else {
             throw Refusal(
                 "micro-batch",
@@ -111,28 +142,85 @@ public final class SliceModel {
         for copy in spans.compactMap(\.pageCopy) {
             latents.copyPage(from: copy.source, to: copy.target, rowCount: copy.rowCount)
         }
-        let step = Step(spans)
+        let room =
+            rooms.popLast()
+            ?? SliceRoom(StepScratch(beside: scratch, configuration), configuration)
         if let hidden {
-            residual.copy(from: hidden)
-            residual.roundToBFloat16()
+            room.residual.copy(from: hidden)
+            room.residual.roundToBFloat16()
         } else {
-            embedding?.look(up: spans.flatMap(\.tokens), into: residual)
+            embedding?.look(up: spans.flatMap(\.tokens), into: room.residual)
         }
-        var captured: [CapturedValue] = []
-        for block in blocks {
-            let choice = block.run(
-                residual, step: step, latents: latents.view(of: block.layer), scratch: scratch,
-                on: compute)
-            if capture.contains(.hidden) {
-                captured.append(.init(.hidden(block.layer), rows: residual))
-            }
-            if capture.contains(.router), let choice {
-                captured += CapturedValue.route(choice, of: block.layer)
-            }
-        }
-        guard let head else { return SliceOutput(residual: residual, captured: captured) }
-        return finish(head, spans: spans, capture: capture, captured: captured)
+        return SliceRun(spans, capture: capture, room: room)
     }
+
+    /// Runs a step's next layer, or the part of it before its experts where some are elsewhere.
+    ///
+    /// - Returns: what is needed of experts elsewhere, if anything is: then ``routedRows(of:)``,
+    ///   ``runHome(_:)`` and ``combine(_:_:)`` come next.
+    public func advance(_ run: SliceRun) -> ExpertDemand? {
+        precondition(run.demand == nil, "the step waits for experts")
+        let block = blocks[run.nextBlock]
+        run.nextBlock += 1
+        switch block.run(
+            run.room.residual, step: run.step, latents: latents.view(of: block.layer),
+            scratch: run.room.scratch, on: compute)
+        {
+        case .done(let choice):
+            run.capture(block.layer, choice)
+            return nil
+        case .waits(let choice, let slots):
+            let demand = ExpertDemand(layer: block.layer, choice: choice, slots: slots)
+            run.demand = demand
+            return demand
+        }
+    }
+
+    /// The rows that routed experts receive of a step that waits, `[row, hidden]`.
+    public func routedRows(of run: SliceRun) -> Tensor {
+        blocks[run.nextBlock - 1].routedRows(run.room.scratch)
+    }
+
+    /// Runs the shared experts, and those of the chosen ones that are at home, of a step that
+    /// waits.
+    public func runHome(_ run: SliceRun) {
+        guard let demand = run.demand else { preconditionFailure("the step waits for nothing") }
+        run.home = blocks[run.nextBlock - 1].runHome(
+            demand.choice, scratch: run.room.scratch, on: compute)
+    }
+
+    /// Ends the layer at which a step waits; ``runHome(_:)`` was before.
+    ///
+    /// - Parameter outputs: for every demanded place of the choice, in any order.
+    public func combine(_ run: SliceRun, _ outputs: [ExpertOutputs]) {
+        guard let demand = run.demand else { preconditionFailure("the step waits for nothing") }
+        blocks[run.nextBlock - 1].combine(
+            demand.choice, outputs + (run.home.map { [$0] } ?? []), scratch: run.room.scratch,
+            into: run.room.residual)
+        run.demand = nil
+        run.home = nil
+        run.capture(demand.layer, demand.choice)
+    }
+
+    /// Gives up a step that will not be finished.
+    public func abandon(_ run: SliceRun) { rooms.append(run.room) }
+
+    /// Ends a step that has run all layers.
+    ///
+    /// - Returns: the residual and the demanded logits, valid until the next step begins.
+    public func finish(_ run: SliceRun) -> SliceOutput {
+        precondition(
+            run.nextBlock == blocks.count && run.demand == nil, "the step is not at its end")
+        rooms.append(run.room)
+        lastRoom = run.room
+        guard let head else {
+            return SliceOutput(residual: residual, captured: run.captured)
+        }
+        return finish(head, spans: run.spans, capture: run.captureWanted, captured: run.captured)
+    }
+
+    /// The residual of the step that was finished last.
+    private var residual: Tensor { lastRoom.residual }
 
     /// Applies the head to the rows whose logits are demanded.
     private func finish(

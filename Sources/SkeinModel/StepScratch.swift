@@ -65,6 +65,28 @@ final class StepScratch {
     let scores: Tensor
     /// `[assigned row, hidden]`.
     let expertOutputs: Tensor
+    /// The rows as routed experts receive them, `[row, hidden]`, where that is not BF16.
+    let rounded: Tensor
+
+    /// Scratch for another step that is begun while one waits: its own where a step leaves
+    /// something for later, common where nothing outlives a moment.
+    init(beside other: StepScratch, _ model: ModelConfiguration) {
+        func rows() -> Tensor { Tensor(rows: 0, columns: model.hiddenSize) }
+        limits = other.limits
+        partNormed = other.partNormed
+        partBranch = other.partBranch
+        normed = rows()
+        branch = rows()
+        queryLatent = other.queryLatent
+        queries = other.queries
+        latentRows = other.latentRows
+        absorbed = other.absorbed
+        mixedLatents = other.mixedLatents
+        mixedValues = other.mixedValues
+        scores = other.scores
+        expertOutputs = other.expertOutputs
+        rounded = rows()
+    }
 
     init(_ model: ModelConfiguration, limits: PartLimits? = nil) {
         func rows(of columnCount: Int) -> Tensor { Tensor(rows: 0, columns: columnCount) }
@@ -81,5 +103,6 @@ final class StepScratch {
         mixedValues = rows(of: model.headCount * model.valueHeadSize)
         scores = rows(of: model.routing?.expertCount ?? 0)
         expertOutputs = rows(of: model.hiddenSize)
+        rounded = rows(of: model.hiddenSize)
     }
 }

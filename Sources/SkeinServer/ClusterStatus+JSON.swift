@@ -51,7 +51,9 @@ extension ClusterStatus.PrefixCache {
 extension ClusterStatus.Node {
     var json: JSONValue {
         .fields([
-            "name": .string(name), "role": .string("node"), "state": .string(state),
+            "name": .string(name),
+            "role": .string(stages.isEmpty && !shard.isEmpty ? "experts" : "node"),
+            "state": .string(state),
             "address": address.map { .string($0) } ?? .null,
             "version": softwareVersion.map { .string($0) } ?? .null,
             "fingerprint": fingerprint.map { .string($0) } ?? .null,
@@ -72,6 +74,31 @@ extension ClusterStatus.Node {
             "last_error": lastError.isEmpty ? .null : .string(lastError),
             "last_error_age_seconds": .seconds(lastErrorAgeSeconds),
             "stages": .array(stages.map(\.json)),
+            "experts": .array(shard.map(\.json)), "expert_work": expertWork?.json ?? .null,
+        ])
+    }
+}
+
+extension ShardPart {
+    fileprivate var json: JSONValue {
+        .fields([
+            "first_layer": .count(layers.lowerBound), "last_layer": .count(layers.upperBound - 1),
+            "first_expert": .count(experts.lowerBound),
+            "last_expert": .count(experts.upperBound - 1),
+        ])
+    }
+}
+
+extension ClusterStatus.ExpertWork {
+    fileprivate var json: JSONValue {
+        .fields([
+            "host": .count(host), "busy_seconds": .seconds(busySeconds),
+            "sending_seconds": .seconds(sendingSeconds), "steps": .count(stepCount),
+            "rows": .count(rowCount), "choices": .count(choiceCount),
+            "expert_rows": .object(
+                rowCounts.sorted { $0.key < $1.key }.map {
+                    JSONValue.Member("\($0.key)", .count($0.value))
+                }),
         ])
     }
 }
@@ -87,6 +114,7 @@ extension ClusterStatus.Stage {
             "holds_embedding": .bool(slice.holdsEmbedding), "holds_head": .bool(slice.holdsHead),
             "busy_seconds": .seconds(busySeconds),
             "waiting_in_seconds": .seconds(waitingInSeconds),
+            "waiting_combine_seconds": .seconds(waitingCombineSeconds),
             "sending_seconds": .seconds(sendingSeconds), "busy_share": .seconds(busyShare),
         ])
     }

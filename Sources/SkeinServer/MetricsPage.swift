@@ -112,6 +112,10 @@ struct MetricsPage {
             ("busy", "computing", { $0.busySeconds }),
             ("waiting", "without a micro-batch to run", { $0.waitingInSeconds }),
             ("sending", "packing and handing over what it computed", { $0.sendingSeconds }),
+            (
+                "waiting_combine", "with nothing to compute while it awaited experts elsewhere",
+                { $0.waitingCombineSeconds }
+            ),
         ]
         for (word, what, seconds) in times {
             page.add(
@@ -125,5 +129,31 @@ struct MetricsPage {
                     }
                 })
         }
+        addExperts(status)
+    }
+
+    /// What expert hosts have done.
+    private mutating func addExperts(_ status: ClusterStatus) {
+        let hosts = status.nodes.compactMap { node in node.expertWork.map { (node.name, $0) } }
+        guard !hosts.isEmpty else { return }
+        let counts: [(String, String, (ClusterStatus.ExpertWork) -> Double)] = [
+            ("steps", "Dispatches that an expert host has run", { Double($0.stepCount) }),
+            ("rows", "Rows of these dispatches", { Double($0.rowCount) }),
+            ("choices", "Experts that it applied to these rows", { Double($0.choiceCount) }),
+            ("busy_seconds", "Seconds that it spent computing", { $0.busySeconds }),
+        ]
+        for (word, what, value) in counts {
+            page.add(
+                .counter, "skein_expert_host_\(word)_total", what + ", since its placement.",
+                hosts.map { .init(value($0.1), ["node": $0.0]) })
+        }
+        page.add(
+            .counter, "skein_expert_rows_total",
+            "Rows that an expert was applied to on a host, all layers summed.",
+            hosts.flatMap { name, work in
+                work.rowCounts.sorted { $0.key < $1.key }.map {
+                    .init(Double($0.value), ["node": name, "expert": "\($0.key)"])
+                }
+            })
     }
 }

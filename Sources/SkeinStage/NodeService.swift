@@ -156,6 +156,8 @@ public actor NodeService {
             begin(placement, fingerprint: fingerprint)
         case .step(let step):
             await accept(step, envelope: envelope, arrived: arrived)
+        case .dispatch(let dispatch): accept(dispatch, envelope: envelope, arrived: arrived)
+        case .combine(let combine): accept(combine, envelope: envelope)
         case .alive(let alive):
             await answer(alive, heard: arrived)
         case .traceRequest(let request):
@@ -199,6 +201,35 @@ public actor NodeService {
                         stage: envelope.target ?? StageIndex(0),
                         microBatch: step.microBatch.id, reason: error.description)),
                 epoch: stages.epoch)
+        }
+    }
+
+    /// Queues rows for the node's experts.
+    private func accept(
+        _ dispatch: Dispatch, envelope: Envelope, arrived: ContinuousClock.Instant
+    ) {
+        guard case .running(let stages) = life, envelope.standing(in: stages.epoch) == .current
+        else {
+            logger.debug("dropped a dispatch of epoch \(envelope.epoch.rawValue)")
+            return
+        }
+        do throws(Refusal) {
+            try stages.accept(dispatch, arrived: arrived)
+        } catch {
+            note("\(error)")
+        }
+    }
+
+    private func accept(_ combine: Combine, envelope: Envelope) {
+        guard case .running(let stages) = life, envelope.standing(in: stages.epoch) == .current
+        else {
+            logger.debug("dropped a combine of epoch \(envelope.epoch.rawValue)")
+            return
+        }
+        do throws(Refusal) {
+            try stages.accept(combine, target: envelope.target, from: envelope.sender)
+        } catch {
+            note("\(error)")
         }
     }
 

@@ -3,18 +3,21 @@ internal import SkeinTransport
 internal import SkeinWeights
 internal import SkeinWire
 
-/// The stages of one node under one placement, loaded and joined to their neighbours.
+/// The stages and the experts of one node under one placement, loaded and joined to their
+/// neighbours.
 struct PlacedStages: Sendable {
     /// The placement's number.
     let epoch: Epoch
 
-    /// Bytes of weights that the node's slices touch.
+    /// Bytes of weights that the node's slices and experts touch.
     let weightBytes: Int
 
     private let services: [StageIndex: StageService]
+    private let expertHost: ExpertHostService?
     private let roads: [any Link]
+    private let peerRoads: [PeerRoad]
 
-    /// Loads the slices that the placement gives to `node` and opens the links they need.
+    /// Loads what the placement gives to `node` and opens the links that it needs.
     ///
     /// - Throws: a `Refusal` that names the tensor, file or peer.
     init(
@@ -22,16 +25,15 @@ struct PlacedStages: Sendable {
         loader: StageLoader
     ) async throws {
         epoch = placement.epoch
-        let name = node.settings.name
-        let mine = placement.ring.filter { $0.nodeName == name }
-        guard !mine.isEmpty else {
-            throw Refusal("placement \(placement.epoch.rawValue)", "gives \(name) no stage")
-        }
-        let stages: [StageIndex: Stage]
-        (stages, weightBytes) = try loader.load(mine, pageCount: placement.pageCount)
-        var services: [StageIndex: StageService] = [:]
+        let part = try NodePart(
+            placement, of: node.settings.name,
+            expertCounts: loader.checkpoint.configuration.layerExpertCounts)
+        let loaded = try loader.load(part)
+        weightBytes = loaded.weightBytes
         var roads: [any Link] = []
-        for place in mine {
+        var joining = ExpertJoining(part: part, node: node)
+        var services: [StageIndex: StageService] = [:]
+        for place in part.stages {
             let onward: any Link
             if place.slice.holdsHead {
                 onward = coordinator
@@ -42,23 +44,28 @@ struct PlacedStages: Sendable {
                 onward = try node.links.open(to: next.address, publicKey: next.publicKey)
                 roads.append(onward)
             }
-            guard let stage = stages[place.index] else { continue }
+            guard let stage = loaded.stages[place.index] else { continue }
             services[place.index] = StageService(
                 stage: stage,
                 place: StagePlace(
-                    index: place.index, epoch: placement.epoch, nodeName: name,
+                    index: place.index, epoch: placement.epoch, nodeName: node.settings.name,
                     microBatchesInFlight: placement.microBatchesInFlight,
-                    recorder: node.recorder),
+                    stepsAtOnce: placement.stepsAtOnce, recorder: node.recorder),
+                far: try joining.farExperts(
+                    of: place, columnCount: loader.checkpoint.configuration.hiddenSize),
                 onward: onward, coordinator: coordinator, logger: node.logger,
                 onTrouble: { [weak node] line in await node?.note(line) })
         }
+        expertHost = try loaded.shardHost.map { try joining.service(of: $0) }
         self.services = services
         self.roads = roads
+        peerRoads = joining.opened
     }
 
-    /// Starts every stage.
+    /// Starts every stage, and the expert host.
     func start() async {
         for service in services.values { await service.run() }
+        await expertHost?.run()
     }
 
     /// Queues a step for the stage that is meant.
@@ -70,6 +77,26 @@ struct PlacedStages: Sendable {
         try service.accept(step)
     }
 
+    /// Queues rows for the node's experts.
+    func accept(_ dispatch: Dispatch, arrived: ContinuousClock.Instant) throws(Refusal) {
+        guard let expertHost else {
+            throw Refusal(
+                "dispatch of layer \(dispatch.layer.rawValue)", "this node holds no experts")
+        }
+        try expertHost.accept(dispatch, arrived: arrived)
+    }
+
+    /// Takes what an expert host gave for a step of the stage that is meant.
+    func accept(
+        _ combine: Combine, target: StageIndex?, from host: String
+    ) throws(Refusal) {
+        guard let target, let service = services[target] else {
+            let named = target.map { String($0.rawValue) } ?? "none"
+            throw Refusal("combine for stage \(named)", "this node holds no such stage")
+        }
+        try service.accept(combine, from: host)
+    }
+
     /// Forgets sequences that have ended.
     func release(_ sequences: [SequenceID]) async {
         for service in services.values { await service.release(sequences) }
@@ -78,7 +105,9 @@ struct PlacedStages: Sendable {
     /// Ends every stage after its running step and closes the roads between stages.
     func close() async {
         for service in services.values { await service.close() }
+        await expertHost?.close()
         for road in roads { await road.close() }
+        for road in peerRoads { await road.close() }
     }
 
     /// Adds the stages' vital signs to a heartbeat.
@@ -86,5 +115,6 @@ struct PlacedStages: Sendable {
         for (_, service) in services.sorted(by: { $0.key < $1.key }) {
             await service.report(into: &alive)
         }
+        await expertHost?.report(into: &alive)
     }
 }

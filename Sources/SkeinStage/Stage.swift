@@ -25,16 +25,30 @@ struct StageRun: Sendable {
     let outcome: Result<StageOutcome, Refusal>
     let began: ContinuousClock.Instant
     let ended: ContinuousClock.Instant
+
+    /// How much of that it computed: all but what it waited for experts elsewhere.
+    let computed: Duration
 }
 
-/// One slice of the model with the latent cache of its layers; runs one micro-batch at a time.
+/// One slice of the model with the latent cache of its layers; computes one micro-batch at a time.
+///
+/// Where experts are elsewhere (`Stage+FarExperts`), a micro-batch that waits for them leaves the
+/// stage to the next one: the micro-batch awaits, the actor goes on.
 ///
 /// A stage keeps nothing of a sequence but its latent rows: how to sample, and what came before,
 /// travel with the micro-batch. So a stage that takes over a slice needs nothing but tokens to run
 /// again.
 actor Stage {
+    let model: SliceModel
+
+    /// How to reach experts elsewhere; absent where all are at home.
+    private(set) var far: FarExperts?
+    var turns = StepTurns()
+    var waitingForTurns: [CheckedContinuation<Void, Never>] = []
+    /// Steps that wait for experts now.
+    var awaitingCount = 0
+
     private let thread: ComputeThread
-    private let model: SliceModel
     private let incoming: Tensor
     private var sampler = Sampler()
 
@@ -42,49 +56,62 @@ actor Stage {
 
     /// Maps the slice's weights and makes room for its latents.
     init(
-        checkpoint: Checkpoint, slice: Slice, pageCount: Int, pool: ComputePool,
-        thread: ComputeThread
+        checkpoint: Checkpoint, slice: Slice, pageCount: Int, held: HeldExperts,
+        form: DispatchForm, pool: ComputePool, thread: ComputeThread
     ) throws(Refusal) {
         let configuration = checkpoint.configuration
         let latents = try LatentPool(
             configuration: configuration, slice: slice, pageCount: pageCount)
         try latents.populate()
         model = try SliceModel(
-            checkpoint: checkpoint, slice: slice, latents: latents, compute: pool)
+            checkpoint: checkpoint, slice: slice, latents: latents, compute: pool, held: held,
+            form: form)
         incoming = Tensor(rows: 0, columns: configuration.hiddenSize)
         self.thread = thread
     }
 
+    /// Opens the roads to experts elsewhere, before the first micro-batch.
+    func join(_ far: FarExperts) { self.far = far }
+
     /// Runs a micro-batch.
     ///
+    /// - Parameter number: counts the steps in the order in which they came.
     /// - Returns: what goes onward, or why the step cannot be run. The times are those of the
     ///   compute alone: a stage that waits for its turn on a shared thread is not busy.
-    func run(_ step: Step) -> StageRun {
+    func run(_ step: Step, number: Int) async -> StageRun {
+        if let far { return await run(step, number: number, with: far) }
         let began = ContinuousClock.now
         let outcome: Result<StageOutcome, Refusal>
         do throws(Refusal) {
-            outcome = .success(try compute(step))
+            let microBatch = step.microBatch
+            let output = try model.run(
+                microBatch.spans, hidden: try hidden(of: step), capture: microBatch.capture)
+            outcome = .success(try self.outcome(of: microBatch, output))
         } catch {
             outcome = .failure(error)
         }
-        return StageRun(outcome: outcome, began: began, ended: .now)
+        let ended = ContinuousClock.now
+        return StageRun(outcome: outcome, began: began, ended: ended, computed: ended - began)
     }
 
-    private func compute(_ step: Step) throws(Refusal) -> StageOutcome {
-        let microBatch = step.microBatch
-        var hidden: Tensor?
-        if let frame = step.hidden {
-            guard frame.element == .bf16, frame.columnCount == incoming.columnCount else {
-                throw Refusal(
-                    "micro-batch \(microBatch.id.rawValue)",
-                    "carries \(frame.element) rows of \(frame.columnCount), expected bf16 rows of "
-                        + "\(incoming.columnCount)")
-            }
-            incoming.resize(rows: frame.rowCount)
-            incoming.load(bfloat16: frame.frame.bytes.span.bytes)
-            hidden = incoming
+    /// The rows that came with a step, valid until the next is taken.
+    func hidden(of step: Step) throws(Refusal) -> Tensor? {
+        guard let frame = step.hidden else { return nil }
+        guard frame.element == .bf16, frame.columnCount == incoming.columnCount else {
+            throw Refusal(
+                "micro-batch \(step.microBatch.id.rawValue)",
+                "carries \(frame.element) rows of \(frame.columnCount), expected bf16 rows of "
+                    + "\(incoming.columnCount)")
         }
-        let output = try model.run(microBatch.spans, hidden: hidden, capture: microBatch.capture)
+        incoming.resize(rows: frame.rowCount)
+        incoming.load(bfloat16: frame.frame.bytes.span.bytes)
+        return incoming
+    }
+
+    /// Packs what a step left behind.
+    func outcome(
+        of microBatch: MicroBatch, _ output: SliceOutput
+    ) throws(Refusal) -> StageOutcome {
         let captured = output.captured.map(Captured.Value.init)
         guard let logits = output.logits else {
             let frame = TensorFrame(
@@ -139,26 +166,37 @@ struct StageLoader: Sendable {
     let thread: ComputeThread
     let onProgress: @Sendable (_ doneBytes: Int, _ totalBytes: Int) -> Void
 
-    /// Verifies, reads and joins the weights of several places of the ring.
+    /// What a node has loaded.
+    struct Loaded {
+        var stages: [StageIndex: Stage] = [:]
+        var shardHost: ShardHost?
+        var weightBytes: Int
+    }
+
+    /// Verifies, reads and joins the weights of a node.
     ///
     /// Everything is verified before anything is read, so that a missing tensor of the last layer
     /// is said at once.
-    func load(
-        _ places: [RingStage], pageCount: Int
-    ) throws(Refusal) -> (stages: [StageIndex: Stage], weightBytes: Int) {
+    func load(_ part: NodePart) throws(Refusal) -> Loaded {
+        let placement = part.placement
+        let held = part.held
         let plan = WeightPlan(
-            configuration: checkpoint.configuration, slices: places.map(\.slice))
+            configuration: checkpoint.configuration, slices: part.stages.map(\.slice), held: held)
         let weightBytes = try checkpoint.heldBytes(plan, as: weightForm)
         let loaded = try checkpoint.loaded(plan, as: weightForm, on: pool) { done, total in
             onProgress(done, total)
         }
-        var stages: [StageIndex: Stage] = [:]
-        for place in places {
-            stages[place.index] = try Stage(
-                checkpoint: loaded, slice: place.slice, pageCount: pageCount, pool: pool,
-                thread: thread)
+        var result = Loaded(weightBytes: weightBytes)
+        for place in part.stages {
+            result.stages[place.index] = try Stage(
+                checkpoint: loaded, slice: place.slice, pageCount: placement.pageCount, held: held,
+                form: placement.dispatchForm, pool: pool, thread: thread)
         }
-        return (stages, weightBytes)
+        if !part.servedRanges.isEmpty {
+            result.shardHost = try ShardHost(
+                checkpoint: loaded, ranges: part.servedRanges, pool: pool, thread: thread)
+        }
+        return result
     }
 }
 

@@ -18,16 +18,20 @@ struct StageClock {
         times = StageTimes(stage: stage)
     }
 
-    private var current: (microBatch: MicroBatchID, start: Duration)?
+    /// The steps that are begun, in their order; more than one only where some wait for experts
+    /// elsewhere.
+    private var begun: [(microBatch: MicroBatchID, start: Duration)] = []
+    private var quietSince = Duration.zero
 
     /// A step begins.
     mutating func onBegin(_ microBatch: MicroBatchID, start: Duration) {
-        current = (microBatch, start)
+        begun.append((microBatch, start))
     }
 
     /// Where the time went, with what is being computed at `now`.
     func times(now: Duration) -> StageTimes {
         var told = times
+        let current = begun.first
         told.currentMicroBatch = current?.microBatch
         told.currentStepMicroseconds = current.map { (now - $0.start).wholeMicroseconds } ?? 0
         return told
@@ -35,11 +39,32 @@ struct StageClock {
 
     /// A step ran from `start` to `end`; the stage had waited for it since `idleSince`.
     mutating func onStep(idleSince: Duration, start: Duration, end: Duration, rowCount: Int) {
-        times.lastMicroBatch = current?.microBatch
-        current = nil
-        times.waitingInMicroseconds += (start - idleSince).wholeMicroseconds
-        let step = (end - start).wholeMicroseconds
-        times.busyMicroseconds += step
+        quietSince = idleSince
+        onCompute(start: start, end: end)
+        onEnd(begun.first?.microBatch, computed: end - start, end: end, rowCount: rowCount)
+    }
+
+    /// The stage computed from `start` to `end`, for any of its steps.
+    ///
+    /// - Parameter isAwaitingExperts: whether until then it had a step that waited for experts.
+    mutating func onCompute(start: Duration, end: Duration, isAwaitingExperts: Bool = false) {
+        let gap = max(.zero, start - quietSince).wholeMicroseconds
+        if isAwaitingExperts {
+            times.waitingCombineMicroseconds += gap
+        } else {
+            times.waitingInMicroseconds += gap
+        }
+        times.busyMicroseconds += (end - start).wholeMicroseconds
+        quietSince = max(quietSince, end)
+    }
+
+    /// A step has ended, for which the stage computed some time.
+    mutating func onEnd(
+        _ microBatch: MicroBatchID?, computed: Duration, end: Duration, rowCount: Int
+    ) {
+        times.lastMicroBatch = microBatch
+        begun.removeAll { $0.microBatch == microBatch }
+        let step = computed.wholeMicroseconds
         doneStepCount += 1
         doneRowCount += UInt64(rowCount)
         if recentStepsMicroseconds.count < Self.recentStepsMax {
@@ -55,6 +80,7 @@ struct StageClock {
     /// The outcome of a step was packed and handed to its link between `start` and `end`.
     mutating func onSent(start: Duration, end: Duration) {
         times.sendingMicroseconds += (end - start).wholeMicroseconds
+        quietSince = max(quietSince, end)
     }
 
     /// The time that `share` of the recent steps did not exceed.

@@ -8,6 +8,9 @@ internal import SkeinWire
 ///
 /// The queue is bounded by the credits of the ring: a micro-batch is in one place only, so at most
 /// `microBatchesInFlight` steps can wait here. A step beyond that is a peer's mistake and refused.
+///
+/// Where experts are elsewhere, up to `stepsAtOnce` steps are begun at a time: while one waits for
+/// them the stage computes another. They end and are sent in the order in which they came.
 actor StageService {
     private let stage: Stage
     private let index: StageIndex
@@ -18,10 +21,15 @@ actor StageService {
     private let onTrouble: @Sendable (String) async -> Void
     private let steps: AsyncStream<Step>
     private let queue: AsyncStream<Step>.Continuation
-    private let start = ContinuousClock.now
     private let logger: Logger
     private let recorder: TimelineRecorder
-    private var clock: StageClock
+    private let keeper: StageTimekeeper
+    private let far: FarExperts?
+    private let stepsAtOnce: Int
+    private var begunCount = 0
+    private var placeWait: CheckedContinuation<Void, Never>?
+    private var idleSince: ContinuousClock.Instant? = .now
+    private var isClosing = false
     private var guests = StageGuests()
     private var loop: Task<Void, Never>?
 
@@ -29,10 +37,12 @@ actor StageService {
     ///
     /// - Parameters:
     ///   - onward: the road to the next stage; for the last stage the coordinator's.
+    ///   - far: how to reach experts elsewhere; absent where all are at home.
     ///   - coordinator: where token returns, captured tensors and faults go.
     init(
-        stage: Stage, place: StagePlace, onward: any Link, coordinator: any Link,
-        logger: Logger, onTrouble: @escaping @Sendable (String) async -> Void
+        stage: Stage, place: StagePlace, far: FarExperts?, onward: any Link,
+        coordinator: any Link, logger: Logger,
+        onTrouble: @escaping @Sendable (String) async -> Void
     ) {
         self.stage = stage
         index = place.index
@@ -45,49 +55,92 @@ actor StageService {
         logger[metadataKey: "stage"] = "\(place.index.rawValue)"
         self.logger = logger
         recorder = place.recorder
-        clock = StageClock(stage: place.index)
+        self.far = far
+        keeper = far?.keeper ?? StageTimekeeper(stage: place.index)
+        stepsAtOnce = far == nil ? 1 : place.stepsAtOnce
         (steps, queue) = AsyncStream.makeStream(
             bufferingPolicy: .bufferingOldest(place.microBatchesInFlight))
     }
 
     /// Starts to take steps.
-    func run() {
+    func run() async {
+        if let far { await stage.join(far) }
         loop = Task {
-            var idleSince = ContinuousClock.now
-            recorder.begin(lane, .waitingIn, at: idleSince)
+            idleSince = .now
+            recorder.begin(lane, .waitingIn)
+            var former: Task<Void, Never>?
+            var number = 0
             for await step in steps {
-                let microBatch = step.microBatch
-                welcome(microBatch)
-                let taken = ContinuousClock.now
-                clock.onBegin(microBatch.id, start: taken - start)
-                recorder.begin(lane, IntervalKind(microBatch.phase), of: microBatch.id, at: taken)
-                let run = await stage.run(step)
-                clock.onStep(
-                    idleSince: idleSince - start, start: run.began - start, end: run.ended - start,
-                    rowCount: microBatch.rowCount)
-                log(microBatch, run)
-                await send(run, of: step)
-                let sent = ContinuousClock.now
-                clock.onSent(start: run.ended - start, end: sent - start)
-                trace(run, of: microBatch, idleSince: idleSince, sent: sent)
-                idleSince = sent
+                await waitForPlace()
+                begin(step)
+                if far == nil {
+                    await run(step, number: number, after: nil)
+                } else {
+                    former = Task { [former, number] in
+                        await run(step, number: number, after: former)
+                    }
+                }
+                number += 1
             }
+            await former?.value
             recorder.close(lane)
         }
     }
 
-    private var lane: TraceLane { .stage(index) }
-
-    /// Notes in the node's timeline what led to a result; its way out is noted as it goes.
-    private func trace(
-        _ run: StageRun, of microBatch: MicroBatch, idleSince: ContinuousClock.Instant,
-        sent: ContinuousClock.Instant
-    ) {
-        let kind = IntervalKind(microBatch.phase)
-        recorder.note(lane, .waitingIn, from: idleSince, to: run.began)
-        recorder.note(lane, kind, of: microBatch.id, from: run.began, to: run.ended)
-        recorder.begin(lane, .waitingIn, at: sent)
+    /// Waits until fewer steps are begun than may be.
+    private func waitForPlace() async {
+        while begunCount >= stepsAtOnce {
+            await withCheckedContinuation { placeWait = $0 }
+        }
     }
+
+    private func begin(_ step: Step) {
+        let microBatch = step.microBatch
+        welcome(microBatch)
+        let taken = ContinuousClock.now
+        begunCount += 1
+        keeper.note { $0.onBegin(microBatch.id, start: taken - keeper.start) }
+        recorder.begin(lane, IntervalKind(microBatch.phase), of: microBatch.id, at: taken)
+    }
+
+    /// Runs a step and sends what it left behind.
+    ///
+    /// - Parameter former: the step before, which is sent first.
+    private func run(_ step: Step, number: Int, after former: Task<Void, Never>?) async {
+        let microBatch = step.microBatch
+        let idle = idleSince
+        idleSince = nil
+        let run = await stage.run(step, number: number)
+        let start = keeper.start
+        if let idle { recorder.note(lane, .waitingIn, from: idle, to: run.began) }
+        if far == nil {
+            keeper.note {
+                $0.onStep(
+                    idleSince: (idle ?? run.began) - start, start: run.began - start,
+                    end: run.ended - start, rowCount: microBatch.rowCount)
+            }
+            recorder.note(
+                lane, IntervalKind(microBatch.phase), of: microBatch.id, from: run.began,
+                to: run.ended)
+        }
+        await former?.value
+        if !isClosing {
+            log(microBatch, run)
+            let sending = ContinuousClock.now
+            await send(run, of: step)
+            let sent = ContinuousClock.now
+            keeper.note { $0.onSent(start: sending - start, end: sent - start) }
+        }
+        begunCount -= 1
+        if begunCount == 0 {
+            idleSince = .now
+            recorder.begin(lane, .waitingIn)
+        }
+        placeWait?.resume()
+        placeWait = nil
+    }
+
+    private var lane: TraceLane { .stage(index) }
 
     /// Queues a step.
     nonisolated func accept(_ step: Step) throws(Refusal) {
@@ -102,15 +155,20 @@ actor StageService {
     }
 
     /// Ends the loop after the step that is running.
+    ///
+    /// Steps that wait for experts elsewhere are given up: a later placement runs them anew.
     func close() async {
+        isClosing = isClosing || far != nil
         queue.finish()
+        far?.desk.close()
         loop?.cancel()
         await loop?.value
     }
 
     /// Adds this stage's vital signs to a heartbeat.
     func report(into alive: inout Alive) {
-        let now = ContinuousClock.now - start
+        let now = ContinuousClock.now - keeper.start
+        let clock = keeper.noted
         alive.stageTimes.append(clock.times(now: now))
         alive.usedPageCount = max(alive.usedPageCount, guests.usedPageCount)
         alive.doneStepCount += clock.doneStepCount
@@ -120,6 +178,14 @@ actor StageService {
             alive.stepP99Microseconds, clock.stepPercentileMicroseconds(0.99))
         alive.tokensPerSecond = max(
             alive.tokensPerSecond, clock.rowsPerSecond(now: now))
+    }
+
+    /// Takes what an expert host gave for a step that waits.
+    nonisolated func accept(_ combine: Combine, from host: String) throws(Refusal) {
+        guard let far else {
+            throw Refusal("stage \(index.rawValue)", "has all experts at home")
+        }
+        try far.desk.deliver(combine, from: host)
     }
 
     /// Forgets sequences that have ended or gave up their pages.
@@ -168,7 +234,10 @@ actor StageService {
     }
 
     private func send(_ run: StageRun, of step: Step) async {
-        let stageTimes = step.stageTimes + [run.ended - run.began]
+        // By this the schedule counts micro-batches: a step that waited for experts has held one of
+        // the stage's places up.
+        let heldUp = max(run.computed, (run.ended - run.began) / stepsAtOnce)
+        let stageTimes = step.stageTimes + [heldUp]
         switch run.outcome {
         case .success(let outcome):
             if !outcome.captured.isEmpty {
@@ -227,5 +296,6 @@ struct StagePlace: Sendable {
     let epoch: Epoch
     let nodeName: String
     let microBatchesInFlight: Int
+    let stepsAtOnce: Int
     let recorder: TimelineRecorder
 }

@@ -104,7 +104,8 @@ extension ClusterTrace {
         var sent: [TraceLane: [MicroBatchID: Int64]] = [:]
         var received: [TraceLane: [MicroBatchID: Int64]] = [:]
         for interval in nodes.lazy.flatMap(\.intervals) {
-            guard let microBatch = interval.microBatch else { continue }
+            // What belongs to one layer is about experts elsewhere and no hop of the ring.
+            guard let microBatch = interval.microBatch, interval.layer == nil else { continue }
             switch interval.kind {
             case .sending:
                 sent[interval.lane, default: [:]][microBatch] = interval.startMicroseconds

@@ -68,20 +68,27 @@ public struct WeightPlan: Sendable {
     /// - Parameters:
     ///   - configuration: the model.
     ///   - slices: what the node holds; a tensor of two slices is listed once.
+    ///   - held: the routed experts where they are not all those of the slices.
     ///   - includesNextTokenLayers: whether the multi-token-prediction layers belong to it; they
     ///     share embedding and head with the main model, whose copies are never read.
     /// - Precondition: the slices lie within the model's layers.
     public init(
-        configuration: ModelConfiguration, slices: [Slice], includesNextTokenLayers: Bool = false
+        configuration: ModelConfiguration, slices: [Slice], held: HeldExperts = HeldExperts(),
+        includesNextTokenLayers: Bool = false
     ) {
         var requirements: [WeightRequirement] = []
         if slices.contains(where: \.holdsEmbedding) {
             requirements.append(Self.embedding(configuration))
         }
-        for layer in Set(slices.flatMap(\.layers)).sorted() {
+        let own = Set(slices.flatMap(\.layers))
+        for layer in own.union(held.ranges.keys).sorted() {
             precondition(
                 layer >= 0 && layer < configuration.layerCount, "no such layer: \(layer)")
-            requirements += Self.layer(layer, of: configuration)
+            let experts = held.ranges[layer]
+            requirements +=
+                own.contains(layer)
+                ? Self.layer(layer, of: configuration, experts: experts)
+                : Self.experts(experts ?? [], of: layer, configuration)
         }
         if slices.contains(where: \.holdsHead) { requirements += Self.head(configuration) }
         if includesNextTokenLayers {
@@ -118,10 +125,13 @@ extension WeightPlan {
         ]
     }
 
-    /// A main layer.
-    static func layer(_ layer: Int, of model: ModelConfiguration) -> [WeightRequirement] {
+    /// A main layer, with some of its routed experts where it is said which.
+    static func layer(
+        _ layer: Int, of model: ModelConfiguration, experts: [Range<Int>]? = nil
+    ) -> [WeightRequirement] {
         if let routing = model.routing, model.layerIsMixture[layer] {
-            return attention(layer, of: model) + mixture(layer, of: model, routing)
+            return attention(layer, of: model)
+                + mixture(layer, of: model, routing, experts: experts)
         }
         let dense = unit(
             WeightName.layer(layer).dense, hidden: model.hiddenSize, inner: model.intermediateSize)
@@ -197,7 +207,8 @@ extension WeightPlan {
     }
 
     private static func mixture(
-        _ layer: Int, of model: ModelConfiguration, _ routing: ModelConfiguration.Routing
+        _ layer: Int, of model: ModelConfiguration, _ routing: ModelConfiguration.Routing,
+        experts: [Range<Int>]? = nil
     ) -> [WeightRequirement] {
         let names = WeightName.layer(layer)
         let (hidden, inner) = (model.hiddenSize, routing.expertIntermediateSize)
@@ -206,14 +217,24 @@ extension WeightPlan {
             requirements.append(
                 WeightRequirement(names.gateBias, [routing.expertCount], .precise))
         }
-        for expert in 0..<routing.expertCount {
-            requirements += unit(names.expert(expert), hidden: hidden, inner: inner)
-        }
+        requirements += Self.experts(experts ?? [0..<routing.expertCount], of: layer, model)
         if routing.sharedExpertCount > 0 {
             requirements += unit(
                 names.shared, hidden: hidden, inner: inner * routing.sharedExpertCount)
         }
         return requirements
+    }
+
+    /// Routed experts of a MoE layer, and nothing else of it.
+    private static func experts(
+        _ ranges: [Range<Int>], of layer: Int, _ model: ModelConfiguration
+    ) -> [WeightRequirement] {
+        guard let routing = model.routing else { preconditionFailure("a dense model's experts") }
+        let names = WeightName.layer(layer)
+        return ranges.joined().flatMap {
+            unit(
+                names.expert($0), hidden: model.hiddenSize, inner: routing.expertIntermediateSize)
+        }
     }
 
     private static func unit(

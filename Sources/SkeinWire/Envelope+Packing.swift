@@ -52,6 +52,9 @@ extension Envelope.Body {
         switch self {
         case .step(let step): step.hidden.map { [$0] } ?? []
         case .captured(let captured): captured.values.map(\.tensor)
+        case .dispatch(let dispatch): [dispatch.rows] + (dispatch.scales.map { [$0] } ?? [])
+        case .combine(let combine):
+            if case .outputs(let outputs) = combine.outcome { [outputs] } else { [] }
         default: []
         }
     }
@@ -73,6 +76,12 @@ extension Envelope.Body {
                     [
                         ("ring_stages.node_name", stage.nodeName, Limits.nameBytesMax),
                         ("ring_stages.address", stage.address, Limits.addressBytesMax),
+                    ]
+                }
+                + placement.expertHosts.flatMap { host in
+                    [
+                        ("expert_hosts.node_name", host.nodeName, Limits.nameBytesMax),
+                        ("expert_hosts.address", host.address, Limits.addressBytesMax),
                     ]
                 }
         default: []
@@ -106,6 +115,12 @@ extension Envelope.Body {
         case .captured(let captured):
             envelope.body_case = SKEIN__V1__ENVELOPE__BODY_CAPTURED
             envelope.captured = captured.packed(in: arena)
+        case .dispatch(let dispatch):
+            envelope.body_case = SKEIN__V1__ENVELOPE__BODY_DISPATCH
+            envelope.dispatch = dispatch.packed(in: arena)
+        case .combine(let combine):
+            envelope.body_case = SKEIN__V1__ENVELOPE__BODY_COMBINE
+            envelope.combine = combine.packed(in: arena)
         }
     }
 }
@@ -130,6 +145,7 @@ extension TensorFrame.Element {
         case .f32: SKEIN__V1__ELEMENT_TYPE__ELEMENT_TYPE_F32
         case .bf16: SKEIN__V1__ELEMENT_TYPE__ELEMENT_TYPE_BF16
         case .i32: SKEIN__V1__ELEMENT_TYPE__ELEMENT_TYPE_I32
+        case .f8e4m3: SKEIN__V1__ELEMENT_TYPE__ELEMENT_TYPE_F8_E4M3
         }
     }
 }

@@ -31,8 +31,10 @@ extension Envelope {
         if envelope.target_case == SKEIN__V1__ENVELOPE__TARGET_TARGET_STAGE_INDEX {
             target = try bodyReader.stage(envelope.target_stage_index, "target_stage_index")
         }
-        if case .step(let step) = body {
-            try step.check(target: target, bodyReader)
+        switch body {
+        case .step(let step): try step.check(target: target, bodyReader)
+        case .combine(let combine): try combine.check(target: target, bodyReader)
+        default: break
         }
         self.init(
             epoch: epoch,
@@ -93,6 +95,8 @@ extension Envelope {
         case SKEIN__V1__ENVELOPE__BODY_STEP: "step"
         case SKEIN__V1__ENVELOPE__BODY_TOKEN_RETURN: "token_return"
         case SKEIN__V1__ENVELOPE__BODY_CAPTURED: "captured"
+        case SKEIN__V1__ENVELOPE__BODY_DISPATCH: "dispatch"
+        case SKEIN__V1__ENVELOPE__BODY_COMBINE: "combine"
         default: nil
         }
     }
@@ -178,7 +182,7 @@ extension Envelope.Body {
     fileprivate var needsEpoch: Bool {
         switch self {
         case .placement, .loading, .ready, .release, .step, .tokenReturn, .captured,
-            .traceRequest, .traceAnswer:
+            .traceRequest, .traceAnswer, .dispatch, .combine:
             true
         case .hello, .refused, .alive, .leave, .shutdown, .fault: false
         }
@@ -200,6 +204,14 @@ extension Envelope.Body {
         case SKEIN__V1__ENVELOPE__BODY_CAPTURED:
             let captured = try reader.part(envelope.captured, "")
             self = .captured(try Captured(parsing: captured, tensors: tensors, reader))
+            return
+        case SKEIN__V1__ENVELOPE__BODY_DISPATCH:
+            let dispatch = try reader.part(envelope.dispatch, "")
+            self = .dispatch(try Dispatch(parsing: dispatch, tensors: tensors, reader))
+            return
+        case SKEIN__V1__ENVELOPE__BODY_COMBINE:
+            let combine = try reader.part(envelope.combine, "")
+            self = .combine(try Combine(parsing: combine, tensors: tensors, reader))
             return
         default: break
         }

@@ -52,6 +52,10 @@ public struct Envelope: Equatable, Sendable {
         case tokenReturn(TokenReturn)
         /// Inner values of a micro-batch on one stage.
         case captured(Captured)
+        /// Rows for experts elsewhere.
+        case dispatch(Dispatch)
+        /// What experts elsewhere gave.
+        case combine(Combine)
     }
 
     /// Addresses a message.
@@ -100,6 +104,8 @@ extension Envelope.Body {
         case .step: "step"
         case .tokenReturn: "token_return"
         case .captured: "captured"
+        case .dispatch: "dispatch"
+        case .combine: "combine"
         }
     }
 

@@ -38,7 +38,8 @@ extension Envelope.Body {
         case .shutdown:
             envelope.body_case = SKEIN__V1__ENVELOPE__BODY_SHUTDOWN
             envelope.shutdown = arena.message(skein__v1__shutdown__init)
-        case .fault, .release, .traceRequest, .traceAnswer, .step, .tokenReturn, .captured:
+        case .fault, .release, .traceRequest, .traceAnswer, .step, .tokenReturn, .captured,
+            .dispatch, .combine:
             preconditionFailure("\(kind) is not said by a member about members")
         }
     }
@@ -90,6 +91,11 @@ extension Placement {
         message.pointee.page_row_count = UInt32(pageRowCount)
         message.pointee.micro_batches_in_flight_count = UInt32(microBatchesInFlight)
         message.pointee.model_fingerprint = arena.text(fingerprint)
+        message.pointee.n_expert_hosts = expertHosts.count
+        message.pointee.expert_hosts = arena.list(
+            expertHosts.map { Optional($0.packed(in: arena)) })
+        message.pointee.steps_at_once_count = UInt32(stepsAtOnce)
+        message.pointee.dispatches_float8 = dispatchForm == .fp8 ? 1 : 0
         return message
     }
 }
@@ -128,6 +134,7 @@ extension Alive {
         message.pointee.echoed_at_microseconds = echoedAtMicroseconds
         message.pointee.memory_available_bytes = memoryAvailableBytes
         message.pointee.heard_at_microseconds = heardAtMicroseconds
+        message.pointee.expert_times = expertTimes?.packed(in: arena)
         return message
     }
 }
@@ -143,6 +150,7 @@ extension StageTimes {
         message.pointee.current_micro_batch_id = currentMicroBatch?.rawValue ?? 0
         message.pointee.current_step_microseconds = currentStepMicroseconds
         message.pointee.last_micro_batch_id = lastMicroBatch?.rawValue ?? 0
+        message.pointee.waiting_combine_microseconds = waitingCombineMicroseconds
         return message
     }
 }

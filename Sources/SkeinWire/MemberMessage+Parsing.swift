@@ -106,7 +106,27 @@ extension Placement {
             microBatchesInFlight: try reader.number(
                 message.micro_batches_in_flight_count, in: 1...Limits.microBatchesInFlightMax,
                 "micro_batches_in_flight_count"),
-            fingerprint: try reader.name(message.model_fingerprint, "model_fingerprint"))
+            fingerprint: try reader.name(message.model_fingerprint, "model_fingerprint"),
+            expertHosts: try Self.expertHosts(message, reader),
+            stepsAtOnce: max(
+                1,
+                try reader.number(
+                    message.steps_at_once_count, in: 0...Limits.stepsAtOnceMax,
+                    "steps_at_once_count")),
+            dispatchForm: message.dispatches_float8 != 0 ? .fp8 : .bf16)
+    }
+
+    private static func expertHosts(
+        _ message: Skein__V1__Placement, _ reader: FieldReader
+    ) throws(WireError) -> [ExpertHost] {
+        let pointers = try reader.list(
+            message.expert_hosts, message.n_expert_hosts, in: 0...Limits.nodesMax, "expert_hosts")
+        var hosts: [ExpertHost] = []
+        for (place, pointer) in pointers.enumerated() {
+            let reader = reader.at("expert_hosts", place)
+            hosts.append(try ExpertHost(parsing: try reader.part(pointer, ""), reader))
+        }
+        return hosts
     }
 
     /// The stages, once their layers are found to follow each other from the embedding to the head.
@@ -145,11 +165,7 @@ extension RingStage {
     fileprivate init(
         parsing message: Skein__V1__RingStage, _ reader: FieldReader
     ) throws(WireError) {
-        let key = try reader.text(
-            message.public_key, bytesMax: 40, mayBeEmpty: true, "public_key")
-        guard key.isEmpty || key.utf8.count == 40 else {
-            throw reader.error("public_key", "\(key.utf8.count) bytes, expected 40")
-        }
+        let key = try reader.key(message.public_key, "public_key")
         let firstLayer = try reader.number(
             message.first_layer_index, in: 0...(Limits.layersMax - 1),
             "first_layer_index")
@@ -161,7 +177,7 @@ extension RingStage {
             address: try reader.text(
                 message.address, bytesMax: Limits.addressBytesMax, mayBeEmpty: true,
                 "address"),
-            publicKey: key.isEmpty ? nil : key,
+            publicKey: key,
             slice: Slice(
                 layers: firstLayer..<(firstLayer + layerCount),
                 holdsEmbedding: message.holds_embedding != 0,
@@ -198,6 +214,9 @@ extension Alive {
         echoedAtMicroseconds = message.echoed_at_microseconds
         memoryAvailableBytes = message.memory_available_bytes
         heardAtMicroseconds = message.heard_at_microseconds
+        if let times = message.expert_times {
+            expertTimes = try ExpertTimes(parsing: times.pointee, reader)
+        }
     }
 }
 
@@ -217,6 +236,7 @@ extension StageTimes {
         currentStepMicroseconds = message.current_step_microseconds
         let last = message.last_micro_batch_id
         lastMicroBatch = last == 0 ? nil : MicroBatchID(rawValue: last)
+        waitingCombineMicroseconds = message.waiting_combine_microseconds
     }
 }
 

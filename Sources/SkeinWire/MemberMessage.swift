@@ -85,11 +85,18 @@ public struct Placement: Equatable, Sendable {
     public var microBatchesInFlight: Int
     /// The checkpoint's fingerprint, that every node must share.
     public var fingerprint: String
+    /// Who holds experts that are not with their layers; their places here are their numbers.
+    public var expertHosts: [ExpertHost]
+    /// Micro-batches that a stage may have begun.
+    public var stepsAtOnce: Int
+    /// How rows travel to experts elsewhere.
+    public var dispatchForm: DispatchForm
 
     /// Describes a placement.
     public init(
         epoch: Epoch, nodeIndex: Int, kind: PlacementKind, ring: [RingStage], pageCount: Int,
-        pageRowCount: Int = Limits.pageRowCount, microBatchesInFlight: Int, fingerprint: String
+        pageRowCount: Int = Limits.pageRowCount, microBatchesInFlight: Int, fingerprint: String,
+        expertHosts: [ExpertHost] = [], stepsAtOnce: Int = 1, dispatchForm: DispatchForm = .bf16
     ) {
         self.epoch = epoch
         self.nodeIndex = nodeIndex
@@ -99,6 +106,14 @@ public struct Placement: Equatable, Sendable {
         self.pageRowCount = pageRowCount
         self.microBatchesInFlight = microBatchesInFlight
         self.fingerprint = fingerprint
+        self.expertHosts = expertHosts
+        self.stepsAtOnce = stepsAtOnce
+        self.dispatchForm = dispatchForm
+    }
+
+    /// Where the experts lie.
+    public var distribution: ExpertDistribution {
+        ExpertDistribution(shards: expertHosts.map(\.shard))
     }
 }
 
@@ -138,6 +153,8 @@ public struct StageTimes: Equatable, Sendable {
     public var busyMicroseconds: UInt64
     /// Without a micro-batch to run.
     public var waitingInMicroseconds: UInt64
+    /// With nothing to compute while experts elsewhere were awaited.
+    public var waitingCombineMicroseconds: UInt64 = 0
     /// With a result that the next stage does not take yet.
     public var waitingOutMicroseconds: UInt64
     /// Packing and giving frames to the link.
@@ -192,6 +209,8 @@ public struct Alive: Equatable, Sendable {
     public var heardAtMicroseconds: UInt64 = 0
     /// Memory that may still be taken; 0 where the system does not say.
     public var memoryAvailableBytes: UInt64 = 0
+    /// Where the time of the sender's expert host went; `nil` where it has none.
+    public var expertTimes: ExpertTimes?
 
     /// A heartbeat without vital signs.
     public init(sequenceNumber: UInt64, sentAtMicroseconds: UInt64) {

@@ -8,7 +8,8 @@ public struct Step: Equatable, Sendable {
     /// BF16 `[row, hidden]`; `nil` for stage 0, which begins with tokens.
     public var hidden: TensorFrame?
 
-    /// How long every stage before this one computed for it, in ring order.
+    /// How long every stage before this one computed for it, in ring order; where experts are
+    /// elsewhere, how long it held one of the stage's places up, if that is longer.
     public var stageTimes: [Duration]
 
     /// Pairs a micro-batch with its hidden rows.

@@ -10,9 +10,17 @@ public struct TensorFrame: Equatable, Sendable {
         case bf16
         /// 32-bit integers.
         case i32
+        /// 8-bit floating point, E4M3.
+        case f8e4m3
 
         /// Bytes of one value.
-        public var byteCount: Int { self == .bf16 ? 2 : 4 }
+        public var byteCount: Int {
+            switch self {
+            case .f32, .i32: 4
+            case .bf16: 2
+            case .f8e4m3: 1
+            }
+        }
     }
 
     /// The type of the values.

@@ -74,10 +74,15 @@ struct ClusterTable: Sendable {
             let age = node["last_error_age_seconds"]?.double.map { " (\(seconds($0)) ago)" }
             return PlainText(text).description + (age ?? "")
         }
+        let shard = node["experts"]?.array ?? []
+        guard shard.count <= Limits.shardPartsMax else { return nil }
         let indexes = stages.map { number($0["index"]) }.joined(separator: ",")
+        let roles =
+            (stages.isEmpty ? [] : ["stage \(indexes)"]) + (shard.isEmpty ? [] : ["experts"])
         return [
             PlainText(name, charactersMax: Limits.nameCharactersMax).description,
-            "stage \(indexes)", slices(stages), PlainText(state, charactersMax: 16).description,
+            roles.joined(separator: " "), slices(stages, shard),
+            PlainText(state, charactersMax: 16).description,
             word(node["version"]), fingerprint(node["fingerprint"]), bytes(node["resident_bytes"]),
             "\(number(node["pages_used"]))/\(pageCount.map { "\($0)" } ?? "-")",
             "\(seconds(step?["p50"]?.double))/\(seconds(step?["p99"]?.double))",
@@ -86,13 +91,20 @@ struct ClusterTable: Sendable {
         ]
     }
 
-    /// For example `0-3+E 8-11+H`: layers, the embedding, the head.
-    private static func slices(_ stages: [SkeinText.JSONValue]) -> String {
-        stages.map { stage in
+    /// For example `0-3+E 8-11+H 3-60x0-63`: layers, the embedding, the head, experts of layers.
+    private static func slices(
+        _ stages: [SkeinText.JSONValue], _ shard: [SkeinText.JSONValue]
+    ) -> String {
+        let slices = stages.map { stage in
             "\(number(stage["layers"]?["first"]))-\(number(stage["layers"]?["last"]))"
                 + (stage["holds_embedding"]?.bool == true ? "+E" : "")
                 + (stage["holds_head"]?.bool == true ? "+H" : "")
-        }.joined(separator: " ")
+        }
+        let parts = shard.map { part in
+            "\(number(part["first_layer"]))-\(number(part["last_layer"]))x"
+                + "\(number(part["first_expert"]))-\(number(part["last_expert"]))"
+        }
+        return (slices + parts).joined(separator: " ")
     }
 
     private static func number(_ value: SkeinText.JSONValue?) -> String {

@@ -19,9 +19,9 @@ struct EmbeddedRun {
         _ work: @escaping @Sendable (EmbeddedCluster) async throws -> Answer
     ) async throws -> Answer {
         var layout = ClusterLayout(
-            nodeCount: layout.stages, kind: layout.placement, usesProcesses: layout.processes,
-            threadCount: layout.threads, positionCountMax: positionCountMax,
-            fullSequenceCount: fullSequenceCount)
+            nodeCount: layout.stages, expertHostCount: layout.experts, kind: layout.placement,
+            usesProcesses: layout.processes, threadCount: layout.threads,
+            positionCountMax: positionCountMax, fullSequenceCount: fullSequenceCount)
         if let chunk { layout.prefillRowsMax = max(chunk, layout.prefillRowsMax) }
         layout.reusesPrefixes = reusesPrefixes
         layout.weightForm = self.layout.weights

@@ -45,9 +45,9 @@ struct LayoutOptions: ParsableArguments {
         guard (1...Limits.nodesMax).contains(stages) else {
             throw ValidationError("--stages: expected 1 to \(Limits.nodesMax), found \(stages)")
         }
-        guard experts == 0 else {
+        guard (0...Limits.nodesMax - stages).contains(experts) else {
             throw ValidationError(
-                "--experts: this version runs all experts at home; expected 0, found \(experts)")
+                "--experts: expected 0 to \(Limits.nodesMax - stages), found \(experts)")
         }
         if let threads, !(1...1024).contains(threads) {
             throw ValidationError("--threads: expected 1 to 1024, found \(threads)")

@@ -70,8 +70,9 @@ struct Serve: AsyncParsableCommand {
         let checkpoint = try Checkpoint.open(folder)
         for count in stride(from: Self.fullSequenceCount, to: 1, by: -1) {
             var wanted = ClusterLayout(
-                nodeCount: layout.stages, kind: layout.placement, usesProcesses: layout.processes,
-                threadCount: layout.threads, positionCountMax: positions, fullSequenceCount: count)
+                nodeCount: layout.stages, expertHostCount: layout.experts, kind: layout.placement,
+                usesProcesses: layout.processes, threadCount: layout.threads,
+                positionCountMax: positions, fullSequenceCount: count)
             wanted.weightForm = layout.weights
             do throws(Refusal) {
                 try wanted.checkMemory(of: checkpoint)

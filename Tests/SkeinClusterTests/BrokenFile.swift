@@ -47,6 +47,33 @@ let hosts = """
           - 30-49
     """
 
+/// A sound file with experts beside the ring, one of them held twice.
+let experts = """
+    cluster: experts-3
+    model: models/gosling
+    placement: linear
+    context: 1024
+    pages: 256
+    steps_at_once: 3
+    dispatch: fp8
+    coordinator:
+      address: tcp://127.0.0.1:7100
+    nodes:
+      - name: a
+        address: tcp://127.0.0.1:7101
+        layers: 0-2
+      - name: x
+        address: tcp://127.0.0.1:7103
+        experts:
+          - {layers: 1-5, experts: 0-7}
+          - {layers: 3, experts: 8}
+      - name: b
+        address: tcp://127.0.0.1:7102
+        layers: 3-5
+        experts:
+          - {layers: 1-5, experts: 7-11}
+    """
+
 /// A file that must be refused, and where the one line must point.
 struct BrokenFile: Sendable, CustomTestStringConvertible {
     let testDescription: String
@@ -310,6 +337,36 @@ let brokenFiles: [BrokenFile] = [
         "key for some", "  http: 127.0.0.1:8080",
         "  public_key: \"SkeinExampleKeyOfCoordinator000000000000\"\nkeys: keys", line: 13,
         field: "nodes[0].public_key", reason: "others have one"),
+    // Experts.
+    .init(
+        "experts that are no list", of: experts,
+        "experts:\n      - {layers: 1-5, experts: 7-11}", "experts: 7-11", line: 22,
+        field: "nodes[2].experts", reason: "found '7-11', expected a list"),
+    .init(
+        "experts of no layer", of: experts, "{layers: 3, experts: 8}", "{experts: 8}", line: 18,
+        field: "nodes[1].experts[1].layers", reason: "found nothing"),
+    .init(
+        "experts backwards", of: experts, "experts: 7-11}", "experts: 11-7}", line: 23,
+        field: "nodes[2].experts[0].experts", reason: "found '11-7', expected FIRST-LAST"),
+    .init(
+        "too many experts", of: experts, "experts: 7-11}", "experts: 7-4096}", line: 23,
+        field: "nodes[2].experts[0].experts", reason: "from 0 to 4095"),
+    .init(
+        "an expert twice", of: experts, "experts: 8}", "experts: 6-8}", line: 18,
+        field: "nodes[1].experts[1].experts", reason: "found expert 6 of layer 3 a second time"),
+    .init(
+        "no such field of experts", of: experts, "{layers: 3, experts: 8}",
+        "{layer: 3, experts: 8}", line: 18, field: "nodes[1].experts[1].layer",
+        reason: "did you mean 'layers'?"),
+    .init(
+        "neither layers nor experts", of: experts, "    layers: 0-2\n", "", line: 11,
+        field: "nodes[0].layers", reason: "since node b has one, or experts"),
+    .init(
+        "steps at once", of: experts, "steps_at_once: 3", "steps_at_once: 9", line: 6,
+        field: "steps_at_once", reason: "1 to 8"),
+    .init(
+        "dispatch", of: experts, "dispatch: fp8", "dispatch: int4", line: 7, field: "dispatch",
+        reason: "expected bf16 or fp8"),
 ]
 
 extension String {

@@ -90,7 +90,20 @@ import Testing
         #expect(topology.writtenStageLayers == nil)
     }
 
-    @Test(arguments: [loopback, hosts])
+    @Test func expertsLieBesideTheRing() throws {
+        let topology = try ClusterFile.parse(Array(experts.utf8), path: "/lab/experts.yaml")
+        #expect(topology.ringNodes.map(\.name) == ["a", "b"])
+        #expect(topology.writtenStageLayers == [0..<3, 3..<6])
+        #expect(topology.nodes[1].isExpertHostAlone)
+        #expect(
+            topology.nodes[1].shard == [
+                ShardPart(layers: 1..<6, experts: 0..<8), ShardPart(layers: 3..<4, experts: 8..<9),
+            ])
+        #expect(topology.nodes[2].shard == [ShardPart(layers: 1..<6, experts: 7..<12)])
+        #expect(topology.stepsAtOnce == 3 && topology.dispatchForm == .fp8)
+    }
+
+    @Test(arguments: [loopback, hosts, experts])
     func whatIsWrittenReadsBackTheSame(_ text: String) throws {
         let topology = try ClusterFile.parse(Array(text.utf8), path: "/lab/file.yaml")
         let again = try ClusterFile.parse(Array(topology.yaml.utf8), path: "/elsewhere/file.yaml")

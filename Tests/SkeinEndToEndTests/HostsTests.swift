@@ -47,8 +47,10 @@ struct HostsTests {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    @Test(arguments: ["linear", "vfold"])
-    func oneClusterFileOnThreeHostsAnswersAsOneProcessDoes(placement: String) async throws {
+    @Test(arguments: [("linear", nil), ("vfold", nil), ("linear", "{layers: 1-5, experts: 0-11}")])
+    func oneClusterFileOnThreeHostsAnswersAsOneProcessDoes(
+        placement: String, experts: String?
+    ) async throws {
         let hosts = try LabHosts(count: 3)
         let keys = try await makeKeys(in: hosts)
         // The V needs two slices a node, and the model has six layers: three nodes then.
@@ -56,6 +58,8 @@ struct HostsTests {
         if placement == "vfold", let last = text.range(of: "  - name: d") {
             text = String(text[..<last.lowerBound])
         }
+        // The last node is then no part of the ring.
+        if let experts { text += "    experts: [\(experts)]\n" }
         let file = try hosts.folder.write(text, to: "lab.yaml")
         let ups = try (1...3).map { try hosts.start(["up", file], on: $0) }
         try #require(await ups[0].waitForError(containing: "ready http"), "\(ups[0].errors)")

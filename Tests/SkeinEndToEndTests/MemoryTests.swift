@@ -46,6 +46,30 @@ import Testing
         }
     }
 
+    /// A stage whose experts are elsewhere touches none of their pages, in either form.
+    @Test(arguments: ["native", "int8"])
+    func expertsLieOnTheirHostsAlone(form: String) async throws {
+        let folder = try ScratchFolder()
+        let model = try await Self.synthesize(in: folder)
+        let program = try SkeinProgram.start([
+            "generate", "--model", model, "--tokens", "1,2,3", "--experts", "2", "--processes",
+            "--context", "1000", "--max-tokens", "900", "--ignore-eos", "--weights", form,
+        ])
+        defer { program.signal(SIGKILL) }
+        let isRunning = await program.waitForOutput()
+        try #require(isRunning, "\(program.errors)")
+        let children = ProcessTable.children(of: program.processID)
+        try #require(children.count == 3)
+        let sizes = try children.map { child in
+            let line = try String(contentsOfFile: "/proc/\(child)/cmdline", encoding: .utf8)
+            return (line.contains("--name\0node0"), ProcessTable.residentBytes(of: child))
+        }
+        // All experts are 250 MB and all else 50 MB; a process's own code and buffers are 100 MB.
+        for (isStage, residentBytes) in sizes {
+            #expect(residentBytes < (isStage ? 160 : 230) << 20, "\(sizes)")
+        }
+    }
+
     @Test func aNodeHoldsWhatInspectPredictsAndLittleMore() async throws {
         let folder = try ScratchFolder()
         let model = try await Self.synthesize(in: folder)

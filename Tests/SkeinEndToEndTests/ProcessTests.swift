@@ -34,6 +34,7 @@ import Testing
         ["--stages", "4", "--processes"],
         ["--stages", "3", "--placement", "vfold", "--processes"],
         ["--stages", "3", "--placement", "vfold"],
+        ["--stages", "2", "--experts", "2", "--processes"],
     ])
     func severalNodesAnswerLikeOneProcess(layout: [String]) async throws {
         let alone = try await SkeinProgram.run(Self.question + ["--json"])

@@ -22,6 +22,13 @@ import Testing
             Way(arguments: ["--stages", "4", "--processes"]),
             Way(arguments: ["--stages", "3", "--placement", "vfold", "--processes"]),
         ]
+        + [
+            Way(arguments: ["--experts", "1"]),
+            Way(arguments: ["--stages", "2", "--experts", "3", "--chunk", "64"]),
+            Way(arguments: [
+                "--stages", "2", "--experts", "2", "--placement", "vfold", "--processes",
+            ]),
+        ]
         + [1, 2].map { Way(arguments: ["--threads", "\($0)"]) }
         + [1, 7, 64, 4096].map { Way(arguments: ["--chunk", "\($0)", "--stages", "2"]) }
         + [

@@ -11,10 +11,17 @@ final class SeparateNodes: Sendable {
     let url: String
     let head: RunningProgram
 
+    /// All nodes: the ring's, then those with experts.
+    let nodeNames: [String]
+
     /// Starts the head.
-    init() async throws {
+    ///
+    /// - Parameter shards: nodes beside the ring, by name, with their experts as a cluster file
+    ///   has them.
+    init(shards: KeyValuePairs<String, [String]> = [:]) async throws {
         folder = try ScratchFolder()
-        let ports = try await FreePorts.take(Self.names.count + 2)
+        nodeNames = Self.names + shards.map(\.key)
+        let ports = try await FreePorts.take(nodeNames.count + 2)
         url = "http://127.0.0.1:\(ports[1])"
         // Room for an answer that takes seconds.
         let model = try Bent.gosling(in: folder) { $0["max_position_embeddings"] = 100_000 }
@@ -23,10 +30,12 @@ final class SeparateNodes: Sendable {
             "pages: 256", "coordinator:", "  address: tcp://127.0.0.1:\(ports[0])",
             "  http: 127.0.0.1:\(ports[1])", "nodes:",
         ]
-        for (name, port) in zip(Self.names, ports.dropFirst(2)) {
+        for (name, port) in zip(nodeNames, ports.dropFirst(2)) {
             lines += [
                 "  - name: \(name)", "    address: tcp://127.0.0.1:\(port)", "    threads: 1",
             ]
+            guard let shard = shards.first(where: { $0.key == name })?.value else { continue }
+            lines += ["    experts:"] + shard.map { "      - {\($0)}" }
         }
         file = try folder.write(lines.joined(separator: "\n") + "\n", to: "separate.yaml")
         head = try SkeinProgram.start(["up", file, "--without-nodes", "--log-level", "info"])
@@ -44,7 +53,7 @@ final class SeparateNodes: Sendable {
     /// Starts all nodes and waits until the head serves.
     func startNodes() async throws -> [String: RunningProgram] {
         var nodes: [String: RunningProgram] = [:]
-        for name in Self.names { nodes[name] = try startNode(name) }
+        for name in nodeNames { nodes[name] = try startNode(name) }
         try #require(await head.waitForError(containing: "ready http"), "\(head.errors)")
         return nodes
     }

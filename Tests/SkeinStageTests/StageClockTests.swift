@@ -20,6 +20,24 @@ import Testing
         #expect(after.currentStepMicroseconds == 0 && after.busyMicroseconds == 4_000_000)
     }
 
+    @Test func waitsForExpertsAreToldApartFromWaitsForMicroBatches() {
+        let other = MicroBatchID(rawValue: 4)
+        var clock = StageClock(stage: StageIndex(0))
+        clock.onBegin(Self.step, start: .seconds(1))
+        clock.onCompute(start: .seconds(1), end: .seconds(3))
+        clock.onBegin(other, start: .seconds(3))
+        clock.onCompute(start: .seconds(3), end: .seconds(4), isAwaitingExperts: true)
+        clock.onCompute(start: .seconds(9), end: .seconds(10), isAwaitingExperts: true)
+        #expect(clock.times(now: .seconds(10)).currentMicroBatch == Self.step)
+        clock.onEnd(Self.step, computed: .seconds(3), end: .seconds(10), rowCount: 1)
+        let times = clock.times(now: .seconds(10))
+        #expect(times.currentMicroBatch == other && times.lastMicroBatch == Self.step)
+        #expect(times.waitingInMicroseconds == 1_000_000)
+        #expect(times.busyMicroseconds == 4_000_000)
+        #expect(times.waitingCombineMicroseconds == 5_000_000)
+        #expect(clock.stepPercentileMicroseconds(0.5) == 3_000_000)
+    }
+
     @Test func theRateIsThatOfTheLastTenSeconds() {
         var clock = StageClock(stage: StageIndex(0))
         clock.onStep(idleSince: .zero, start: .seconds(1), end: .seconds(2), rowCount: 1_000)

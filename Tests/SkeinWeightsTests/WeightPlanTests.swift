@@ -23,6 +23,27 @@ struct WeightPlanTests {
             both.requirements.count == plans[0].requirements.count + plans[1].requirements.count)
     }
 
+    @Test func expertsElsewhereAreNotPlannedAndThoseOfAShardAlone() throws {
+        let model = try model()
+        let mixture = try #require(model.layerIsMixture.firstIndex(of: true))
+        let experts = 0..<(try #require(model.routing?.expertCount))
+        let slice = Slice(layers: 0..<2, holdsEmbedding: true, holdsHead: true)
+        func names(_ plan: WeightPlan) -> Set<String> { Set(plan.requirements.map(\.name)) }
+        let whole = names(WeightPlan(configuration: model, slices: [slice]))
+        let stage = names(
+            WeightPlan(
+                configuration: model, slices: [slice], held: HeldExperts(ranges: [mixture: []])))
+        let host = names(
+            WeightPlan(
+                configuration: model, slices: [], held: HeldExperts(ranges: [mixture: [experts]])))
+        #expect(stage.union(host) == whole && stage.isDisjoint(with: host))
+        #expect(host.count == 3 * experts.count)
+        let first = names(
+            WeightPlan(
+                configuration: model, slices: [], held: HeldExperts(ranges: [mixture: [0..<1]])))
+        #expect(first.count == 3 && first.allSatisfy { $0.contains(".experts.0.") })
+    }
+
     @Test func anOverlapIsPlannedOnce() throws {
         let model = try model()
         let whole = WeightPlan.whole(model)

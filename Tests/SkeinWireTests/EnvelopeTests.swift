@@ -20,7 +20,7 @@ import Testing
     }
 
     @Test func theSamplesHoldEveryKind() {
-        #expect(Set(Samples.all.map(\.body.kind)).count == 15)
+        #expect(Set(Samples.all.map(\.body.kind)).count == 17)
     }
 
     @Test(arguments: Samples.all)
@@ -113,7 +113,7 @@ import Testing
 
     @Test(arguments: [
         "placement", "loading", "ready", "release", "trace_request", "trace_answer", "step",
-        "token_return", "captured",
+        "token_return", "captured", "dispatch", "combine",
     ])
     func aKindThatBelongsToAPlacementNeedsAnEpoch(kind: String) throws {
         let sample = Samples.ofKind(kind)
@@ -170,7 +170,8 @@ extension Envelope {
     fileprivate var isPlain: Bool {
         switch body {
         case .step(let step): step.hidden == nil
-        case .captured: false
+        case .captured, .dispatch: false
+        case .combine(let combine): if case .outputs = combine.outcome { false } else { true }
         default: true
         }
     }
@@ -186,6 +187,12 @@ extension Envelope.Body {
         case .captured(var captured):
             captured.values[0].tensor = Samples.tensor(.bf16, columns: 4)
             return .captured(captured)
+        case .dispatch(var dispatch):
+            dispatch.rows = Samples.tensor(.i32, columns: 200)
+            return .dispatch(dispatch)
+        case .combine(var combine):
+            combine.outcome = .outputs(Samples.tensor(.f32, rows: 5, columns: 200))
+            return .combine(combine)
         default: return self
         }
     }

@@ -11,6 +11,9 @@ enum Samples {
         + [
             step(stage: 0), step(stage: 3), Envelope(epoch: epoch, sender: "d", body: .step(score)),
             envelope(.tokenReturn(tokenReturn)), envelope(.captured(captured)),
+            envelope(.dispatch(dispatch(.bf16))), envelope(.dispatch(dispatch(.f8e4m3))),
+            combine(.outputs(tensor(.bf16, rows: 5, columns: 200))),
+            combine(.refused(reason: "expert 9 is not on this node")),
         ].map { envelope in
             var envelope = envelope
             if case .step(let step) = envelope.body, step.hidden == nil {
@@ -64,7 +67,19 @@ enum Samples {
                 address: place == 0 ? "" : "tcp://10.0.0.\(place):7001",
                 publicKey: place == 0 ? nil : String(repeating: "k", count: 40), slice: slice)
         },
-        pageCount: 1_000, microBatchesInFlight: 8, fingerprint: "sha256:abc")
+        pageCount: 1_000, microBatchesInFlight: 8, fingerprint: "sha256:abc",
+        expertHosts: [
+            ExpertHost(
+                nodeName: "gander", address: "tcp://10.0.1.1:7001",
+                publicKey: String(repeating: "e", count: 40),
+                shard: [
+                    ShardPart(layers: 3..<9, experts: 0..<128),
+                    ShardPart(layers: 4..<5, experts: 200..<201),
+                ]),
+            ExpertHost(
+                nodeName: "goose-3", address: "", publicKey: nil,
+                shard: [ShardPart(layers: 0..<1_024, experts: 0..<4_096)]),
+        ], stepsAtOnce: 2, dispatchForm: .fp8)
 
     static var alive: Alive {
         var alive = Alive(sequenceNumber: 99, sentAtMicroseconds: 1 << 50)
@@ -81,8 +96,17 @@ enum Samples {
             times.currentMicroBatch = stage == 0 ? nil : MicroBatchID(rawValue: 9)
             times.currentStepMicroseconds = 5
             times.lastMicroBatch = stage == 0 ? MicroBatchID(rawValue: 8) : nil
+            times.waitingCombineMicroseconds = 6
             return times
         }
+        var expertTimes = ExpertTimes(host: 3)
+        expertTimes.busyMicroseconds = 1 << 40
+        expertTimes.sendingMicroseconds = 7
+        expertTimes.doneStepCount = 8
+        expertTimes.doneRowCount = 9
+        expertTimes.doneChoiceCount = 1 << 41
+        expertTimes.rowCounts = [0: 1, 255: 1 << 40, 4_095: 3]
+        alive.expertTimes = expertTimes
         alive.lastErrorAgeMicroseconds = 1 << 30
         alive.echoedAtMicroseconds = 1 << 51
         alive.memoryAvailableBytes = 1 << 36
@@ -190,6 +214,25 @@ enum Samples {
             .init(.finalHidden, f32(columns: 4)),
             .init(.logits, f32(columns: 11)),
         ])
+
+    // MARK: Experts
+
+    static func dispatch(_ element: TensorFrame.Element) -> Dispatch {
+        Dispatch(
+            microBatch: MicroBatchID(rawValue: 12), stage: StageIndex(3), layer: LayerIndex(8),
+            choiceCounts: [1, 3, 1], experts: [7, 0, 7, 255, 4_095],
+            rows: tensor(element, columns: 200),
+            scales: element == .bf16 ? nil : f32(columns: 2))
+    }
+
+    static func combine(_ outcome: Combine.Outcome) -> Envelope {
+        Envelope(
+            epoch: epoch, sender: "gander", target: StageIndex(3),
+            body: .combine(
+                Combine(
+                    microBatch: MicroBatchID(rawValue: 12), layer: LayerIndex(8),
+                    outcome: outcome)))
+    }
 
     static func f32(columns: Int) -> TensorFrame { tensor(.f32, columns: columns) }
 

@@ -24,7 +24,7 @@ struct WrongMessage: CustomTestStringConvertible, Sendable {
 @Suite struct WrongFieldTests {
     @Test(
         arguments: steps + copies + demands + tensors + returns + placements + WrongMessage.traces
-            + others)
+            + WrongMessage.experts + others)
     func aWrongFieldIsRefusedByName(wrong: WrongMessage) {
         let error = #expect(throws: WireError.self) {
             try Envelope(parsing: wrong.frames, from: "test")

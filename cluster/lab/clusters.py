@@ -1,6 +1,7 @@
 """A cluster on the lab's hosts, and what `skein bench pipeline` finds there."""
 
 import json
+import pathlib
 import statistics
 
 from hosts import LabError
@@ -48,6 +49,15 @@ def node_names(wanted):
         f"experts{number}" for number in range(wanted.experts)]
 
 
+def shard(wanted, number):
+    """The lines of a cluster file for one host of experts; all experts are split evenly."""
+    config = json.loads((pathlib.Path(wanted.model) / "config.json").read_text())
+    first, last = config["first_k_dense_replace"], config["num_hidden_layers"] - 1
+    count = config["n_routed_experts"]
+    begin, end = (count * place // wanted.experts for place in (number, number + 1))
+    return ["    experts:", f"      - {{layers: {first}-{last}, experts: {begin}-{end - 1}}}"]
+
+
 def write_cluster(hosts, wanted, placement, streams, folder):
     """Writes keys and a cluster file; returns the file's path."""
     names = node_names(wanted)
@@ -69,14 +79,14 @@ def write_cluster(hosts, wanted, placement, streams, folder):
         lines.append(f"micro_batches: {wanted.micro_batches}")
     if wanted.steps_at_once:
         lines.append(f"steps_at_once: {wanted.steps_at_once}")
-    for title, members in (
-            ("nodes", names[:wanted.stages]), ("expert_hosts", names[wanted.stages:])):
-        lines += [f"{title}:"] if members else []
-        for name in members:
-            lines += [
-                f"  - name: {name}",
-                f"    address: tcp://{hosts.addresses[names.index(name)]}:{NODE_PORT}",
-                f"    public_key: '{keys[name]}'", "    threads: 1"]
+    lines += ["nodes:"]
+    for place, name in enumerate(names):
+        lines += [
+            f"  - name: {name}",
+            f"    address: tcp://{hosts.addresses[place]}:{NODE_PORT}",
+            f"    public_key: '{keys[name]}'", "    threads: 1"]
+        if place >= wanted.stages:
+            lines += shard(wanted, place - wanted.stages)
     file = folder / "lab.yaml"
     file.write_text("\n".join(lines) + "\n")
     return file

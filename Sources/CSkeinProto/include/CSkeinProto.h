@@ -3,6 +3,7 @@
 #define CSKEINPROTO_H
 
 #include "skein/v1/envelope.pb-c.h"
+#include "skein/v1/expert.pb-c.h"
 #include "skein/v1/member.pb-c.h"
 #include "skein/v1/step.pb-c.h"
 

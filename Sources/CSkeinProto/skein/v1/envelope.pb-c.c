@@ -161,7 +161,7 @@ const ProtobufCMessageDescriptor skein__v1__tensor_frame__descriptor =
   (ProtobufCMessageInit) skein__v1__tensor_frame__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor skein__v1__envelope__field_descriptors[20] =
+static const ProtobufCFieldDescriptor skein__v1__envelope__field_descriptors[22] =
 {
   {
     "wire_version",
@@ -403,10 +403,36 @@ static const ProtobufCFieldDescriptor skein__v1__envelope__field_descriptors[20]
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "dispatch",
+    35,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Skein__V1__Envelope, body_case),
+    offsetof(Skein__V1__Envelope, dispatch),
+    &skein__v1__dispatch__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "combine",
+    36,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Skein__V1__Envelope, body_case),
+    offsetof(Skein__V1__Envelope, combine),
+    &skein__v1__combine__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned skein__v1__envelope__field_indices_by_name[] = {
   10,   /* field[10] = alive */
   19,   /* field[19] = captured */
+  21,   /* field[21] = combine */
+  20,   /* field[20] = dispatch */
   1,   /* field[1] = epoch */
   13,   /* field[13] = fault */
   5,   /* field[5] = hello */
@@ -431,7 +457,7 @@ static const ProtobufCIntRange skein__v1__envelope__number_ranges[3 + 1] =
   { 1, 0 },
   { 16, 5 },
   { 32, 17 },
-  { 0, 20 }
+  { 0, 22 }
 };
 const ProtobufCMessageDescriptor skein__v1__envelope__descriptor =
 {
@@ -441,27 +467,29 @@ const ProtobufCMessageDescriptor skein__v1__envelope__descriptor =
   "Skein__V1__Envelope",
   "skein.v1",
   sizeof(Skein__V1__Envelope),
-  20,
+  22,
   skein__v1__envelope__field_descriptors,
   skein__v1__envelope__field_indices_by_name,
   3,  skein__v1__envelope__number_ranges,
   (ProtobufCMessageInit) skein__v1__envelope__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue skein__v1__element_type__enum_values_by_number[4] =
+static const ProtobufCEnumValue skein__v1__element_type__enum_values_by_number[5] =
 {
   { "ELEMENT_TYPE_UNSPECIFIED", "SKEIN__V1__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED", 0 },
   { "ELEMENT_TYPE_F32", "SKEIN__V1__ELEMENT_TYPE__ELEMENT_TYPE_F32", 1 },
   { "ELEMENT_TYPE_BF16", "SKEIN__V1__ELEMENT_TYPE__ELEMENT_TYPE_BF16", 2 },
   { "ELEMENT_TYPE_I32", "SKEIN__V1__ELEMENT_TYPE__ELEMENT_TYPE_I32", 3 },
+  { "ELEMENT_TYPE_F8_E4M3", "SKEIN__V1__ELEMENT_TYPE__ELEMENT_TYPE_F8_E4M3", 4 },
 };
 static const ProtobufCIntRange skein__v1__element_type__value_ranges[] = {
-{0, 0},{0, 4}
+{0, 0},{0, 5}
 };
-static const ProtobufCEnumValueIndex skein__v1__element_type__enum_values_by_name[4] =
+static const ProtobufCEnumValueIndex skein__v1__element_type__enum_values_by_name[5] =
 {
   { "ELEMENT_TYPE_BF16", 2 },
   { "ELEMENT_TYPE_F32", 1 },
+  { "ELEMENT_TYPE_F8_E4M3", 4 },
   { "ELEMENT_TYPE_I32", 3 },
   { "ELEMENT_TYPE_UNSPECIFIED", 0 },
 };
@@ -472,9 +500,9 @@ const ProtobufCEnumDescriptor skein__v1__element_type__descriptor =
   "ElementType",
   "Skein__V1__ElementType",
   "skein.v1",
-  4,
+  5,
   skein__v1__element_type__enum_values_by_number,
-  4,
+  5,
   skein__v1__element_type__enum_values_by_name,
   1,
   skein__v1__element_type__value_ranges,

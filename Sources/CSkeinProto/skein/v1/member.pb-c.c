@@ -142,6 +142,96 @@ void   skein__v1__ring_stage__free_unpacked
   assert(message->base.descriptor == &skein__v1__ring_stage__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   skein__v1__shard_part__init
+                     (Skein__V1__ShardPart         *message)
+{
+  static const Skein__V1__ShardPart init_value = SKEIN__V1__SHARD_PART__INIT;
+  *message = init_value;
+}
+size_t skein__v1__shard_part__get_packed_size
+                     (const Skein__V1__ShardPart *message)
+{
+  assert(message->base.descriptor == &skein__v1__shard_part__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t skein__v1__shard_part__pack
+                     (const Skein__V1__ShardPart *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &skein__v1__shard_part__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t skein__v1__shard_part__pack_to_buffer
+                     (const Skein__V1__ShardPart *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &skein__v1__shard_part__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Skein__V1__ShardPart *
+       skein__v1__shard_part__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Skein__V1__ShardPart *)
+     protobuf_c_message_unpack (&skein__v1__shard_part__descriptor,
+                                allocator, len, data);
+}
+void   skein__v1__shard_part__free_unpacked
+                     (Skein__V1__ShardPart *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &skein__v1__shard_part__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   skein__v1__expert_host__init
+                     (Skein__V1__ExpertHost         *message)
+{
+  static const Skein__V1__ExpertHost init_value = SKEIN__V1__EXPERT_HOST__INIT;
+  *message = init_value;
+}
+size_t skein__v1__expert_host__get_packed_size
+                     (const Skein__V1__ExpertHost *message)
+{
+  assert(message->base.descriptor == &skein__v1__expert_host__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t skein__v1__expert_host__pack
+                     (const Skein__V1__ExpertHost *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &skein__v1__expert_host__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t skein__v1__expert_host__pack_to_buffer
+                     (const Skein__V1__ExpertHost *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &skein__v1__expert_host__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Skein__V1__ExpertHost *
+       skein__v1__expert_host__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Skein__V1__ExpertHost *)
+     protobuf_c_message_unpack (&skein__v1__expert_host__descriptor,
+                                allocator, len, data);
+}
+void   skein__v1__expert_host__free_unpacked
+                     (Skein__V1__ExpertHost *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &skein__v1__expert_host__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   skein__v1__placement__init
                      (Skein__V1__Placement         *message)
 {
@@ -320,6 +410,51 @@ void   skein__v1__stage_times__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &skein__v1__stage_times__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   skein__v1__expert_times__init
+                     (Skein__V1__ExpertTimes         *message)
+{
+  static const Skein__V1__ExpertTimes init_value = SKEIN__V1__EXPERT_TIMES__INIT;
+  *message = init_value;
+}
+size_t skein__v1__expert_times__get_packed_size
+                     (const Skein__V1__ExpertTimes *message)
+{
+  assert(message->base.descriptor == &skein__v1__expert_times__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t skein__v1__expert_times__pack
+                     (const Skein__V1__ExpertTimes *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &skein__v1__expert_times__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t skein__v1__expert_times__pack_to_buffer
+                     (const Skein__V1__ExpertTimes *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &skein__v1__expert_times__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Skein__V1__ExpertTimes *
+       skein__v1__expert_times__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Skein__V1__ExpertTimes *)
+     protobuf_c_message_unpack (&skein__v1__expert_times__descriptor,
+                                allocator, len, data);
+}
+void   skein__v1__expert_times__free_unpacked
+                     (Skein__V1__ExpertTimes *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &skein__v1__expert_times__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   skein__v1__alive__init
@@ -946,7 +1081,161 @@ const ProtobufCMessageDescriptor skein__v1__ring_stage__descriptor =
   (ProtobufCMessageInit) skein__v1__ring_stage__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor skein__v1__placement__field_descriptors[7] =
+static const ProtobufCFieldDescriptor skein__v1__shard_part__field_descriptors[4] =
+{
+  {
+    "first_layer_index",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__ShardPart, first_layer_index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "layer_count",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__ShardPart, layer_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "first_expert_index",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__ShardPart, first_expert_index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expert_count",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__ShardPart, expert_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned skein__v1__shard_part__field_indices_by_name[] = {
+  3,   /* field[3] = expert_count */
+  2,   /* field[2] = first_expert_index */
+  0,   /* field[0] = first_layer_index */
+  1,   /* field[1] = layer_count */
+};
+static const ProtobufCIntRange skein__v1__shard_part__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor skein__v1__shard_part__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "skein.v1.ShardPart",
+  "ShardPart",
+  "Skein__V1__ShardPart",
+  "skein.v1",
+  sizeof(Skein__V1__ShardPart),
+  4,
+  skein__v1__shard_part__field_descriptors,
+  skein__v1__shard_part__field_indices_by_name,
+  1,  skein__v1__shard_part__number_ranges,
+  (ProtobufCMessageInit) skein__v1__shard_part__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor skein__v1__expert_host__field_descriptors[4] =
+{
+  {
+    "node_name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__ExpertHost, node_name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "address",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__ExpertHost, address),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "public_key",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__ExpertHost, public_key),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "parts",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Skein__V1__ExpertHost, n_parts),
+    offsetof(Skein__V1__ExpertHost, parts),
+    &skein__v1__shard_part__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned skein__v1__expert_host__field_indices_by_name[] = {
+  1,   /* field[1] = address */
+  0,   /* field[0] = node_name */
+  3,   /* field[3] = parts */
+  2,   /* field[2] = public_key */
+};
+static const ProtobufCIntRange skein__v1__expert_host__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor skein__v1__expert_host__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "skein.v1.ExpertHost",
+  "ExpertHost",
+  "Skein__V1__ExpertHost",
+  "skein.v1",
+  sizeof(Skein__V1__ExpertHost),
+  4,
+  skein__v1__expert_host__field_descriptors,
+  skein__v1__expert_host__field_indices_by_name,
+  1,  skein__v1__expert_host__number_ranges,
+  (ProtobufCMessageInit) skein__v1__expert_host__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor skein__v1__placement__field_descriptors[10] =
 {
   {
     "node_index",
@@ -1032,8 +1321,46 @@ static const ProtobufCFieldDescriptor skein__v1__placement__field_descriptors[7]
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "expert_hosts",
+    8,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Skein__V1__Placement, n_expert_hosts),
+    offsetof(Skein__V1__Placement, expert_hosts),
+    &skein__v1__expert_host__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "steps_at_once_count",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__Placement, steps_at_once_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "dispatches_float8",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__Placement, dispatches_float8),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned skein__v1__placement__field_indices_by_name[] = {
+  9,   /* field[9] = dispatches_float8 */
+  7,   /* field[7] = expert_hosts */
   5,   /* field[5] = micro_batches_in_flight_count */
   6,   /* field[6] = model_fingerprint */
   0,   /* field[0] = node_index */
@@ -1041,11 +1368,12 @@ static const unsigned skein__v1__placement__field_indices_by_name[] = {
   4,   /* field[4] = page_row_count */
   1,   /* field[1] = placement_kind */
   2,   /* field[2] = ring_stages */
+  8,   /* field[8] = steps_at_once_count */
 };
 static const ProtobufCIntRange skein__v1__placement__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor skein__v1__placement__descriptor =
 {
@@ -1055,7 +1383,7 @@ const ProtobufCMessageDescriptor skein__v1__placement__descriptor =
   "Skein__V1__Placement",
   "skein.v1",
   sizeof(Skein__V1__Placement),
-  7,
+  10,
   skein__v1__placement__field_descriptors,
   skein__v1__placement__field_indices_by_name,
   1,  skein__v1__placement__number_ranges,
@@ -1164,7 +1492,7 @@ const ProtobufCMessageDescriptor skein__v1__ready__descriptor =
   (ProtobufCMessageInit) skein__v1__ready__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor skein__v1__stage_times__field_descriptors[8] =
+static const ProtobufCFieldDescriptor skein__v1__stage_times__field_descriptors[9] =
 {
   {
     "stage_index",
@@ -1262,6 +1590,18 @@ static const ProtobufCFieldDescriptor skein__v1__stage_times__field_descriptors[
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "waiting_combine_microseconds",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__StageTimes, waiting_combine_microseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned skein__v1__stage_times__field_indices_by_name[] = {
   1,   /* field[1] = busy_microseconds */
@@ -1270,13 +1610,15 @@ static const unsigned skein__v1__stage_times__field_indices_by_name[] = {
   7,   /* field[7] = last_micro_batch_id */
   4,   /* field[4] = sending_microseconds */
   0,   /* field[0] = stage_index */
+  8,   /* field[8] = waiting_combine_microseconds */
   2,   /* field[2] = waiting_in_microseconds */
   3,   /* field[3] = waiting_out_microseconds */
 };
-static const ProtobufCIntRange skein__v1__stage_times__number_ranges[1 + 1] =
+static const ProtobufCIntRange skein__v1__stage_times__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 12, 8 },
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor skein__v1__stage_times__descriptor =
 {
@@ -1286,14 +1628,143 @@ const ProtobufCMessageDescriptor skein__v1__stage_times__descriptor =
   "Skein__V1__StageTimes",
   "skein.v1",
   sizeof(Skein__V1__StageTimes),
-  8,
+  9,
   skein__v1__stage_times__field_descriptors,
   skein__v1__stage_times__field_indices_by_name,
-  1,  skein__v1__stage_times__number_ranges,
+  2,  skein__v1__stage_times__number_ranges,
   (ProtobufCMessageInit) skein__v1__stage_times__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor skein__v1__alive__field_descriptors[14] =
+static const ProtobufCFieldDescriptor skein__v1__expert_times__field_descriptors[8] =
+{
+  {
+    "expert_host_index",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__ExpertTimes, expert_host_index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "busy_microseconds",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__ExpertTimes, busy_microseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sending_microseconds",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__ExpertTimes, sending_microseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "done_step_count",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__ExpertTimes, done_step_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "done_row_count",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__ExpertTimes, done_row_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "done_choice_count",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__ExpertTimes, done_choice_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expert_indexes",
+    7,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Skein__V1__ExpertTimes, n_expert_indexes),
+    offsetof(Skein__V1__ExpertTimes, expert_indexes),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expert_row_counts",
+    8,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Skein__V1__ExpertTimes, n_expert_row_counts),
+    offsetof(Skein__V1__ExpertTimes, expert_row_counts),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned skein__v1__expert_times__field_indices_by_name[] = {
+  1,   /* field[1] = busy_microseconds */
+  5,   /* field[5] = done_choice_count */
+  4,   /* field[4] = done_row_count */
+  3,   /* field[3] = done_step_count */
+  0,   /* field[0] = expert_host_index */
+  6,   /* field[6] = expert_indexes */
+  7,   /* field[7] = expert_row_counts */
+  2,   /* field[2] = sending_microseconds */
+};
+static const ProtobufCIntRange skein__v1__expert_times__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor skein__v1__expert_times__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "skein.v1.ExpertTimes",
+  "ExpertTimes",
+  "Skein__V1__ExpertTimes",
+  "skein.v1",
+  sizeof(Skein__V1__ExpertTimes),
+  8,
+  skein__v1__expert_times__field_descriptors,
+  skein__v1__expert_times__field_indices_by_name,
+  1,  skein__v1__expert_times__number_ranges,
+  (ProtobufCMessageInit) skein__v1__expert_times__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor skein__v1__alive__field_descriptors[15] =
 {
   {
     "sequence_number",
@@ -1463,10 +1934,23 @@ static const ProtobufCFieldDescriptor skein__v1__alive__field_descriptors[14] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "expert_times",
+    20,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__Alive, expert_times),
+    &skein__v1__expert_times__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned skein__v1__alive__field_indices_by_name[] = {
   4,   /* field[4] = done_step_count */
   10,   /* field[10] = echoed_at_microseconds */
+  14,   /* field[14] = expert_times */
   13,   /* field[13] = heard_at_microseconds */
   9,   /* field[9] = last_error */
   12,   /* field[12] = last_error_age_microseconds */
@@ -1480,11 +1964,12 @@ static const unsigned skein__v1__alive__field_indices_by_name[] = {
   7,   /* field[7] = tokens_per_second */
   3,   /* field[3] = used_page_count */
 };
-static const ProtobufCIntRange skein__v1__alive__number_ranges[2 + 1] =
+static const ProtobufCIntRange skein__v1__alive__number_ranges[3 + 1] =
 {
   { 1, 0 },
   { 16, 13 },
-  { 0, 14 }
+  { 20, 14 },
+  { 0, 15 }
 };
 const ProtobufCMessageDescriptor skein__v1__alive__descriptor =
 {
@@ -1494,10 +1979,10 @@ const ProtobufCMessageDescriptor skein__v1__alive__descriptor =
   "Skein__V1__Alive",
   "skein.v1",
   sizeof(Skein__V1__Alive),
-  14,
+  15,
   skein__v1__alive__field_descriptors,
   skein__v1__alive__field_indices_by_name,
-  2,  skein__v1__alive__number_ranges,
+  3,  skein__v1__alive__number_ranges,
   (ProtobufCMessageInit) skein__v1__alive__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -18,10 +18,13 @@ PROTOBUF_C__BEGIN_DECLS
 typedef struct Skein__V1__Hello Skein__V1__Hello;
 typedef struct Skein__V1__Refused Skein__V1__Refused;
 typedef struct Skein__V1__RingStage Skein__V1__RingStage;
+typedef struct Skein__V1__ShardPart Skein__V1__ShardPart;
+typedef struct Skein__V1__ExpertHost Skein__V1__ExpertHost;
 typedef struct Skein__V1__Placement Skein__V1__Placement;
 typedef struct Skein__V1__Loading Skein__V1__Loading;
 typedef struct Skein__V1__Ready Skein__V1__Ready;
 typedef struct Skein__V1__StageTimes Skein__V1__StageTimes;
+typedef struct Skein__V1__ExpertTimes Skein__V1__ExpertTimes;
 typedef struct Skein__V1__Alive Skein__V1__Alive;
 typedef struct Skein__V1__Leave Skein__V1__Leave;
 typedef struct Skein__V1__Shutdown Skein__V1__Shutdown;
@@ -144,6 +147,42 @@ struct  Skein__V1__RingStage
 
 
 /*
+ * All experts of a range, of every layer of a range.
+ */
+struct  Skein__V1__ShardPart
+{
+  ProtobufCMessage base;
+  uint32_t first_layer_index;
+  uint32_t layer_count;
+  uint32_t first_expert_index;
+  uint32_t expert_count;
+};
+#define SKEIN__V1__SHARD_PART__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&skein__v1__shard_part__descriptor) \
+    , 0, 0, 0, 0 }
+
+
+/*
+ * A node that holds experts which do not lie with their layers.
+ */
+struct  Skein__V1__ExpertHost
+{
+  ProtobufCMessage base;
+  char *node_name;
+  char *address;
+  /*
+   * As of a stage.
+   */
+  char *public_key;
+  size_t n_parts;
+  Skein__V1__ShardPart **parts;
+};
+#define SKEIN__V1__EXPERT_HOST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&skein__v1__expert_host__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL }
+
+
+/*
  * Who holds which slice from the envelope's epoch on.
  */
 struct  Skein__V1__Placement
@@ -166,10 +205,23 @@ struct  Skein__V1__Placement
   uint32_t page_row_count;
   uint32_t micro_batches_in_flight_count;
   char *model_fingerprint;
+  /*
+   * In the order of their numbers; an expert that none of them has is with its layer.
+   */
+  size_t n_expert_hosts;
+  Skein__V1__ExpertHost **expert_hosts;
+  /*
+   * Micro-batches that a stage may have begun; 0 where no experts are elsewhere.
+   */
+  uint32_t steps_at_once_count;
+  /*
+   * Whether rows are rounded to FP8 before routed experts, and travel so.
+   */
+  protobuf_c_boolean dispatches_float8;
 };
 #define SKEIN__V1__PLACEMENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&skein__v1__placement__descriptor) \
-    , 0, SKEIN__V1__PLACEMENT_KIND__PLACEMENT_KIND_UNSPECIFIED, 0,NULL, 0, 0, 0, (char *)protobuf_c_empty_string }
+    , 0, SKEIN__V1__PLACEMENT_KIND__PLACEMENT_KIND_UNSPECIFIED, 0,NULL, 0, 0, 0, (char *)protobuf_c_empty_string, 0,NULL, 0, 0 }
 
 
 /*
@@ -220,10 +272,46 @@ struct  Skein__V1__StageTimes
    * The micro-batch that the stage finished last; 0 before its first.
    */
   uint64_t last_micro_batch_id;
+  /*
+   * With nothing to compute while experts elsewhere were awaited.
+   */
+  uint64_t waiting_combine_microseconds;
 };
 #define SKEIN__V1__STAGE_TIMES__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&skein__v1__stage_times__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+
+/*
+ * Where an expert host's time went since the placement began, and for which experts.
+ */
+struct  Skein__V1__ExpertTimes
+{
+  ProtobufCMessage base;
+  /*
+   * Its number in the placement.
+   */
+  uint32_t expert_host_index;
+  uint64_t busy_microseconds;
+  uint64_t sending_microseconds;
+  /*
+   * Dispatches, their rows, and the experts applied to these.
+   */
+  uint64_t done_step_count;
+  uint64_t done_row_count;
+  uint64_t done_choice_count;
+  /*
+   * Two columns of equal length: experts in ascending order, and the rows that each was applied to,
+   * all layers summed.
+   */
+  size_t n_expert_indexes;
+  uint32_t *expert_indexes;
+  size_t n_expert_row_counts;
+  uint64_t *expert_row_counts;
+};
+#define SKEIN__V1__EXPERT_TIMES__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&skein__v1__expert_times__descriptor) \
+    , 0, 0, 0, 0, 0, 0, 0,NULL, 0,NULL }
 
 
 /*
@@ -270,10 +358,14 @@ struct  Skein__V1__Alive
    * not say.
    */
   uint64_t heard_at_microseconds;
+  /*
+   * Absent where the node has no shard.
+   */
+  Skein__V1__ExpertTimes *expert_times;
 };
 #define SKEIN__V1__ALIVE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&skein__v1__alive__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL, (char *)protobuf_c_empty_string, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL, (char *)protobuf_c_empty_string, 0, 0, 0, 0, NULL }
 
 
 /*
@@ -463,6 +555,44 @@ Skein__V1__RingStage *
 void   skein__v1__ring_stage__free_unpacked
                      (Skein__V1__RingStage *message,
                       ProtobufCAllocator *allocator);
+/* Skein__V1__ShardPart methods */
+void   skein__v1__shard_part__init
+                     (Skein__V1__ShardPart         *message);
+size_t skein__v1__shard_part__get_packed_size
+                     (const Skein__V1__ShardPart   *message);
+size_t skein__v1__shard_part__pack
+                     (const Skein__V1__ShardPart   *message,
+                      uint8_t             *out);
+size_t skein__v1__shard_part__pack_to_buffer
+                     (const Skein__V1__ShardPart   *message,
+                      ProtobufCBuffer     *buffer);
+Skein__V1__ShardPart *
+       skein__v1__shard_part__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   skein__v1__shard_part__free_unpacked
+                     (Skein__V1__ShardPart *message,
+                      ProtobufCAllocator *allocator);
+/* Skein__V1__ExpertHost methods */
+void   skein__v1__expert_host__init
+                     (Skein__V1__ExpertHost         *message);
+size_t skein__v1__expert_host__get_packed_size
+                     (const Skein__V1__ExpertHost   *message);
+size_t skein__v1__expert_host__pack
+                     (const Skein__V1__ExpertHost   *message,
+                      uint8_t             *out);
+size_t skein__v1__expert_host__pack_to_buffer
+                     (const Skein__V1__ExpertHost   *message,
+                      ProtobufCBuffer     *buffer);
+Skein__V1__ExpertHost *
+       skein__v1__expert_host__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   skein__v1__expert_host__free_unpacked
+                     (Skein__V1__ExpertHost *message,
+                      ProtobufCAllocator *allocator);
 /* Skein__V1__Placement methods */
 void   skein__v1__placement__init
                      (Skein__V1__Placement         *message);
@@ -538,6 +668,25 @@ Skein__V1__StageTimes *
                       const uint8_t       *data);
 void   skein__v1__stage_times__free_unpacked
                      (Skein__V1__StageTimes *message,
+                      ProtobufCAllocator *allocator);
+/* Skein__V1__ExpertTimes methods */
+void   skein__v1__expert_times__init
+                     (Skein__V1__ExpertTimes         *message);
+size_t skein__v1__expert_times__get_packed_size
+                     (const Skein__V1__ExpertTimes   *message);
+size_t skein__v1__expert_times__pack
+                     (const Skein__V1__ExpertTimes   *message,
+                      uint8_t             *out);
+size_t skein__v1__expert_times__pack_to_buffer
+                     (const Skein__V1__ExpertTimes   *message,
+                      ProtobufCBuffer     *buffer);
+Skein__V1__ExpertTimes *
+       skein__v1__expert_times__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   skein__v1__expert_times__free_unpacked
+                     (Skein__V1__ExpertTimes *message,
                       ProtobufCAllocator *allocator);
 /* Skein__V1__Alive methods */
 void   skein__v1__alive__init
@@ -683,6 +832,12 @@ typedef void (*Skein__V1__Refused_Closure)
 typedef void (*Skein__V1__RingStage_Closure)
                  (const Skein__V1__RingStage *message,
                   void *closure_data);
+typedef void (*Skein__V1__ShardPart_Closure)
+                 (const Skein__V1__ShardPart *message,
+                  void *closure_data);
+typedef void (*Skein__V1__ExpertHost_Closure)
+                 (const Skein__V1__ExpertHost *message,
+                  void *closure_data);
 typedef void (*Skein__V1__Placement_Closure)
                  (const Skein__V1__Placement *message,
                   void *closure_data);
@@ -694,6 +849,9 @@ typedef void (*Skein__V1__Ready_Closure)
                   void *closure_data);
 typedef void (*Skein__V1__StageTimes_Closure)
                  (const Skein__V1__StageTimes *message,
+                  void *closure_data);
+typedef void (*Skein__V1__ExpertTimes_Closure)
+                 (const Skein__V1__ExpertTimes *message,
                   void *closure_data);
 typedef void (*Skein__V1__Alive_Closure)
                  (const Skein__V1__Alive *message,
@@ -728,10 +886,13 @@ extern const ProtobufCEnumDescriptor    skein__v1__lane_kind__descriptor;
 extern const ProtobufCMessageDescriptor skein__v1__hello__descriptor;
 extern const ProtobufCMessageDescriptor skein__v1__refused__descriptor;
 extern const ProtobufCMessageDescriptor skein__v1__ring_stage__descriptor;
+extern const ProtobufCMessageDescriptor skein__v1__shard_part__descriptor;
+extern const ProtobufCMessageDescriptor skein__v1__expert_host__descriptor;
 extern const ProtobufCMessageDescriptor skein__v1__placement__descriptor;
 extern const ProtobufCMessageDescriptor skein__v1__loading__descriptor;
 extern const ProtobufCMessageDescriptor skein__v1__ready__descriptor;
 extern const ProtobufCMessageDescriptor skein__v1__stage_times__descriptor;
+extern const ProtobufCMessageDescriptor skein__v1__expert_times__descriptor;
 extern const ProtobufCMessageDescriptor skein__v1__alive__descriptor;
 extern const ProtobufCMessageDescriptor skein__v1__leave__descriptor;
 extern const ProtobufCMessageDescriptor skein__v1__shutdown__descriptor;

@@ -1,0 +1,74 @@
+internal import Logging
+internal import SkeinCore
+internal import SkeinTransport
+internal import SkeinWire
+
+/// Opens the roads between a node's stages and expert hosts elsewhere, one for each pair of nodes
+/// and direction.
+struct ExpertJoining {
+    private let part: NodePart
+    private let node: NodeService
+    private var roads: [String: PeerRoad] = [:]
+
+    init(part: NodePart, node: NodeService) {
+        self.part = part
+        self.node = node
+    }
+
+    /// Every road that was opened.
+    var opened: [PeerRoad] { Array(roads.values) }
+
+    /// How a stage reaches the experts that are not at home; `nil` where all are.
+    mutating func farExperts(
+        of place: RingStage, columnCount: Int
+    ) throws(Refusal) -> FarExperts? {
+        let layers = part.farLayers(of: place)
+        guard !layers.isEmpty else { return nil }
+        let placement = part.placement
+        var peers: [Int: FarExperts.Peer] = [:]
+        for host in part.hosts(of: layers) {
+            let holder = placement.expertHosts[host]
+            peers[host] = FarExperts.Peer(
+                nodeName: holder.nodeName,
+                road: try road(
+                    to: holder.nodeName, address: holder.address, publicKey: holder.publicKey))
+        }
+        return FarExperts(
+            stage: place.index, epoch: placement.epoch, nodeName: node.settings.name,
+            form: placement.dispatchForm, peers: part.peers(of: layers), roads: peers,
+            desk: CombineDesk(columnCount: columnCount),
+            keeper: StageTimekeeper(stage: place.index), recorder: node.recorder)
+    }
+
+    /// Joins the node's experts to every stage of the ring.
+    mutating func service(of host: ShardHost) throws(Refusal) -> ExpertHostService {
+        let placement = part.placement
+        var byStage: [StageIndex: PeerRoad] = [:]
+        for stage in placement.ring {
+            byStage[stage.index] = try road(
+                to: stage.nodeName, address: stage.address, publicKey: stage.publicKey)
+        }
+        return ExpertHostService(
+            host: host,
+            place: ExpertHostService.Place(
+                number: part.hostNumber ?? 0, epoch: placement.epoch,
+                nodeName: node.settings.name, dispatchesMax: messagesMax,
+                recorder: node.recorder),
+            roads: byStage, logger: node.logger)
+    }
+
+    /// One dispatch or answer for each begun micro-batch of every stage.
+    private var messagesMax: Int { part.placement.ring.count * part.placement.stepsAtOnce }
+
+    private mutating func road(
+        to name: String, address: String, publicKey: String?
+    ) throws(Refusal) -> PeerRoad {
+        if let road = roads[name] { return road }
+        let link = try node.links.open(to: address, publicKey: publicKey)
+        let road = PeerRoad(over: link, messagesMax: 2 * messagesMax) { [weak node] line in
+            await node?.note("road to node \(name): \(line)")
+        }
+        roads[name] = road
+        return road
+    }
+}

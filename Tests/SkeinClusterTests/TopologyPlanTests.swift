@@ -1,0 +1,62 @@
+import Foundation
+import SkeinCore
+import SkeinMembership
+import SkeinPlanning
+import Testing
+
+@testable import SkeinCluster
+
+/// Plans as cluster files.
+@Suite("Topology+Plan")
+struct TopologyPlanTests {
+    private static let hosts = """
+        hosts:
+          - {name: a, address: "tcp://127.0.0.1:7101", role: stages}
+          - {name: b, address: "tcp://127.0.0.1:7102", role: stages}
+          - {name: x, address: "tcp://127.0.0.1:7103", role: experts}
+          - {name: y, address: "tcp://127.0.0.1:7104", role: experts}
+        defaults:
+          memory_gb: 64
+          cores: 8
+          read_gb_per_second: 100
+          bfloat16: {gflops: 1000}
+          float32: {gflops: 500}
+        link: {latency_ms: 0.1, gbit_per_second: 10}
+        """
+
+    private static func model() throws -> ModelConfiguration {
+        let path = URL(filePath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "cluster/models/bench/config.json")
+        return try ModelConfiguration(
+            json: Array(try Data(contentsOf: path)), subject: "config.json")
+    }
+
+    @Test func expertsOfAPlanAreWrittenAndReadBack() throws {
+        let model = try Self.model()
+        let file = try HostsFile(parsing: Array(Self.hosts.utf8), path: "/lab/hosts.yaml")
+        let plan = try ClusterPlanner(
+            configuration: model, hosts: file.hosts,
+            wish: PlanWish(positionCount: 1_024, sequenceCount: 16, expertHostCount: 2)
+        ).plan()
+        try #require(plan.ring.expertHosts == [2, 3])
+        let topology = try Topology(
+            plan: plan, name: "planned", modelPath: "/models/bench", file: file)
+        #expect(topology.nodes.filter(\.isExpertHostAlone).map(\.name) == ["x", "y"])
+        let again = try ClusterFile.parse(Array(topology.yaml.utf8), path: "/lab/planned.yaml")
+        #expect(again == topology)
+        let placement = try again.placement(of: model)
+        #expect(placement.nodes == ["a", "b", "x", "y"])
+        let ring = try again.plannedRing(of: model, on: file.hosts, file: "planned.yaml")
+        let counts = (0..<4).map { host in
+            [plan.ring, ring].map {
+                $0.heldExpertCount(
+                    ofHost: host, layerIsMixture: model.layerIsMixture,
+                    expertCount: model.routing?.expertCount ?? 0)
+            }
+        }
+        #expect(counts.allSatisfy { $0[0] == $0[1] }, "\(counts)")
+        #expect(ring.nodeHosts == plan.ring.nodeHosts)
+        #expect(ring.stepsAtOnce == plan.ring.stepsAtOnce)
+    }
+}
