@@ -20,6 +20,18 @@ enum RawConversation {
             "bash", ["-c", script, "\(port)", file.path(percentEncoded: false), "\(secondsMax)"])
     }
 
+    /// Starts a program that talks to the server until it is ended.
+    static func start(_ program: String, _ arguments: [String]) throws -> Process {
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = [program] + arguments
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        return process
+    }
+
     /// Runs a program and returns what it writes on standard output.
     static func run(_ program: String, _ arguments: [String]) async throws -> String {
         let process = Process()
