@@ -6,7 +6,7 @@ import SkeinCore
 import SkeinTensor
 
 /// Measures every kernel in a model's shapes.
-struct BenchKernels: ParsableCommand {
+struct BenchKernels: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kernels",
         abstract: "Measures every kernel in a model's shapes, beside the limits of the same run "
@@ -20,11 +20,7 @@ struct BenchKernels: ParsableCommand {
     @Option(help: "Compute threads (default: all cores).")
     var threads: Int?
 
-    @Option(help: "A file of what the figures must reach; exit 1 where one does not.")
-    var thresholds: String?
-
-    @Option(help: "Runs at most, until one meets the thresholds: others may use the machine.")
-    var attempts = 1
+    @OptionGroup var required: BenchThresholdOptions
 
     @Flag(help: "Print one JSON object.")
     var json = false
@@ -33,31 +29,19 @@ struct BenchKernels: ParsableCommand {
         if let threads, !(1...1024).contains(threads) {
             throw ValidationError("--threads: expected 1 to 1024, found \(threads)")
         }
-        guard (1...10).contains(attempts) else {
-            throw ValidationError("--attempts: expected 1 to 10, found \(attempts)")
-        }
         guard config == nil || model.path == nil else {
             throw ValidationError("--config: not together with --model")
         }
     }
 
-    func run() throws {
+    func run() async throws {
         let path = try config ?? model.folder() + "/config.json"
         let shape = try ModelConfiguration(json: TextFile.bytes(path), subject: path)
-        let bounds = try thresholds.map { path throws(Refusal) in try Threshold.read(file: path) }
+        let bounds = try required.bounds()
         let pool = ComputePool(threadCount: threads ?? ClusterLayout.coreCount)
-        for attempt in 1...attempts {
-            let report = try measure(shape, on: pool)
-            let misses = try Threshold.misses(of: bounds ?? [], in: report)
-            if misses.isEmpty || attempt == attempts {
-                if json { try Console.json(report) }
-                guard misses.isEmpty else {
-                    throw Refusal(thresholds ?? "thresholds", misses.joined(separator: "; "))
-                }
-                return
-            }
-            Console.standardError("attempt \(attempt): " + misses.joined(separator: "; "))
-        }
+        let (report, misses) = try await bounds.measure { try measure(shape, on: pool) }
+        if json { try Console.json(report) }
+        try bounds.check(misses)
     }
 
     /// Measures once; prints each line as it is known, unless one object is wanted.

@@ -35,11 +35,7 @@ struct BenchModel: AsyncParsableCommand {
     @Option(help: "Seed of the prompts' random tokens.")
     var seed: UInt64 = 0
 
-    @Option(help: "A file of what the figures must reach; exit 1 where one does not.")
-    var thresholds: String?
-
-    @Option(help: "Runs at most, until one meets the thresholds: others may use the machine.")
-    var attempts = 1
+    @OptionGroup var required: BenchThresholdOptions
 
     @Flag(help: "Print one JSON object.")
     var json = false
@@ -53,9 +49,6 @@ struct BenchModel: AsyncParsableCommand {
         }
         guard (16...Limits.positionsMax).contains(newTokens) else {
             throw ValidationError("--new-tokens: expected 16 to \(Limits.positionsMax)")
-        }
-        guard (1...10).contains(attempts) else {
-            throw ValidationError("--attempts: expected 1 to 10, found \(attempts)")
         }
     }
 
@@ -74,9 +67,9 @@ struct BenchModel: AsyncParsableCommand {
         }
         let positions = min(
             load.positionCountWanted, checkpoint.configuration.positionCountMax)
-        let bounds = try thresholds.map { path throws(Refusal) in try Threshold.read(file: path) }
+        let bounds = try required.bounds()
         let cost = try ModelCost(checkpoint, as: layout.weights)
-        let (attempts, form, threads) = (attempts, layout.weights, layout.threads)
+        let (form, threads) = (layout.weights, layout.threads)
         let (report, misses) = try await EmbeddedRun(
             folder: folder, layout: layout, positionCountMax: positions,
             fullSequenceCount: streams, chunk: promptTokens > 0 ? min(promptTokens, 512) : nil,
@@ -87,18 +80,13 @@ struct BenchModel: AsyncParsableCommand {
                 coordinator: cluster.coordinator,
                 vocabularySize: cluster.configuration.vocabularySize, positionCountMax: positions,
                 load: load)
-            var attempt = 1
-            while true {
+            return try await bounds.measure {
                 let findings = try await bench.run { Console.standardError($0) }
                 let peakBytes = MachineMemory.now().peakResidentBytes
                 let pool = ComputePool(threadCount: threads ?? ClusterLayout.coreCount)
-                let report = ModelReport(
+                return ModelReport(
                     load: load, findings: findings, cost: cost, limits: MeasuredLimits(on: pool),
                     form: form, pool: pool, loadSeconds: loadSeconds, peakResidentBytes: peakBytes)
-                let misses = try Threshold.misses(of: bounds ?? [], in: report)
-                if misses.isEmpty || attempt == attempts { return (report, misses) }
-                Console.standardError("attempt \(attempt): " + misses.joined(separator: "; "))
-                attempt += 1
             }
         }
         if json {
@@ -106,9 +94,7 @@ struct BenchModel: AsyncParsableCommand {
         } else {
             try Console.standardOutput(report.text)
         }
-        guard misses.isEmpty else {
-            throw Refusal(thresholds ?? "thresholds", misses.joined(separator: "; "))
-        }
+        try bounds.check(misses)
     }
 }
 

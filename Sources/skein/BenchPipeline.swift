@@ -46,11 +46,7 @@ struct BenchPipeline: AsyncParsableCommand {
     @Option(help: "Seed of the prompts' random tokens.")
     var seed: UInt64 = 0
 
-    @Option(help: "A file of what the figures must reach; exit 1 where one does not.")
-    var thresholds: String?
-
-    @Option(help: "Runs at most, until one meets the thresholds: others may use the machine.")
-    var attempts = 1
+    @OptionGroup var required: BenchThresholdOptions
 
     @Flag(help: "Print one JSON object.")
     var json = false
@@ -67,9 +63,6 @@ struct BenchPipeline: AsyncParsableCommand {
         }
         guard cluster == nil || model.path == nil else {
             throw ValidationError("--cluster: expected no --model beside it; the file names one")
-        }
-        guard (1...10).contains(attempts) else {
-            throw ValidationError("--attempts: expected 1 to 10, found \(attempts)")
         }
         guard (0...Limits.positionsMax).contains(arrivalTokens) else {
             throw ValidationError("--arrival-tokens: expected 0 to \(Limits.positionsMax)")
@@ -99,19 +92,13 @@ struct BenchPipeline: AsyncParsableCommand {
         }
         let positions = min(
             load.positionCountWanted, topology?.positionCount ?? configuration.positionCountMax)
-        let bounds = try thresholds.map { path throws(Refusal) in try Threshold.read(file: path) }
-        let attempts = attempts
+        let bounds = try required.bounds()
         let measure: Measurement = { coordinator in
             let bench = PipelineBench(
                 coordinator: coordinator, vocabularySize: configuration.vocabularySize,
                 positionCountMax: positions, load: load)
-            var attempt = 1
-            while true {
-                let report = try await bench.run { Console.standardError($0) }
-                let misses = try Threshold.misses(of: bounds ?? [], in: report)
-                if misses.isEmpty || attempt == attempts { return (report, misses) }
-                Console.standardError("attempt \(attempt): " + misses.joined(separator: "; "))
-                attempt += 1
+            return try await bounds.measure {
+                try await bench.run { Console.standardError($0) }
             }
         }
         let (report, misses) = try await run(
@@ -121,19 +108,17 @@ struct BenchPipeline: AsyncParsableCommand {
         } else {
             try Console.standardOutput(report.text)
         }
-        guard misses.isEmpty else {
-            throw Refusal(thresholds ?? "thresholds", misses.joined(separator: "; "))
-        }
+        try bounds.check(misses)
     }
 
     private typealias Measurement =
-        @Sendable (Coordinator) async throws -> (PipelineReport, misses: [String])
+        @Sendable (Coordinator) async throws -> BenchBounds.Outcome<PipelineReport>
 
     /// Measures the cluster of the file, or one of this machine's own.
     private func run(
         _ measure: @escaping Measurement, folder: String, _ topology: Topology?,
         positions: Int
-    ) async throws -> (PipelineReport, misses: [String]) {
+    ) async throws -> BenchBounds.Outcome<PipelineReport> {
         if let cluster, let topology {
             return try await HeadRun(clusterFile: cluster, topology: topology, log: log)
                 .run(measure)
