@@ -4,7 +4,7 @@ import Testing
 
 @testable import SkeinPlanning
 
-/// DeepSeek-V3 on paper: its figures, and plans for it that run within seconds.
+/// DeepSeek-V3 on paper: its figures, and plans for it.
 @Suite struct PublishedModelTests {
     @Test func itsFiguresAreThePublishedOnes() throws {
         let model = ModelArithmetic(try SampleModel.deepSeekV3())
@@ -14,13 +14,11 @@ import Testing
     }
 
     @Test(arguments: [(8, 128.0, 16, 8_192), (64, 32, 64, 8_192)])
-    func itIsPlannedAndSimulatedWithinSeconds(
+    func itIsPlannedAndSimulated(
         _ count: Int, _ gigabytes: Double, _ sequences: Int, _ positions: Int
     ) throws {
         let hosts = try SampleHosts.equal(count, gigabytes: gigabytes)
         let wish = PlanWish(positionCount: positions, sequenceCount: sequences)
-        let clock = ContinuousClock()
-        let begin = clock.now
         let plan = try ClusterPlanner(
             configuration: try SampleModel.deepSeekV3(), hosts: hosts, wish: wish
         ).plan()
@@ -30,7 +28,6 @@ import Testing
                 requestCount: 4 * sequences, concurrencyMax: sequences, promptTokenCount: 512,
                 newTokenCount: 128))
         let report = simulator.run()
-        #expect(clock.now - begin < .seconds(10))
         #expect(report.completedCount == 4 * sequences)
         #expect(report.outputTokensPerSecond > 0)
         #expect(count < 64 || !plan.ring.expertHosts.isEmpty)
