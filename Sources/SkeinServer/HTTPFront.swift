@@ -40,7 +40,8 @@ public actor HTTPFront {
     /// Binds the address and begins to answer.
     ///
     /// - Returns: the port.
-    /// - Throws: a `Refusal` where the address cannot be bound.
+    /// - Throws: a `Refusal` where the address cannot be bound; a `CancellationError` where the
+    ///   task is cancelled before it is, and then nothing listens.
     public func start() async throws -> Int {
         let (bound, continuation) = AsyncStream.makeStream(
             of: Int.self, bufferingPolicy: .bufferingOldest(1))
@@ -64,11 +65,16 @@ public actor HTTPFront {
         self.services = services
         self.serving = serving
         for await port in bound { return port }
+        // Whoever waits was cancelled before the address was bound: nobody would end the server.
+        let wasCancelled = Task.isCancelled
+        if wasCancelled { serving.cancel() }
         do {
             try await serving.value
         } catch {
+            if wasCancelled { throw CancellationError() }
             throw Refusal("\(address)", "cannot listen there: \(error)")
         }
+        if wasCancelled { throw CancellationError() }
         throw Refusal("\(address)", "cannot listen there")
     }
 

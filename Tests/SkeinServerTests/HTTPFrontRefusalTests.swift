@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import SkeinCluster
 import SkeinCoordinator
 import SkeinCore
@@ -154,6 +155,21 @@ import Testing
         client.terminate()
         #expect(await server.becomes { $0.liveSequenceCount == 0 && $0.ownedPageCount == 0 })
         await server.stop()
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func aStartThatIsCancelledLeavesNothingListening() async throws {
+        let server = try await TestServer.shared.value
+        let front = HTTPFront(
+            service: server.service, host: "127.0.0.1", port: 0, apiKeys: nil,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        await withThrowingTaskGroup(of: Int.self) { group in
+            // Cancelled before it begins, as by a signal that comes while a cluster forms.
+            group.cancelAll()
+            group.addTask { try await front.start() }
+            let outcome = await group.nextResult()
+            #expect(throws: CancellationError.self) { try outcome?.get() }
+        }
     }
 
     @Test func anEndedClusterIsDown() async throws {
