@@ -12,6 +12,8 @@ final class FrontRoutes: Sendable {
     private struct State {
         var isDraining = false
         var running: [String: RunningCompletion] = [:]
+        /// Keys of what runs for each open connection that ever asked for a completion.
+        var connections: [ObjectIdentifier: Set<String>] = [:]
         var idleWaits: [CheckedContinuation<Void, Never>] = []
     }
 
@@ -175,7 +177,7 @@ extension FrontRoutes {
             bound: settings.requestBound,
             onOverdue: { caller.channel.close(promise: nil) })
         state.withLock { $0.running[caller.key] = running }
-        await watch(caller.channel, running)
+        await watch(caller)
         var route: CompletionRoute
         do {
             route = try CompletionRoute(
@@ -228,23 +230,37 @@ extension FrontRoutes {
     /// Ends the completion once its client hangs up.
     ///
     /// A client that closes its half of a connection has gone away too: the server takes the end of
-    /// what it reads for the end of the connection. The closure lives as long as the connection, so
-    /// it holds the completion only weakly.
-    private func watch(_ channel: any Channel, _ running: RunningCompletion) async {
+    /// what it reads for the end of the connection. A closure lives as long as the connection, so
+    /// there is one for all its requests.
+    private func watch(_ caller: Caller) async {
+        let channel = caller.channel
+        let connection = ObjectIdentifier(channel)
+        let isKnown = state.withLock { state in
+            defer { state.connections[connection, default: []].insert(caller.key) }
+            return state.connections[connection] != nil
+        }
+        guard !isKnown else { return }
         do {
             try await channel.setOption(.allowRemoteHalfClosure, value: false).get()
         } catch {
             // A connection that is closed already has its completion ended below.
         }
-        channel.closeFuture.whenComplete { [weak running] _ in
-            guard let running else { return }
-            Task { await running.cancel() }
+        channel.closeFuture.whenComplete { [weak self] _ in self?.onClose(connection) }
+    }
+
+    private func onClose(_ connection: ObjectIdentifier) {
+        let ended = state.withLock { state in
+            (state.connections.removeValue(forKey: connection) ?? [])
+                .compactMap { state.running[$0] }
         }
+        guard !ended.isEmpty else { return }
+        Task { for running in ended { await running.cancel() } }
     }
 
     private func end(_ running: RunningCompletion, _ caller: Caller) async {
         let waits = state.withLock { state in
             state.running[caller.key] = nil
+            state.connections[ObjectIdentifier(caller.channel)]?.remove(caller.key)
             guard state.running.isEmpty else { return [CheckedContinuation<Void, Never>]() }
             defer { state.idleWaits = [] }
             return state.idleWaits

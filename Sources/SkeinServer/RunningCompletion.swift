@@ -31,7 +31,7 @@ final class RunningCompletion: Sendable {
             bufferingPolicy: .bufferingOldest(eventsMax))
         self.events = events
         clock = Task { [sequences] in
-            do { try await Task.sleep(for: bound) } catch { return }
+            do { try await Self.sleepInNaps(for: bound) } catch { return }
             continuation.finish(throwing: APIError.timedOut(bound))
             // The client may be one that does not read: nobody else would end the sequences.
             for sequence in sequences { await coordinator.cancel(sequence) }
@@ -55,6 +55,17 @@ final class RunningCompletion: Sendable {
             } catch {
                 continuation.finish(throwing: error)
             }
+        }
+    }
+
+    /// Sleeps, a few seconds at a time: what a cancelled sleep holds is given back when it would
+    /// have ended, and no sooner, and a request may take hours.
+    private static func sleepInNaps(for bound: Duration) async throws {
+        let end = ContinuousClock.now + bound
+        while true {
+            let left = end - .now
+            guard left > .zero else { return }
+            try await Task.sleep(for: min(left, .seconds(5)))
         }
     }
 
