@@ -78,7 +78,10 @@ extension Coordinator {
             do throws(Refusal) {
                 let link = try links.open(
                     to: hello.inboxAddress, publicKey: settings.publicKeys[name])
-                let outbox = NodeOutbox(to: name, over: link, logger: logger)
+                // What cannot be sent shows in the node's silence, and a new epoch makes it good.
+                let outbox = Outbox(over: link, messagesMax: Limits.outboxMessagesMax) {
+                    [logger] line in logger.debug("node \(name): \(line)")
+                }
                 nodeAddresses[name] = hello.inboxAddress
                 await outboxes.updateValue(outbox, forKey: name)?.abandon()
             } catch {

@@ -26,7 +26,7 @@ public actor Coordinator {
     let start = ContinuousClock.now
     var membership: MembershipView
     var schedule: PipelineSchedule
-    var outboxes: [String: NodeOutbox] = [:]
+    var outboxes: [String: Outbox] = [:]
     var nodeAddresses: [String: String] = [:]
     var live: [SequenceID: LiveRequest] = [:]
     var captureFlights: [MicroBatchID: [SequenceSpan]] = [:]

@@ -21,7 +21,7 @@ actor ExpertHostService {
     private let host: ShardHost
     private let place: Place
     /// By the stage that asks.
-    private let roads: [StageIndex: PeerRoad]
+    private let outboxes: [StageIndex: Outbox]
     private let dispatches: AsyncStream<Dispatch>
     private let queue: AsyncStream<Dispatch>.Continuation
     private let logger: Logger
@@ -29,10 +29,10 @@ actor ExpertHostService {
     private var loop: Task<Void, Never>?
 
     /// Joins loaded experts to the roads to the stages.
-    init(host: ShardHost, place: Place, roads: [StageIndex: PeerRoad], logger: Logger) {
+    init(host: ShardHost, place: Place, outboxes: [StageIndex: Outbox], logger: Logger) {
         self.host = host
         self.place = place
-        self.roads = roads
+        self.outboxes = outboxes
         self.logger = logger
         times = ExpertTimes(host: place.number)
         (dispatches, queue) = AsyncStream.makeStream(
@@ -96,7 +96,7 @@ actor ExpertHostService {
 
     private nonisolated func answer(_ dispatch: Dispatch, _ outcome: Combine.Outcome) {
         let began = ContinuousClock.now
-        guard let road = roads[dispatch.stage] else {
+        guard let outbox = outboxes[dispatch.stage] else {
             return logger.warning("a dispatch of stage \(dispatch.stage.rawValue), which is none")
         }
         let envelope = Envelope(
@@ -109,7 +109,7 @@ actor ExpertHostService {
             place.recorder.note(
                 lane, .sending, of: dispatch.microBatch, layer: dispatch.layer, from: began,
                 to: .now)
-            if !road.put(frames) {
+            if !outbox.put(frames) {
                 logger.warning("the road to stage \(dispatch.stage.rawValue) is blocked")
             }
         } catch {

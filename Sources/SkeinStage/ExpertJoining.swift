@@ -8,15 +8,15 @@ internal import SkeinWire
 struct ExpertJoining {
     private let part: NodePart
     private let node: NodeService
-    private var roads: [String: PeerRoad] = [:]
+    private var outboxes: [String: Outbox] = [:]
 
     init(part: NodePart, node: NodeService) {
         self.part = part
         self.node = node
     }
 
-    /// Every road that was opened.
-    var opened: [PeerRoad] { Array(roads.values) }
+    /// The outbox of every road that was opened.
+    var opened: [Outbox] { Array(outboxes.values) }
 
     /// How a stage reaches the experts that are not at home; `nil` where all are.
     mutating func farExperts(
@@ -30,7 +30,7 @@ struct ExpertJoining {
             let holder = placement.expertHosts[host]
             peers[host] = FarExperts.Peer(
                 nodeName: holder.nodeName,
-                road: try road(
+                outbox: try outbox(
                     to: holder.nodeName, address: holder.address, publicKey: holder.publicKey))
         }
         return FarExperts(
@@ -43,9 +43,9 @@ struct ExpertJoining {
     /// Joins the node's experts to every stage of the ring.
     mutating func service(of host: ShardHost) throws(Refusal) -> ExpertHostService {
         let placement = part.placement
-        var byStage: [StageIndex: PeerRoad] = [:]
+        var byStage: [StageIndex: Outbox] = [:]
         for stage in placement.ring {
-            byStage[stage.index] = try road(
+            byStage[stage.index] = try outbox(
                 to: stage.nodeName, address: stage.address, publicKey: stage.publicKey)
         }
         return ExpertHostService(
@@ -54,21 +54,21 @@ struct ExpertJoining {
                 number: part.hostNumber ?? 0, epoch: placement.epoch,
                 nodeName: node.settings.name, dispatchesMax: messagesMax,
                 recorder: node.recorder),
-            roads: byStage, logger: node.logger)
+            outboxes: byStage, logger: node.logger)
     }
 
     /// One dispatch or answer for each begun micro-batch of every stage.
     private var messagesMax: Int { part.placement.ring.count * part.placement.stepsAtOnce }
 
-    private mutating func road(
+    private mutating func outbox(
         to name: String, address: String, publicKey: String?
-    ) throws(Refusal) -> PeerRoad {
-        if let road = roads[name] { return road }
+    ) throws(Refusal) -> Outbox {
+        if let known = outboxes[name] { return known }
         let link = try node.links.open(to: address, publicKey: publicKey)
-        let road = PeerRoad(over: link, messagesMax: 2 * messagesMax) { [weak node] line in
+        let outbox = Outbox(over: link, messagesMax: 2 * messagesMax) { [weak node] line in
             await node?.note("road to node \(name): \(line)")
         }
-        roads[name] = road
-        return road
+        outboxes[name] = outbox
+        return outbox
     }
 }

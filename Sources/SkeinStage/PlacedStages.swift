@@ -15,7 +15,7 @@ struct PlacedStages: Sendable {
     private let services: [StageIndex: StageService]
     private let expertHost: ExpertHostService?
     private let roads: [any Link]
-    private let peerRoads: [PeerRoad]
+    private let outboxes: [Outbox]
 
     /// Loads what the placement gives to `node` and opens the links that it needs.
     ///
@@ -59,7 +59,7 @@ struct PlacedStages: Sendable {
         expertHost = try loaded.shardHost.map { try joining.service(of: $0) }
         self.services = services
         self.roads = roads
-        peerRoads = joining.opened
+        outboxes = joining.opened
     }
 
     /// Starts every stage, and the expert host.
@@ -107,7 +107,7 @@ struct PlacedStages: Sendable {
         for service in services.values { await service.close() }
         await expertHost?.close()
         for road in roads { await road.close() }
-        for road in peerRoads { await road.close() }
+        for outbox in outboxes { await outbox.abandon() }
     }
 
     /// Adds the stages' vital signs to a heartbeat.

@@ -1,6 +1,7 @@
 internal import SkeinCore
 internal import SkeinModel
 internal import SkeinTensor
+internal import SkeinTransport
 internal import SkeinWire
 
 /// How a stage reaches experts elsewhere, and where it notes what that takes.
@@ -8,7 +9,7 @@ struct FarExperts: Sendable {
     /// One host: its node, and the road there.
     struct Peer: Sendable {
         let nodeName: String
-        let road: PeerRoad
+        let outbox: Outbox
     }
 
     let stage: StageIndex
@@ -163,7 +164,7 @@ extension Stage {
             } catch {
                 throw error.refusal
             }
-            guard peer.road.put(frames) else {
+            guard peer.outbox.put(frames) else {
                 throw Refusal("expert host \(peer.nodeName)", "its road is blocked")
             }
         }
