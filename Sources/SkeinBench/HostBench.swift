@@ -119,7 +119,7 @@ public struct HostBench {
                 down: float8(hidden, inner, 3 * index + 2))
         }
         func seconds(_ rowCount: Int) -> Double {
-            let input = Self.input(rows: rowCount, columns: hidden)
+            let input = KernelTiming.input(rows: rowCount, columns: hidden)
             let output = Tensor(rows: rowCount * count, columns: hidden)
             let pairs = (0..<count * rowCount).map { place in
                 (expert: place / rowCount, inputRow: place % rowCount, outputRow: place)
@@ -144,7 +144,7 @@ public struct HostBench {
         let weight = WeightMatrix(
             bfloat16: bytes.subrange(0..<(2 * rows * hidden)), rows: rows, columns: hidden)
         func seconds(_ rowCount: Int) -> Double {
-            let input = Self.input(rows: rowCount, columns: hidden)
+            let input = KernelTiming.input(rows: rowCount, columns: hidden)
             let output = Tensor(rows: rowCount, columns: rows)
             return Self.seconds {
                 MatrixProduct.multiply(input, by: weight, into: output, on: pool)
@@ -162,7 +162,7 @@ public struct HostBench {
         let copies = max(1, bytes.count / (rows * shape.latentSize))
         let weights = (0..<copies).map { float8(rows, shape.latentSize, $0) }
         func seconds(_ rowCount: Int) -> Double {
-            let queries = Self.input(rows: rowCount, columns: shape.headCount * key)
+            let queries = KernelTiming.input(rows: rowCount, columns: shape.headCount * key)
             let latents = Tensor(rows: rowCount, columns: shape.headCount * shape.latentSize)
             let values = Tensor(rows: rowCount, columns: shape.headCount * value)
             var turn = 0
@@ -194,7 +194,7 @@ public struct HostBench {
         let pageCount = Self.positionCount / Limits.pageRowCount
         let store = try LatentStore(layerCount: 1, pageCount: pageCount, rowWidth: shape.rowWidth)
         store.populate()
-        let queries = Self.input(rows: 1, columns: shape.headCount * shape.rowWidth)
+        let queries = KernelTiming.input(rows: 1, columns: shape.headCount * shape.rowWidth)
         let output = Tensor(rows: 1, columns: shape.headCount * shape.latentSize)
         let span = AttentionSpan(
             rows: 0..<1, firstPosition: Self.positionCount - 1,
@@ -215,9 +215,9 @@ public struct HostBench {
         let small = 64
         let weight = WeightMatrix(
             bfloat16: bytes.subrange(0..<(2 * small * small)), rows: small, columns: small)
-        let input = Self.input(rows: 1, columns: small)
+        let input = KernelTiming.input(rows: 1, columns: small)
         let output = Tensor(rows: 1, columns: small)
-        let row = Self.input(rows: 1, columns: shape.hiddenSize)
+        let row = KernelTiming.input(rows: 1, columns: shape.hiddenSize)
         let normed = Tensor(rows: 1, columns: shape.hiddenSize)
         let ones = [Float](repeating: 1, count: shape.hiddenSize)
         return Self.seconds {
@@ -246,27 +246,8 @@ public struct HostBench {
             blockRows: 128, blockColumns: 128)
     }
 
-    private static func input(rows: Int, columns: Int) -> Tensor {
-        let tensor = Tensor(rows: rows, columns: columns)
-        var numbers = SeededNumbers(seed: 2)
-        for row in 0..<rows {
-            tensor.setRow(row, to: (0..<columns).map { _ in Float(numbers.uniform()) - 0.5 })
-        }
-        return tensor
-    }
-
-    /// Seconds of one call: the median of at least five, over at least a fifth of a second.
+    /// Seconds of one call, over at least a fifth of a second.
     private static func seconds(_ body: () -> Void) -> Double {
-        let clock = ContinuousClock()
-        body()
-        var times: [Double] = []
-        var total = 0.0
-        while times.count < 5 || (total < 0.2 && times.count < 2_000) {
-            let seconds = clock.measure(body) / .seconds(1)
-            times.append(seconds)
-            total += seconds
-            if total > 5 { break }
-        }
-        return times.sorted()[times.count / 2]
+        KernelTiming.median(over: 0.2, atMost: 5) { _ in body() }
     }
 }

@@ -72,7 +72,7 @@ public struct KernelBench {
         _ matrices: [WeightMatrix], format: KernelFormat, rowCount: Int, blas: [Int: Double]
     ) -> KernelReport.Line {
         let (rows, columns) = (matrices[0].rowCount, matrices[0].columnCount)
-        let input = Self.input(rows: rowCount, columns: columns)
+        let input = KernelTiming.input(rows: rowCount, columns: columns)
         let output = Tensor(rows: rowCount, columns: rows)
         let seconds = Self.seconds { turn in
             MatrixProduct.multiply(
@@ -88,7 +88,7 @@ public struct KernelBench {
         let shape = Shape(rows: model.routing?.expertCount ?? 1, columns: model.hiddenSize)
         let matrices = try weights.matrices(
             rows: shape.rows, columns: shape.columns, format: .bf16)
-        let input = Self.input(rows: 1, columns: shape.columns)
+        let input = KernelTiming.input(rows: 1, columns: shape.columns)
         let output = Tensor(rows: 1, columns: shape.rows)
         let seconds = Self.seconds { turn in
             MatrixProduct.multiplyInFloat32(
@@ -107,7 +107,7 @@ public struct KernelBench {
         let matrices = try weights.matrices(rows: rows, columns: shape.columns, format: .f8)
         var lines: [KernelReport.Line] = []
         for rowCount in Self.rowCounts {
-            let queries = Self.input(rows: rowCount, columns: model.headCount * nope)
+            let queries = KernelTiming.input(rows: rowCount, columns: model.headCount * nope)
             let latents = Tensor(rows: rowCount, columns: model.headCount * shape.columns)
             let values = Tensor(rows: rowCount, columns: model.headCount * value)
             let absorb = Self.seconds { turn in
@@ -141,7 +141,7 @@ public struct KernelBench {
         let store = try LatentStore(
             layerCount: 1, pageCount: pageCount, rowWidth: model.latentRowWidth)
         store.populate()
-        let queries = Self.input(rows: 1, columns: model.headCount * model.latentRowWidth)
+        let queries = KernelTiming.input(rows: 1, columns: model.headCount * model.latentRowWidth)
         let output = Tensor(rows: 1, columns: model.headCount * model.kvLoraRank)
         let span = AttentionSpan(
             rows: 0..<1, firstPosition: positionCount - 1,
@@ -160,7 +160,7 @@ public struct KernelBench {
 
     private func norm() -> KernelReport.Line {
         let columns = model.hiddenSize
-        let input = Self.input(rows: 512, columns: columns)
+        let input = KernelTiming.input(rows: 512, columns: columns)
         let output = Tensor(rows: 512, columns: columns)
         let weight = [Float](repeating: 1, count: columns)
         let seconds = Self.seconds { _ in
@@ -182,7 +182,7 @@ public struct KernelBench {
         }
         var seconds: [Int: Double] = [:]
         for rowCount in Self.rowCounts {
-            let input = Self.input(rows: rowCount, columns: shape.columns)
+            let input = KernelTiming.input(rows: rowCount, columns: shape.columns)
             let output = Tensor(rows: rowCount, columns: shape.rows)
             seconds[rowCount] = Self.seconds { turn in
                 BLAS.multiply(input, by: matrices[turn % copies], into: output)
@@ -193,28 +193,9 @@ public struct KernelBench {
 
     // MARK: Measuring
 
-    private static func input(rows: Int, columns: Int) -> Tensor {
-        let tensor = Tensor(rows: rows, columns: columns)
-        var numbers = SeededNumbers(seed: 2)
-        for row in 0..<rows {
-            tensor.setRow(row, to: (0..<columns).map { _ in Float(numbers.uniform()) - 0.5 })
-        }
-        return tensor
-    }
-
-    /// Seconds of one turn: the median of at least five, over at least 30 milliseconds.
+    /// Seconds of one turn, over at least 30 milliseconds.
     private static func seconds(_ body: (_ turn: Int) -> Void) -> Double {
-        let clock = ContinuousClock()
-        body(0)
-        var times: [Double] = []
-        var total = 0.0
-        while times.count < 5 || (total < 0.03 && times.count < 2_000) {
-            let seconds = clock.measure { body(times.count + 1) } / .seconds(1)
-            times.append(seconds)
-            total += seconds
-            if total > 2 { break }
-        }
-        return times.sorted()[times.count / 2]
+        KernelTiming.median(over: 0.03, atMost: 2, body)
     }
 
     private func line(
