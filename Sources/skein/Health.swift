@@ -28,14 +28,7 @@ struct Health: AsyncParsableCommand {
     @Flag(help: "Print one JSON object; with --watch one a line.")
     var json = false
 
-    @Option(name: .customLong("api-key"), help: "A key that the head knows (or SKEIN_API_KEY).")
-    var apiKey: String?
-
-    @Option(name: .customLong("ca-cert"), help: "A file of certificates to trust, for https.")
-    var certificates: String?
-
-    @Flag(help: "Trust any certificate; whoever sits between can then answer for the head.")
-    var insecure = false
+    @OptionGroup var head: HeadOptions
 
     func validate() throws {
         guard (cluster == nil) != (url == nil) else {
@@ -44,23 +37,13 @@ struct Health: AsyncParsableCommand {
         guard interval >= 0.1, interval <= 86_400 else {
             throw ValidationError("--interval: expected 0.1 to 86400, found \(interval)")
         }
-        guard certificates == nil || !insecure else {
-            throw ValidationError("expected at most one of --ca-cert and --insecure")
-        }
-        guard let url else { return }
-        do throws(Refusal) {
-            _ = try HeadAddress(parsing: url, subject: "--url")
-        } catch {
-            throw ValidationError(error.description)
-        }
+        if let url { try HeadOptions.check(url: url) }
     }
 
     func run() async throws {
-        let key = apiKey ?? ProcessInfo.processInfo.environment["SKEIN_API_KEY"]
         let client: HeadClient
         do throws(Refusal) {
-            client = try HeadClient(
-                try address(), apiKey: key, certificates: certificates, trustsAnyone: insecure)
+            client = try head.client(of: try address())
         } catch {
             let finding = HealthFinding(unknown: error, asked: cluster ?? "")
             try HealthDisplay(isJSON: json).show(finding)

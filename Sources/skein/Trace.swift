@@ -26,28 +26,14 @@ struct Trace: AsyncParsableCommand {
     @Flag(help: "Print one JSON object.")
     var json = false
 
-    @Option(name: .customLong("api-key"), help: "A key that the head knows (or SKEIN_API_KEY).")
-    var apiKey: String?
-
-    @Option(name: .customLong("ca-cert"), help: "A file of certificates to trust, for https.")
-    var certificates: String?
-
-    @Flag(help: "Trust any certificate; whoever sits between can then answer for the head.")
-    var insecure = false
+    @OptionGroup var head: HeadOptions
 
     func validate() throws {
         guard seconds >= 0.1, seconds <= Double(Limits.traceSecondsMax) else {
             throw ValidationError(
                 "--seconds: expected 0.1 to \(Limits.traceSecondsMax), found \(seconds)")
         }
-        guard certificates == nil || !insecure else {
-            throw ValidationError("expected at most one of --ca-cert and --insecure")
-        }
-        do throws(Refusal) {
-            _ = try HeadAddress(parsing: url, subject: "--url")
-        } catch {
-            throw ValidationError(error.description)
-        }
+        try HeadOptions.check(url: url)
     }
 
     func run() async throws {
@@ -71,10 +57,7 @@ struct Trace: AsyncParsableCommand {
     }
 
     private func ask() async throws -> ClusterTrace {
-        let key = apiKey ?? ProcessInfo.processInfo.environment["SKEIN_API_KEY"]
-        let client = try HeadClient(
-            try HeadAddress(parsing: url, subject: "--url"), apiKey: key,
-            certificates: certificates, trustsAnyone: insecure)
+        let client = try head.client(of: try HeadAddress(parsing: url, subject: "--url"))
         Console.standardError("tracing \(client.address.text) for \(seconds) s")
         let answer: HeadClient.Answer
         do throws(Refusal) {

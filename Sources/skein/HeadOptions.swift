@@ -1,0 +1,39 @@
+import ArgumentParser
+import Foundation
+import SkeinCore
+
+/// How a command that asks a head shows itself, and whom it trusts.
+struct HeadOptions: ParsableArguments {
+    @Option(name: .customLong("api-key"), help: "A key that the head knows (or SKEIN_API_KEY).")
+    var apiKey: String?
+
+    @Option(name: .customLong("ca-cert"), help: "A file of certificates to trust, for https.")
+    var certificates: String?
+
+    @Flag(help: "Trust any certificate; whoever sits between can then answer for the head.")
+    var insecure = false
+
+    func validate() throws {
+        guard certificates == nil || !insecure else {
+            throw ValidationError("expected at most one of --ca-cert and --insecure")
+        }
+    }
+
+    /// Opens a client of a head.
+    ///
+    /// - Throws: a `Refusal` where the key or the certificates cannot be used.
+    func client(of address: HeadAddress) throws(Refusal) -> HeadClient {
+        try HeadClient(
+            address, apiKey: apiKey ?? ProcessInfo.processInfo.environment["SKEIN_API_KEY"],
+            certificates: certificates, trustsAnyone: insecure)
+    }
+
+    /// Tells a wrong `--url` while the command line is read.
+    static func check(url: String) throws {
+        do throws(Refusal) {
+            _ = try HeadAddress(parsing: url, subject: "--url")
+        } catch {
+            throw ValidationError(error.description)
+        }
+    }
+}
