@@ -85,7 +85,7 @@ SKEIN_256_INLINE void lone_tile(const weight_rows *some, const float *planes, fl
 SKEIN_256 static void multiply_some(const skein_product *job) {
     size_t columns = job->weight->columns, rest = columns % SKEIN_STEP, count = job->count;
     size_t stride = skein_packed_stride(job->weight);
-    float *planes = scratch_of(job)->planes;
+    float *planes = job->scratch;
     const float *inputs[TOKENS_MAX];
     for (size_t m = 0; m < count; m++) {
         widen(input_row(job, m), skein_padded(columns), planes + m * stride, false);
@@ -122,11 +122,11 @@ SKEIN_256_INLINE void widen_weight(const uint8_t *from, size_t count, float *pla
     }
 }
 
-/// Weight rows row ..< row + rows against the input rows first ..< first + count, whose planes lie
-/// in scratch.
+/// Weight rows row ..< row + rows against the input rows first ..< first + count, which scratch
+/// knows.
 SKEIN_256 static void product_widened(const skein_product *job, size_t row, size_t rows,
                                       size_t first, size_t count) {
-    block_scratch *scratch = scratch_of(job);
+    block_scratch *scratch = job->scratch;
     FOR_BLOCKS(job->weight) {
         for (size_t n = 0; n < rows; n++) {
             const uint8_t *from = skein_weight_row(job->weight, row + n) + 2 * at.begin;
@@ -136,7 +136,7 @@ SKEIN_256 static void product_widened(const skein_product *job, size_t row, size
     }
     for (size_t m = 0; m < count; m++) {
         float *output = output_row(job, first + m) + row - job->row_begin;
-        for (size_t n = 0; n < rows; n++) output[n] = reduce_lanes(&scratch->sums[n][m], false);
+        for (size_t n = 0; n < rows; n++) output[n] = reduce_lanes(&scratch->sums[n][m]);
     }
 }
 
@@ -147,7 +147,7 @@ SKEIN_256 void skein_product_bf16_avx2(const skein_product *job) {
     }
     for (size_t first = 0; first < job->count; first += SKEIN_WIDENED_ROWS) {
         size_t count = skein_min(SKEIN_WIDENED_ROWS, job->count - first);
-        widen_blocks(job, first, count, false);
+        begin_rows(job, first, count);
         for (size_t row = job->row_begin; row < job->row_end; row += BLOCK_ROWS) {
             product_widened(job, row, skein_min(BLOCK_ROWS, job->row_end - row), first, count);
         }

@@ -1,62 +1,8 @@
 // E4M3 products with AVX2: decoded in registers for few input rows, once per tile for many.
-//
-// Of a normal number the upper byte of its BF16 form depends on the upper four bits of the code
-// alone, and the lower byte is its lower four bits, shifted: one table of sixteen bytes decodes it.
-// Subnormals and NaN do not fit; a block that has one is found by the magnitudes of its codes and
-// decoded once more by a table of their own.
 #include "tile_avx2.h"
 #include "twins.h"
 
 #if defined(__x86_64__)
-
-/// The largest of the magnitudes so far, each less 8, so that a subnormal is larger than any.
-typedef __m256i code_range;
-
-SKEIN_256_INLINE code_range empty_range(void) { return _mm256_setzero_si256(); }
-
-/// Whether every code so far was a normal number.
-SKEIN_256_INLINE bool is_normal(code_range range) {
-    __m256i most = _mm256_set1_epi8(0x7E - 8);
-    __m256i is_within = _mm256_cmpeq_epi8(_mm256_max_epu8(range, most), most);
-    return _mm256_testc_si256(is_within, _mm256_set1_epi8(-1));
-}
-
-/// Normal codes as BF16, in crossed order.
-SKEIN_256_INLINE void decode32(__m256i codes, code_range *range, __m256i parts[2]) {
-    const __m256i upper = _mm256_broadcastsi128_si256(_mm_setr_epi8(
-        0x3C, 0x3D, 0x3E, 0x3F, 0x40, 0x41, 0x42, 0x43, (char)0xBC, (char)0xBD, (char)0xBE,
-        (char)0xBF, (char)0xC0, (char)0xC1, (char)0xC2, (char)0xC3));
-    __m256i magnitude = _mm256_and_si256(codes, _mm256_set1_epi8(0x7F));
-    *range = _mm256_max_epu8(*range, _mm256_sub_epi8(magnitude, _mm256_set1_epi8(8)));
-    __m256i number = _mm256_and_si256(_mm256_srli_epi16(codes, 4), _mm256_set1_epi8(0x0F));
-    __m256i high = _mm256_shuffle_epi8(upper, number);
-    __m256i low = _mm256_and_si256(_mm256_slli_epi16(codes, 4), _mm256_set1_epi8((char)0xF0));
-    parts[0] = _mm256_unpacklo_epi8(low, high);
-    parts[1] = _mm256_unpackhi_epi8(low, high);
-}
-
-/// Any codes as BF16, in crossed order: subnormals and NaN replace what does not fit.
-SKEIN_256_INLINE void decode32_slowly(__m256i codes, __m256i parts[2]) {
-    const __m256i small_upper = _mm256_broadcastsi128_si256(_mm_setr_epi8(
-        0x00, 0x3B, 0x3B, 0x3B, 0x3C, 0x3C, 0x3C, 0x3C, 0, 0, 0, 0, 0, 0, 0, 0));
-    const __m256i small_lower = _mm256_broadcastsi128_si256(_mm_setr_epi8(
-        0x00, 0x00, (char)0x80, (char)0xC0, 0x00, 0x20, 0x40, 0x60, 0, 0, 0, 0, 0, 0, 0, 0));
-    code_range unused = empty_range();
-    decode32(codes, &unused, parts);
-    __m256i magnitude = _mm256_and_si256(codes, _mm256_set1_epi8(0x7F));
-    __m256i sign = _mm256_and_si256(codes, _mm256_set1_epi8((char)0x80));
-    __m256i is_small = _mm256_cmpgt_epi8(_mm256_set1_epi8(8), magnitude);
-    __m256i is_nan = _mm256_cmpeq_epi8(magnitude, _mm256_set1_epi8(0x7F));
-    __m256i upper = _mm256_shuffle_epi8(small_upper, magnitude);
-    __m256i lower = _mm256_shuffle_epi8(small_lower, magnitude);
-    upper = _mm256_or_si256(_mm256_blendv_epi8(upper, _mm256_set1_epi8(0x7F), is_nan), sign);
-    lower = _mm256_blendv_epi8(lower, _mm256_set1_epi8((char)0xC0), is_nan);
-    __m256i is_other = _mm256_or_si256(is_small, is_nan);
-    parts[0] = _mm256_blendv_epi8(parts[0], _mm256_unpacklo_epi8(lower, upper),
-                                  _mm256_unpacklo_epi8(is_other, is_other));
-    parts[1] = _mm256_blendv_epi8(parts[1], _mm256_unpackhi_epi8(lower, upper),
-                                  _mm256_unpackhi_epi8(is_other, is_other));
-}
 
 /// The codes of one step; beyond the block's end, where the input is zero, normal ones.
 SKEIN_256_INLINE const uint8_t *step_codes(const uint8_t *codes, size_t left, uint8_t *padded) {
@@ -187,29 +133,31 @@ SKEIN_256 static void product_direct(const skein_product *job, const float *cons
 
 // ---- decoded once for many rows of input --------------------------------------------------------
 
-/// Decodes `count` codes, at most a block, into planes; false where a code is not normal.
+/// Decodes `count` codes, at most a block, into straight planes; false where a code is not normal.
 SKEIN_256_INLINE bool decode_planes(const uint8_t *codes, size_t count, float *planes,
                                     const bool slowly) {
     code_range range = empty_range();
     for (size_t k = 0; k < count; k += SKEIN_STEP) {
         uint8_t padded[SKEIN_STEP];
         const uint8_t *from = step_codes(codes + k, count - k, padded);
-        __m256i parts[2];
+        // Quarters 0 2 1 3: what crosses them brings them into order.
+        __m256i some = _mm256_loadu_si256((const __m256i *)from), parts[2];
+        some = _mm256_permute4x64_epi64(some, 0xD8);
         if (slowly) {
-            decode32_slowly(_mm256_loadu_si256((const __m256i *)from), parts);
+            decode32_slowly(some, parts);
         } else {
-            decode32(_mm256_loadu_si256((const __m256i *)from), &range, parts);
+            decode32(some, &range, parts);
         }
         store_planes(parts, planes + k);
     }
     return slowly || is_normal(range);
 }
 
-/// Weight rows row ..< row + rows against the input rows first ..< first + count, whose planes lie
-/// in scratch.
+/// Weight rows row ..< row + rows against the input rows first ..< first + count, which scratch
+/// knows.
 SKEIN_256 static void product_decoded(const skein_product *job, size_t row, size_t rows,
                                       size_t first, size_t count) {
-    block_scratch *scratch = scratch_of(job);
+    block_scratch *scratch = job->scratch;
     for (size_t n = 0; n < rows; n++) memset(scratch->totals[n], 0, count * sizeof(lanes));
     FOR_BLOCKS(job->weight) {
         float scales[BLOCK_ROWS];
@@ -224,7 +172,7 @@ SKEIN_256 static void product_decoded(const skein_product *job, size_t row, size
     }
     for (size_t m = 0; m < count; m++) {
         float *output = output_row(job, first + m) + row - job->row_begin;
-        for (size_t n = 0; n < rows; n++) output[n] = reduce_lanes(&scratch->totals[n][m], true);
+        for (size_t n = 0; n < rows; n++) output[n] = reduce_lanes(&scratch->totals[n][m]);
     }
 }
 
@@ -234,7 +182,7 @@ SKEIN_256 void skein_product_f8e4m3_block_avx2(const skein_product *job) {
         size_t width = skein_packed_width(weight->columns, weight->block_columns);
         float *planes[SKEIN_DIRECT_MAX];
         for (size_t m = 0; m < job->count; m++) {
-            planes[m] = scratch_of(job)->planes + m * skein_packed_stride(weight);
+            planes[m] = (float *)job->scratch + m * skein_packed_stride(weight);
             widen(input_row(job, m), width, planes[m], true);
         }
         product_direct(job, (const float *const *)planes);
@@ -242,7 +190,7 @@ SKEIN_256 void skein_product_f8e4m3_block_avx2(const skein_product *job) {
     }
     for (size_t first = 0; first < job->count; first += SKEIN_WIDENED_ROWS) {
         size_t count = skein_min(SKEIN_WIDENED_ROWS, job->count - first);
-        widen_blocks(job, first, count, true);
+        begin_rows(job, first, count);
         for (size_t row = job->row_begin; row < job->row_end; row += BLOCK_ROWS) {
             size_t rows = skein_min(BLOCK_ROWS, job->row_end - row);
             product_decoded(job, row, rows, first, count);

@@ -3,9 +3,28 @@
 #define SKEIN_TARGET SKEIN_TARGET_AVX2
 #define SKEIN_NAME(name) name##_avx2
 #include "twins.h"
+#pragma clang diagnostic ignored "-Wunused-function"
+#include "f8e4m3_avx2.h"
 #include "rows_f32.h"
 // Eight registers of sums, two to a vector of sixteen; with twelve, compilers move some to memory.
 enum { TILE_INPUTS = 2, TILE_VECTORS = 2 };
+
+/// Sixty-four codes; false, and numbers of no meaning, where one is not normal.
+SKEIN_INLINE bool decode64_f32(const uint8_t *codes, v16 *out) {
+    code_range range = empty_range();
+    for (int half = 0; half < 2; half++) {
+        __m256 numbers[4];
+        decode32_f32(codes + 32 * half, &range, false, numbers);
+        memcpy(out + 2 * half, numbers, sizeof numbers);
+    }
+    return is_normal(range);
+}
+
+#define SKEIN_DECODE64(codes, out)                                                           \
+    do {                                                                                     \
+        if (__builtin_expect(decode64_f32(codes, out), 1)) break;                            \
+        for (int v = 0; v < 4; v++) (out)[v] = decode16(*(const u8v *)((codes) + 16 * v));   \
+    } while (0)
 #include "product_f32.h"
 
 const skein_kernels skein_kernels_avx2 = {

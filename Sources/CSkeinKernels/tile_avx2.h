@@ -1,17 +1,12 @@
 // Pieces that the AVX2 products share. A BF16 pair in 32 bits is split into its odd and its even
 // number; two fused multiply-adds, the odd one first, do what vdpbf16ps does.
 //
-// Input rows are widened beforehand into planes: for each step of 32 columns four vectors, the odd
-// and the even numbers of lanes of part 0 and those of part 1. Straight parts are lanes 0-7 and
+// A few input rows are widened beforehand into planes: for each step of 32 columns four vectors, the
+// odd and the even numbers of lanes of part 0 and those of part 1. Straight parts are lanes 0-7 and
 // 8-15, as a BF16 weight lies; crossed ones are lanes 0-3, 8-11 and 4-7, 12-15, as unpacking within
 // halves of a register leaves them. Both are reduced in the one order of skein_reduce.
 #if defined(__x86_64__)
-#include "kernels.h"
-
-#include <immintrin.h>
-
-#define SKEIN_256 SKEIN_TARGET_AVX2
-#define SKEIN_256_INLINE static inline __attribute__((always_inline)) SKEIN_256
+#include "f8e4m3_avx2.h"
 
 // One part of a tile has twelve accumulators; with three factors and a weight the registers are
 // full.
@@ -89,9 +84,11 @@ SKEIN_256_INLINE const uint16_t *input_row(const skein_product *job, size_t m) {
 SKEIN_256_INLINE float *output_row(const skein_product *job, size_t m) {
     return job->output + skein_numbered(job->output_rows, m) * job->output_stride;
 }
-/// So many columns at a time: the planes of all widened input rows fit the first cache with those
-/// of a few weight rows.
-enum { BLOCK_COLUMNS = 128, BLOCK_ROWS = 4 };
+
+/// So many columns at a time: what a block takes of all input rows and of a few widened weight rows
+/// fits the first cache. A tile of a block has eight accumulators: with twelve, compilers move some
+/// to memory.
+enum { BLOCK_COLUMNS = 128, BLOCK_ROWS = 4, BLOCK_TOKENS = 2 };
 
 /// Sums of one input row and one weight row, the lanes of both parts.
 typedef struct {
@@ -100,7 +97,7 @@ typedef struct {
 
 /// What lies in a thread's scratch while a tile is multiplied.
 typedef struct {
-    float *planes;                         // of a block: [SKEIN_WIDENED_ROWS, its width]
+    const uint16_t *inputs;  // of a block: [row, its width]
     float weights[BLOCK_ROWS][BLOCK_COLUMNS];
     lanes sums[BLOCK_ROWS][SKEIN_WIDENED_ROWS];
     lanes totals[BLOCK_ROWS][SKEIN_WIDENED_ROWS];
@@ -108,15 +105,8 @@ typedef struct {
 
 _Static_assert(sizeof(block_scratch) <= SKEIN_BLOCK_BYTES, "room for a block's numbers");
 
-/// The scratch of a job: the block's, then the planes.
-SKEIN_256_INLINE block_scratch *scratch_of(const skein_product *job) {
-    block_scratch *scratch = job->scratch;
-    scratch->planes = (float *)job->scratch + SKEIN_BLOCK_BYTES / sizeof(float);
-    return scratch;
-}
-
-SKEIN_256_INLINE float reduce_lanes(const lanes *sums, const bool crossed) {
-    return reduce_parts(_mm256_loadu_ps(sums->part[0]), _mm256_loadu_ps(sums->part[1]), crossed);
+SKEIN_256_INLINE float reduce_lanes(const lanes *sums) {
+    return reduce_parts(_mm256_loadu_ps(sums->part[0]), _mm256_loadu_ps(sums->part[1]), false);
 }
 
 /// Writes the planes of one step.
@@ -162,16 +152,16 @@ SKEIN_256_INLINE block_place next_block(const skein_weight *weight, block_place 
     return at.begin < weight->columns ? place_block(weight, at) : at;
 }
 
-/// Widens input rows first ..< first + count, block by block, so that a block of all rows lies in
+/// Copies input rows first ..< first + count, block by block, so that a block of all rows lies in
 /// one stretch.
-SKEIN_256_INLINE void widen_blocks(const skein_product *job, size_t first, size_t count,
-                                   const bool crossed) {
-    float *planes = scratch_of(job)->planes;
-    for (size_t m = 0; m < count; m++) {
-        const uint16_t *packed = input_row(job, first + m);
-        FOR_BLOCKS(job->weight) {
-            float *block = planes + SKEIN_WIDENED_ROWS * at.column;
-            widen(packed + at.column, at.width, block + m * at.width, crossed);
+SKEIN_256_INLINE void begin_rows(const skein_product *job, size_t first, size_t count) {
+    block_scratch *scratch = job->scratch;
+    uint16_t *inputs = (uint16_t *)((char *)job->scratch + SKEIN_BLOCK_BYTES);
+    scratch->inputs = inputs;
+    FOR_BLOCKS(job->weight) {
+        for (size_t m = 0; m < count; m++) {
+            memcpy(inputs, input_row(job, first + m) + at.column, at.width * sizeof(uint16_t));
+            inputs += at.width;
         }
     }
 }
@@ -182,34 +172,38 @@ typedef struct {
     const float *scales;  // of the weight rows, where the sums end here and enter the totals
 } block_ends;
 
-/// sums[n][m] += planes[m] . weights[n] over one block of `width` columns.
+/// sums[n][m] += inputs[m] . weights[n] over one block of `width` columns. The input stays BF16 in
+/// memory, half of what its planes would take, and is split in registers.
 SKEIN_256_INLINE void block_tile(lanes (*sums)[SKEIN_WIDENED_ROWS],
-                                 lanes (*totals)[SKEIN_WIDENED_ROWS], const float *planes,
+                                 lanes (*totals)[SKEIN_WIDENED_ROWS], const uint16_t *inputs,
                                  const float (*weights)[BLOCK_COLUMNS], size_t width,
                                  block_ends ends, const int rows, const int count) {
 #pragma clang loop unroll(disable)
-    for (int part = 0; part < 2; part++) {
-        __m256 sum[TOKENS_MAX][ROWS_MAX];
+    for (size_t part = 0; part < 2; part++) {
+        __m256 sum[BLOCK_TOKENS][ROWS_MAX];
+        const uint16_t *x[BLOCK_TOKENS];
 #pragma clang loop unroll(full)
         for (int m = 0; m < count; m++) {
+            x[m] = inputs + (size_t)m * width + 16 * part;
 #pragma clang loop unroll(full)
             for (int n = 0; n < rows; n++) {
                 sum[m][n] = ends.begins ? _mm256_setzero_ps()
                                         : _mm256_loadu_ps(sums[n][m].part[part]);
             }
         }
-        const float *x = planes + 16 * part, *w = weights[0] + 16 * part;
+        const float *w = weights[0] + 16 * part;
         for (size_t k = 0; k < width; k += SKEIN_STEP) {
 #pragma clang loop unroll(full)
-            for (size_t parity = 0; parity < 16; parity += 8) {
-                __m256 some[TOKENS_MAX];
+            for (size_t parity = 0; parity < 2; parity++) {
+                __m256 some[BLOCK_TOKENS];
 #pragma clang loop unroll(full)
                 for (int m = 0; m < count; m++) {
-                    some[m] = _mm256_loadu_ps(x + (size_t)m * width + k + parity);
+                    __m256i pairs = _mm256_loadu_si256((const __m256i *)(x[m] + k));
+                    some[m] = parity == 0 ? odd_numbers(pairs) : even_numbers(pairs);
                 }
 #pragma clang loop unroll(full)
                 for (int n = 0; n < rows; n++) {
-                    __m256 one = _mm256_loadu_ps(w + n * BLOCK_COLUMNS + k + parity);
+                    __m256 one = _mm256_loadu_ps(w + n * BLOCK_COLUMNS + k + 8 * parity);
 #pragma clang loop unroll(full)
                     for (int m = 0; m < count; m++) {
                         sum[m][n] = _mm256_fmadd_ps(some[m], one, sum[m][n]);
@@ -239,20 +233,20 @@ SKEIN_256_INLINE void block_tile(lanes (*sums)[SKEIN_WIDENED_ROWS],
     case (rows) * 4 + (count):                                                               \
         block_tile(sums, totals, x, weights, at.width, ends, rows, count);                   \
         break;
-#define BLOCK_CASES(rows) BLOCK_CASE(rows, 1) BLOCK_CASE(rows, 2) BLOCK_CASE(rows, 3)
+#define BLOCK_CASES(rows) BLOCK_CASE(rows, 1) BLOCK_CASE(rows, 2)
 
-/// One block of columns: `rows` weight rows against `count` input rows, whose planes lie in
-/// scratch.
+/// One block of columns: `rows` weight rows, whose planes lie in scratch, against the `count` input
+/// rows.
 SKEIN_256 static void multiply_block(block_scratch *scratch, block_place at, const float *scales,
                                      size_t rows, size_t count) {
     for (size_t n = 0; n < rows; n += ROWS_MAX) {
         const float (*weights)[BLOCK_COLUMNS] = (const float (*)[BLOCK_COLUMNS])scratch->weights[n];
         block_ends ends = {at.begins, scales == NULL ? NULL : scales + n};
-        for (size_t m = 0; m < count; m += TOKENS_MAX) {
-            const float *x = scratch->planes + SKEIN_WIDENED_ROWS * at.column + m * at.width;
+        for (size_t m = 0; m < count; m += BLOCK_TOKENS) {
+            const uint16_t *x = scratch->inputs + at.column * count + m * at.width;
             lanes (*sums)[SKEIN_WIDENED_ROWS] = (void *)&scratch->sums[n][m];
             lanes (*totals)[SKEIN_WIDENED_ROWS] = (void *)&scratch->totals[n][m];
-            switch (skein_min(ROWS_MAX, rows - n) * 4 + skein_min(TOKENS_MAX, count - m)) {
+            switch (skein_min(ROWS_MAX, rows - n) * 4 + skein_min(BLOCK_TOKENS, count - m)) {
                 BLOCK_CASES(1) BLOCK_CASES(2) BLOCK_CASES(3) BLOCK_CASES(4)
             }
         }

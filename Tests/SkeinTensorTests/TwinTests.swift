@@ -44,7 +44,8 @@ import Testing
     }
 
     @Test func manyRowsAndManyColumnsAreEqualBitForBit() {
-        for weight in Fixture.weights(rows: 150, columns: 520) {
+        let int8 = Fixture.int8(of: Fixture.bfloat16(rows: 150, columns: 520))
+        for weight in Fixture.weights(rows: 150, columns: 520) + [int8] {
             let input = Fixture.tensor(rows: 101, columns: 520, seed: 8)
             Self.compare(columns: 150, "\(weight.format)") {
                 MatrixProduct.multiply(input, by: weight, into: $1, on: $0)
@@ -55,7 +56,7 @@ import Testing
     @Test(arguments: lengths) func productsOfINT8AreEqualBitForBit(columns: Int) {
         for rows in [1, 16, 71, 150] {
             let weight = Fixture.int8(of: Fixture.bfloat16(rows: rows, columns: columns))
-            for count in [1, 2, 3, 5, 7, 13] {
+            for count in [1, 2, 3, 4, 5, 6, 7, 13] {
                 let input = Fixture.tensor(rows: count, columns: columns, seed: UInt64(count))
                 Self.compare(columns: rows, "\(count) x \(rows) x \(columns)") {
                     MatrixProduct.multiply(input, by: weight, into: $1, on: $0)

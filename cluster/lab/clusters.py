@@ -29,7 +29,8 @@ def measure(hosts, wanted, placement, streams):
         output = hosts.run(0, [
             wanted.program, "bench", "pipeline", "--json", "--cluster", file,
             "--concurrency", streams, "--prompt-tokens", wanted.prompt_tokens,
-            "--new-tokens", wanted.new_tokens], seconds=180)
+            "--new-tokens", wanted.new_tokens], seconds=600)
+        resident = {name: resident_bytes(node) for name, node in zip(names, nodes)}
     except LabError as error:
         for name in names[:len(nodes)]:
             lines = (folder / f"{name}.log").read_text().strip().splitlines()
@@ -41,7 +42,14 @@ def measure(hosts, wanted, placement, streams):
         hosts.stop(nodes)
         for log in logs:
             log.close()
-    return row(json.loads(output), wanted, placement)
+    return {**row(json.loads(output), wanted, placement), "resident_bytes": resident}
+
+
+def resident_bytes(node):
+    """What a node holds in memory, mapped weights included."""
+    with open(f"/proc/{node.pid}/status") as status:
+        kilobytes = next(line.split()[1] for line in status if line.startswith("VmRSS:"))
+    return int(kilobytes) * 1024
 
 
 def node_names(wanted):
@@ -50,11 +58,15 @@ def node_names(wanted):
 
 
 def shard(wanted, number):
-    """The lines of a cluster file for one host of experts; all experts are split evenly."""
+    """The lines of a cluster file for one host of experts, which have even parts of those away."""
     config = json.loads((pathlib.Path(wanted.model) / "config.json").read_text())
     first, last = config["first_k_dense_replace"], config["num_hidden_layers"] - 1
     count = config["n_routed_experts"]
-    begin, end = (count * place // wanted.experts for place in (number, number + 1))
+    away = count if wanted.away is None else wanted.away
+    if not wanted.experts <= away <= count:
+        raise LabError(f"expected --away from {wanted.experts} to {count}")
+    begin, end = (
+        count - away + away * place // wanted.experts for place in (number, number + 1))
     return ["    experts:", f"      - {{layers: {first}-{last}, experts: {begin}-{end - 1}}}"]
 
 
