@@ -6,12 +6,7 @@
 // 8-15, as a BF16 weight lies; crossed ones are lanes 0-3, 8-11 and 4-7, 12-15, as unpacking within
 // halves of a register leaves them. Both are reduced in the one order of skein_reduce.
 #if defined(__x86_64__)
-#include "kernels.h"
-
-#include <immintrin.h>
-
-#define SKEIN_256 SKEIN_TARGET_AVX2
-#define SKEIN_256_INLINE static inline __attribute__((always_inline)) SKEIN_256
+#include "f8e4m3_avx2.h"
 
 // One part of a tile has twelve accumulators; with three factors and a weight the registers are
 // full.
