@@ -9,8 +9,8 @@ import Testing
     ) async throws {
         let bench = try await SkeinProgram.run([
             "bench", "model", "--model", SkeinProgram.gosling, "--weights", weights,
-            "--latents", latents, "--prompt-tokens", "64", "--new-tokens", "16", "--batch", "2", "--context", "8",
-            "--threads", "1", "--json",
+            "--latents", latents, "--prompt-tokens", "64", "--new-tokens", "16", "--batch", "2",
+            "--context", "8", "--threads", "1", "--json",
         ])
         #expect(bench.status == 0, "\(bench.errors)")
         let figures = try bench.json()
