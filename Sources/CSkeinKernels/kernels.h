@@ -70,6 +70,7 @@ typedef struct skein_kernels {
     void (*product_f32)(const skein_product *);
     void (*decode_row)(const skein_weight *, size_t row, float *out);
     void (*quantize_i8)(const float *in, size_t count, int8_t *out, float *scale, int32_t *sum);
+    void (*quantize_f8e4m3)(const float *in, size_t count, uint8_t *codes, float *scale);
     void (*transposed_f32)(const skein_transposed *);
     void (*attend_latent)(const skein_attend_task *);
     void (*pack_bf16)(uint16_t *out, const float *in, size_t count);
@@ -144,6 +145,12 @@ static inline uint16_t skein_load_bf16(const uint8_t *bytes) {
     uint16_t bits;
     memcpy(&bits, bytes, 2);
     return bits;
+}
+
+static inline float skein_load_f32(const uint8_t *bytes) {
+    float value;
+    memcpy(&value, bytes, 4);
+    return value;
 }
 
 /// Exact: every E4M3 value is a BF16 value.
@@ -242,5 +249,18 @@ static inline size_t skein_numbered(const uint32_t *numbers, size_t i) {
 }
 
 static inline size_t skein_min(size_t a, size_t b) { return a < b ? a : b; }
+
+// ---- latent rows -----------------------------------------------------------------------------
+
+/// Where the BF16 numbers of a latent row begin: behind its codes and their scales.
+static inline size_t skein_latent_plain(size_t coded_width) {
+    size_t tiles = (coded_width + SKEIN_TILE_COLUMNS - 1) / SKEIN_TILE_COLUMNS;
+    return coded_width + 4 * tiles;
+}
+
+/// The scale of the codes from `column` on, the first of a tile.
+static inline float skein_latent_scale(const uint8_t *row, size_t coded_width, size_t column) {
+    return skein_load_f32(row + coded_width + 4 * (column / SKEIN_TILE_COLUMNS));
+}
 
 #endif

@@ -4,10 +4,6 @@
 // decoded and scaled with one rounding before it is multiplied. Sums of TILE_INPUTS by TILE_VECTORS
 // vectors stay in registers; the including file knows how many there are.
 
-typedef uint8_t u8v __attribute__((ext_vector_type(16), aligned(1)));
-typedef uint16_t u16v __attribute__((ext_vector_type(16), aligned(2)));
-typedef uint32_t u32v __attribute__((ext_vector_type(16)));
-
 /// Rows of the weight that are decoded together: every row of input is read once for all of them.
 enum { DECODED_ROWS = 8 };
 

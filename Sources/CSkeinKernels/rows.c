@@ -135,6 +135,30 @@ uint8_t skein_f8e4m3_encode(float value) {
     return sign | (uint8_t)((rounded >> 20) - (120 << 3));
 }
 
+void skein_pack_latent(int isa, uint8_t *row, const float *in, size_t width, size_t coded_width) {
+    const skein_kernels *kernels = skein_kernels_of(isa);
+    for (size_t c = 0; c < coded_width; c += SKEIN_TILE_COLUMNS) {
+        float scale;
+        size_t count = skein_min(SKEIN_TILE_COLUMNS, coded_width - c);
+        kernels->quantize_f8e4m3(in + c, count, row + c, &scale);
+        memcpy(row + coded_width + 4 * (c / SKEIN_TILE_COLUMNS), &scale, 4);
+    }
+    uint8_t *plain = row + skein_latent_plain(coded_width);
+    for (size_t c = coded_width; c < width; c++) {
+        uint16_t bits = skein_bf16_of_float(in[c]);
+        memcpy(plain + 2 * (c - coded_width), &bits, 2);
+    }
+}
+
+void skein_unpack_latent(float *out, const uint8_t *row, size_t width, size_t coded_width) {
+    for (size_t c = 0; c < coded_width; c++) {
+        float scale = skein_latent_scale(row, coded_width, c);
+        out[c] = skein_f8e4m3_decode(row[c]) * scale;
+    }
+    const uint8_t *plain = row + skein_latent_plain(coded_width);
+    skein_unpack_bf16(out + coded_width, plain, width - coded_width);
+}
+
 void skein_decode_row(const skein_weight *weight, size_t row, float *out) {
     if (weight->format == SKEIN_I8) {
         skein_kernels_scalar.decode_row(weight, row, out);

@@ -9,6 +9,9 @@
 
 typedef float v16 __attribute__((ext_vector_type(16), aligned(4)));
 typedef int32_t i16v __attribute__((ext_vector_type(16), aligned(4)));
+typedef uint32_t u32v __attribute__((ext_vector_type(16)));
+typedef uint16_t u16v __attribute__((ext_vector_type(16), aligned(2)));
+typedef uint8_t u8v __attribute__((ext_vector_type(16), aligned(1)));
 typedef float v8 __attribute__((ext_vector_type(8)));
 typedef float v4 __attribute__((ext_vector_type(4)));
 
@@ -176,4 +179,42 @@ SKEIN_TARGET static void SKEIN_NAME(quantize_i8)(const float *in, size_t count, 
     }
     *sum = 0;
     for (int l = 0; l < 16; l++) *sum += total[l];
+}
+
+/// The nearest codes of E4M3, as skein_f8e4m3_encode.
+SKEIN_INLINE u8v encode16(v16 x) {
+    u32v bits = (u32v)x, magnitude = bits & 0x7FFFFFFF;
+    u32v code = ((magnitude + 0x7FFFF + (magnitude >> 20 & 1)) >> 20) - (120 << 3);
+    // Below 2^-6 the step is 2^-9: adding 2^14 makes it the last bit of a float.
+    u32v small = (u32v)((v16)magnitude + splat(16384.0f)) - 0x46800000;
+    code = magnitude < 0x3C800000 ? small : code;
+    code = magnitude >= 0x43E00000 ? (u32v)0x7E : code;  // 448 and beyond
+    code = magnitude > 0x7F800000 ? (u32v)0x7F : code;
+    code |= bits >> 24 & 0x80;
+    return __builtin_convertvector(code, u8v);
+}
+
+/// Codes of at most 128 numbers and their scale: the power of two at or above the largest magnitude
+/// / 448, where that counts as 1e-4 at least, so that zeros divide by something. A NaN gets a code
+/// of its own; an infinity makes the scale infinite, and all numbers come back as NaN.
+SKEIN_TARGET static void SKEIN_NAME(quantize_f8e4m3)(const float *in, size_t count, uint8_t *codes,
+                                                     float *scale) {
+    u32v most = (u32v)0;
+    for (size_t i = 0; i < count; i += 16) {
+        v16 x = load_some(in + i, skein_min(16, count - i), 0.0f);
+        u32v magnitude = (u32v)x & 0x7FFFFFFF;
+        magnitude = magnitude > 0x7F800000 ? (u32v)0 : magnitude;
+        most = magnitude > most ? magnitude : most;
+    }
+    uint32_t largest = 0;
+    for (int l = 0; l < 16; l++) largest = most[l] > largest ? most[l] : largest;
+    float amax = skein_float_of_bits(largest);
+    uint32_t bits = skein_bits_of_float((amax > 1e-4f ? amax : 1e-4f) / 448.0f);
+    *scale = skein_float_of_bits((bits + 0x7FFFFF) & 0xFF800000);
+    float inverse = 1.0f / *scale;  // exact, as is each product with it
+    for (size_t i = 0; i < count; i += 16) {
+        size_t some = skein_min(16, count - i);
+        u8v code = encode16(load_some(in + i, some, 0.0f) * splat(inverse));
+        memcpy(codes + i, &code, some);
+    }
 }

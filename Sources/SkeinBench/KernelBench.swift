@@ -45,7 +45,9 @@ public struct KernelBench {
         }
         if model.routing != nil { try add(gate()) }
         for line in try heads() { add(line) }
-        for positions in Self.contexts { try add(attention(over: positions)) }
+        for form in LatentForm.allCases {
+            for positions in Self.contexts { try add(attention(over: positions, in: form)) }
+        }
         add(norm())
         return KernelReport(
             limits: limits, threads: pool.threadCount, instructionSet: "\(pool.instructionSet)",
@@ -136,11 +138,14 @@ public struct KernelBench {
         return lines
     }
 
-    private func attention(over positionCount: Int) throws(Refusal) -> KernelReport.Line {
+    private func attention(
+        over positionCount: Int, in form: LatentForm
+    ) throws(Refusal) -> KernelReport.Line {
         let pageCount = (positionCount + Limits.pageRowCount - 1) / Limits.pageRowCount
         let store = try LatentStore(
-            layerCount: 1, pageCount: pageCount, rowWidth: model.latentRowWidth)
-        store.populate()
+            layerCount: 1, pageCount: pageCount, rowWidth: model.latentRowWidth,
+            codedWidth: form.codedWidth(latentWidth: model.kvLoraRank))
+        Self.fill(store)
         let queries = KernelTiming.input(rows: 1, columns: model.headCount * model.latentRowWidth)
         let output = Tensor(rows: 1, columns: model.headCount * model.kvLoraRank)
         let span = AttentionSpan(
@@ -153,9 +158,19 @@ public struct KernelBench {
         }
         let flops = 2 * model.headCount * (model.latentRowWidth + model.kvLoraRank) * positionCount
         return line(
-            "attention", .f32, Shape(rows: positionCount, columns: model.latentRowWidth), 1,
-            seconds,
-            bytes: 2 * positionCount * model.latentRowWidth, flops: flops, blas: nil)
+            form == .bf16 ? "attention" : "attend fp8", .f32,
+            Shape(rows: positionCount, columns: model.latentRowWidth), 1, seconds,
+            bytes: positionCount * form.rowByteCount(of: model), flops: flops, blas: nil)
+    }
+
+    /// Writes numbers to every row: codes of zeros would be decoded by a slower way.
+    private static func fill(_ store: LatentStore) {
+        let row = KernelTiming.input(rows: 1, columns: store.rowWidth)
+        for page in 0..<store.pageCount {
+            for place in 0..<store.pageRowCount {
+                store.write(layer: 0, page: PageIndex(page), row: place, from: row, row: 0)
+            }
+        }
     }
 
     private func norm() -> KernelReport.Line {

@@ -47,6 +47,8 @@ public struct ModelReport: Encodable, Sendable {
     public let threads: Int
     /// The form in which weights are kept.
     public let weights: String
+    /// The form in which the latent cache keeps its rows.
+    public let latents: String
     /// The kernels that ran.
     public let instructionSet: String
     /// Seconds from the command's start to the first token that could have been demanded.
@@ -80,7 +82,8 @@ public struct ModelReport: Encodable, Sendable {
     /// Joins findings, costs and limits.
     public init(
         load: ModelBench.Load, findings: ModelFindings, cost: ModelCost, limits: MeasuredLimits,
-        form: WeightForm, pool: ComputePool, loadSeconds: Double, peakResidentBytes: Int
+        form: WeightForm, latents: LatentForm, pool: ComputePool, loadSeconds: Double,
+        peakResidentBytes: Int
     ) {
         promptTokens = load.promptTokenCount
         newTokens = load.newTokenCount
@@ -88,6 +91,7 @@ public struct ModelReport: Encodable, Sendable {
         contextPositions = load.contextCount
         threads = pool.threadCount
         weights = form.rawValue
+        self.latents = latents.rawValue
         instructionSet = "\(pool.instructionSet)"
         self.loadSeconds = loadSeconds
         let streams = Double(load.streamCount)

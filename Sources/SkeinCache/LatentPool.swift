@@ -3,7 +3,8 @@ import SkeinTensor
 
 /// The latent cache of a run of layers, in pages that the coordinator numbers.
 ///
-///     page table ──► page ──► 64 rows ──► latent (kvLoraRank), then rope key, BF16
+///     page table ──► page ──► 64 rows ──► latent (kvLoraRank), then rope key, BF16;
+///                                         or the latent as FP8 codes and their scales
 ///
 /// Every stage uses the same page numbers in its own pool, so nobody has to be asked and no stage
 /// can run out alone. A page that was never written takes no memory. A pool belongs to one actor.
@@ -19,28 +20,34 @@ public final class LatentPool {
     ///   - layers: as the checkpoint numbers them.
     ///   - pageCount: what the coordinator may give out.
     ///   - rowWidth: numbers of a latent row, rope key included.
-    public init(layers: Range<Int>, pageCount: Int, rowWidth: Int) throws(Refusal) {
+    ///   - codedWidth: numbers at a row's beginning that are kept as FP8 codes.
+    public init(
+        layers: Range<Int>, pageCount: Int, rowWidth: Int, codedWidth: Int = 0
+    ) throws(Refusal) {
         precondition(!layers.isEmpty && rowWidth > 0, "a pool for \(layers) of \(rowWidth)")
         guard pageCount >= 1, pageCount <= Int(Int32.max) else {
             throw Refusal("latent cache", "found \(pageCount) pages, expected 1 to \(Int32.max)")
         }
         self.layers = layers
         store = try LatentStore(
-            layerCount: layers.count, pageCount: pageCount, rowWidth: rowWidth)
+            layerCount: layers.count, pageCount: pageCount, rowWidth: rowWidth,
+            codedWidth: codedWidth)
     }
 
-    /// Makes room for `pageCount` pages of a slice.
+    /// Makes room for `pageCount` pages of a slice, with rows in some form.
     public convenience init(
-        configuration: ModelConfiguration, slice: Slice, pageCount: Int
+        configuration: ModelConfiguration, slice: Slice, pageCount: Int, form: LatentForm = .bf16
     ) throws(Refusal) {
         try self.init(
-            layers: slice.layers, pageCount: pageCount, rowWidth: configuration.latentRowWidth)
+            layers: slice.layers, pageCount: pageCount, rowWidth: configuration.latentRowWidth,
+            codedWidth: form.codedWidth(latentWidth: configuration.kvLoraRank))
     }
 
     /// Bytes that one page takes over `layerCount` layers; needs no pool.
-    public static func bytesPerPage(configuration: ModelConfiguration, layerCount: Int) -> Int {
-        let rowBytes = configuration.latentRowWidth * ElementType.bf16.byteCount
-        return layerCount * Limits.pageRowCount * rowBytes
+    public static func bytesPerPage(
+        configuration: ModelConfiguration, layerCount: Int, form: LatentForm = .bf16
+    ) -> Int {
+        layerCount * Limits.pageRowCount * form.rowByteCount(of: configuration)
     }
 
     /// Pages that hold `positionCount` positions of one sequence.

@@ -11,7 +11,7 @@ public struct LatentView {
     /// Numbers of a latent row.
     public var rowWidth: Int { store.rowWidth }
 
-    /// Writes the latent rows of new tokens, rounded to BF16.
+    /// Writes the latent rows of new tokens, rounded to the form in which the pool keeps them.
     ///
     /// - Parameters:
     ///   - rows: `[row, rowWidth]`: the normed latent, then the rotated rope key.

@@ -20,8 +20,8 @@ public enum ClusterFile {
             root, file: path, name: "file",
             allowed: [
                 "cluster", "model", "placement", "context", "pages", "micro_batches",
-                "prefill_chunk", "prefix_cache", "weights", "steps_at_once", "dispatch", "keys",
-                "coordinator", "nodes",
+                "prefill_chunk", "prefix_cache", "weights", "latents", "steps_at_once", "dispatch",
+                "keys", "coordinator", "nodes",
             ])
         let topology = try topology(fields, folder: folder(of: path))
         try checkPages(topology, fields)
@@ -103,6 +103,9 @@ public enum ClusterFile {
             "steps_at_once", 1...Limits.stepsAtOnceMax)
         if fields.has("dispatch") {
             topology.dispatchForm = try fields.choice("dispatch", DispatchForm.self)
+        }
+        if fields.has("latents") {
+            topology.latentForm = try fields.choice("latents", LatentForm.self)
         }
         return topology
     }

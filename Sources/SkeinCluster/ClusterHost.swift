@@ -70,6 +70,7 @@ public final class ClusterHost: Sendable {
             settings.reusesPrefixes = topology.reusesPrefixes
             settings.stepsAtOnce = topology.stepsAtOnce ?? settings.stepsAtOnce
             settings.dispatchForm = topology.dispatchForm
+            settings.latentForm = topology.latentForm
             settings.onProgress = onProgress
             let roads = try ClusterKeys.roads(of: ClusterKeys.coordinatorName, in: topology)
             let inbox = try roads.hub.bind(topology.coordinator.address)

@@ -33,6 +33,8 @@ public struct ClusterLayout: Sendable {
     public var reusesPrefixes = true
     /// The form in which weights are kept.
     public var weightForm = WeightForm.native
+    /// The form in which the latent cache keeps its rows.
+    public var latentForm = LatentForm.bf16
 
     /// Describes a layout.
     public init(
@@ -132,7 +134,7 @@ public struct ClusterLayout: Sendable {
     /// Refuses a layout that this machine's memory cannot hold, with the sum.
     public func checkMemory(of checkpoint: Checkpoint) throws(Refusal) {
         let configuration = checkpoint.configuration
-        let arithmetic = ModelArithmetic(configuration)
+        let arithmetic = ModelArithmetic(configuration, latents: latentForm)
         let placement = try placement(of: configuration)
         var sum = 0
         for node in placement.nodes {

@@ -56,6 +56,7 @@ public final class EmbeddedCluster: Sendable {
             softwareVersion: softwareVersion)
         settings.stepsAtOnce = layout.stepsAtOnce
         settings.dispatchForm = layout.dispatchForm
+        settings.latentForm = layout.latentForm
         settings.prefillRowsMax = layout.prefillRowsMax
         settings.sharesCompute = !layout.usesProcesses
         settings.reusesPrefixes = layout.reusesPrefixes

@@ -33,6 +33,7 @@ extension Topology {
             },
             microBatchesInFlightMax: plan.ring.microBatchesInFlightMax,
             keysPath: file.keysPath)
+        latentForm = plan.wish.latentForm
         try addExperts(of: plan)
     }
 

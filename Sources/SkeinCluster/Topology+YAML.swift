@@ -17,6 +17,7 @@ extension Topology {
         lines += Self.line("prefill_chunk", prefillChunkRowsMax.map { String($0) })
         lines += Self.line("prefix_cache", reusesPrefixes ? nil : "off")
         lines += Self.line("weights", weightForm == .native ? nil : weightForm.rawValue)
+        lines += Self.line("latents", latentForm == .bf16 ? nil : latentForm.rawValue)
         lines += Self.line("steps_at_once", stepsAtOnce.map { String($0) })
         lines += Self.line("dispatch", dispatchForm == .bf16 ? nil : dispatchForm.rawValue)
         lines += Self.line("keys", keysPath.map(Self.quoted))

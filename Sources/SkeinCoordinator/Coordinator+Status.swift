@@ -150,6 +150,8 @@ public struct ClusterStatus: Sendable {
     public let keptPageCount: Int
     /// Positions that one sequence may have.
     public let positionCountMax: Int
+    /// The form in which every node keeps its latent rows.
+    public let latentForm: LatentForm
     /// Whether the pages of equal beginnings are shared.
     public let reusesPrefixes: Bool
     /// What the schedule holds and has done.
@@ -198,6 +200,7 @@ extension Coordinator {
             pageCount: schedule.plan.pageCount, ownedPageCount: schedule.ownedPageCount,
             keptPageCount: schedule.idlePageCount,
             positionCountMax: schedule.plan.positionCountMax,
+            latentForm: settings.latentForm,
             reusesPrefixes: schedule.plan.reusesPrefixes, work: work,
             liveSequenceCount: max(0, schedule.liveCount - probeCount),
             prefixCache: ClusterStatus.PrefixCache(schedule),

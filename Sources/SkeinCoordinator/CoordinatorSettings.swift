@@ -25,6 +25,8 @@ public struct CoordinatorSettings: Sendable {
     public var stepsAtOnce = Limits.stepsAtOnceDefault
     /// How rows travel to experts elsewhere.
     public var dispatchForm = DispatchForm.bf16
+    /// The form in which every node keeps its latent rows.
+    public var latentForm = LatentForm.bf16
     /// Rows of a prefill micro-batch at most.
     public var prefillRowsMax = 256
     /// By how much of its time a decode step may grow for the prompt rows that ride with it.

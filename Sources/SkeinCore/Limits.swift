@@ -37,6 +37,9 @@ public enum Limits {
     /// Numbers of a row that share an FP8 scale, as in published checkpoints.
     public static let dispatchTileCount = 128
 
+    /// Numbers of a latent that share an FP8 scale, as in the caches that DeepSeek describes.
+    public static let latentTileCount = 128
+
     /// Rows (tokens) of one micro-batch, over all of its sequences.
     public static let microBatchRowsMax = 4_096
 

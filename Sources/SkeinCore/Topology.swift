@@ -38,6 +38,9 @@ public struct Topology: Equatable, Sendable {
     /// How rows travel to experts elsewhere.
     public var dispatchForm = DispatchForm.bf16
 
+    /// The form in which every node keeps its latent rows.
+    public var latentForm = LatentForm.bf16
+
     /// The folder of `NAME.secret` files; `nil` where every address is loopback.
     public var keysPath: String?
 

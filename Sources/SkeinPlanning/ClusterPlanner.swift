@@ -28,7 +28,7 @@ public struct ClusterPlanner: Sendable {
     public init(
         configuration: ModelConfiguration, hosts: PlannedHosts, wish: PlanWish
     ) throws(Refusal) {
-        let arithmetic = ModelArithmetic(configuration)
+        let arithmetic = ModelArithmetic(configuration, latents: wish.latentForm)
         model = ModelCosts(arithmetic)
         self.hosts = hosts
         self.wish = wish

@@ -29,11 +29,15 @@ public struct PlanWish: Equatable, Sendable {
     /// Pages, where that is decided.
     public var givenPageCount: Int?
 
+    /// The form in which nodes keep their latent rows.
+    public var latentForm: LatentForm
+
     /// Describes a wish.
     public init(
         positionCount: Int, sequenceCount: Int, promptTokenCount: Int = 512,
         newTokenCount: Int = 128, prefillRowsMax: Int = 256, kind: PlacementKind? = nil,
-        nodeCount: Int? = nil, expertHostCount: Int? = nil, givenPageCount: Int? = nil
+        nodeCount: Int? = nil, expertHostCount: Int? = nil, givenPageCount: Int? = nil,
+        latentForm: LatentForm = .bf16
     ) {
         self.positionCount = positionCount
         self.sequenceCount = sequenceCount
@@ -44,6 +48,7 @@ public struct PlanWish: Equatable, Sendable {
         self.nodeCount = nodeCount
         self.expertHostCount = expertHostCount
         self.givenPageCount = givenPageCount
+        self.latentForm = latentForm
     }
 
     /// Pages of the latent cache: as decided, or for all sequences at full length.

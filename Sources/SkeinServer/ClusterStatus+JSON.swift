@@ -17,7 +17,8 @@ extension ClusterStatus {
                 "total": .count(pageCount), "owned": .count(ownedPageCount),
                 "kept": .count(keptPageCount),
             ]),
-            "positions_max": .count(positionCountMax), "prefix_reuse": .bool(reusesPrefixes),
+            "positions_max": .count(positionCountMax), "latents": .string(latentForm.rawValue),
+            "prefix_reuse": .bool(reusesPrefixes),
             "sequences": .count(liveSequenceCount),
             "prefix_cache": prefixCache.json,
             "queue": .fields([

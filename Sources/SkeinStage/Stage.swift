@@ -57,11 +57,11 @@ actor Stage {
     /// Maps the slice's weights and makes room for its latents.
     init(
         checkpoint: Checkpoint, slice: Slice, pageCount: Int, held: HeldExperts,
-        form: DispatchForm, pool: ComputePool, thread: ComputeThread
+        form: DispatchForm, latentForm: LatentForm, pool: ComputePool, thread: ComputeThread
     ) throws(Refusal) {
         let configuration = checkpoint.configuration
         let latents = try LatentPool(
-            configuration: configuration, slice: slice, pageCount: pageCount)
+            configuration: configuration, slice: slice, pageCount: pageCount, form: latentForm)
         try latents.populate()
         model = try SliceModel(
             checkpoint: checkpoint, slice: slice, latents: latents, compute: pool, held: held,
@@ -190,7 +190,8 @@ struct StageLoader: Sendable {
         for place in part.stages {
             result.stages[place.index] = try Stage(
                 checkpoint: loaded, slice: place.slice, pageCount: placement.pageCount, held: held,
-                form: placement.dispatchForm, pool: pool, thread: thread)
+                form: placement.dispatchForm, latentForm: placement.latentForm, pool: pool,
+                thread: thread)
         }
         if !part.servedRanges.isEmpty {
             result.shardHost = try ShardHost(

@@ -63,8 +63,9 @@ public enum PagedAttention {
         }
         precondition(positions.count == queries.rowCount, "spans for \(positions.count) rows")
         var rows = skein_latent_rows(
-            values: store.rowBase(layer: layer, page: PageIndex(0), row: 0),
-            page_rows: store.pageRowCount, width: store.rowWidth, latent_width: latentWidth)
+            bytes: store.rowBase(layer: layer, page: PageIndex(0), row: 0),
+            page_rows: store.pageRowCount, row_bytes: store.rowByteCount, width: store.rowWidth,
+            coded_width: store.codedWidth, latent_width: latentWidth)
         skein_attend_latent(
             pool.pool, &rows, pages, pageStarts, positions, headCount, scale, queries.base,
             output.base, queries.rowCount)

@@ -8,6 +8,9 @@ public struct ModelArithmetic: Sendable {
     /// The model.
     public let configuration: ModelConfiguration
 
+    /// The form in which the latent cache keeps its rows.
+    public let latentForm: LatentForm
+
     /// The embedding.
     public let embedding: WeightTally
 
@@ -29,12 +32,13 @@ public struct ModelArithmetic: Sendable {
     /// The copies of embedding and head that multi-token-prediction layers carry in files.
     public let nextTokenCopies: WeightTally
 
-    /// Computes the figures of a model.
-    public init(_ configuration: ModelConfiguration) {
+    /// Computes the figures of a model, with latent rows in some form.
+    public init(_ configuration: ModelConfiguration, latents latentForm: LatentForm = .bf16) {
         func tally(_ requirements: [WeightRequirement]) -> WeightTally {
             WeightTally(of: requirements, quantization: configuration.quantization)
         }
         self.configuration = configuration
+        self.latentForm = latentForm
         embedding = tally([WeightPlan.embedding(configuration)])
         let headParts = WeightPlan.head(configuration)
         head = tally(headParts.filter { $0.name != WeightName.embedding })
@@ -119,9 +123,9 @@ public struct ModelArithmetic: Sendable {
 }
 
 extension ModelArithmetic {
-    /// Bytes of one token's latent rows in BF16, over some layers; all of them by default.
+    /// Bytes of one token's latent rows, over some layers; all of them by default.
     public func latentBytesPerToken(layerCount: Int? = nil) -> Int {
-        2 * (layerCount ?? configuration.layerCount) * configuration.latentRowWidth
+        (layerCount ?? configuration.layerCount) * latentForm.rowByteCount(of: configuration)
     }
 
     /// Bytes that a token would take in BF16 if keys and values of all heads were stored.

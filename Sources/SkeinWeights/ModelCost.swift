@@ -36,8 +36,10 @@ public struct ModelCost: Sendable {
     /// Experts that one row chooses in each of them.
     public let expertsPerRow: Int
 
-    /// Adds up a checkpoint's tensors in the form in which they are kept.
-    public init(_ checkpoint: Checkpoint, as form: WeightForm) throws(Refusal) {
+    /// Adds up a checkpoint's tensors and latent rows in the forms in which they are kept.
+    public init(
+        _ checkpoint: Checkpoint, as form: WeightForm, latents latentForm: LatentForm = .bf16
+    ) throws(Refusal) {
         let model = checkpoint.configuration
         let plan = WeightPlan.whole(model)
         let headNames = Set(WeightPlan.head(model).map(\.name))
@@ -59,7 +61,7 @@ public struct ModelCost: Sendable {
                 shared = (shared.bytes + bytes, shared.flops + flops)
             }
         }
-        let arithmetic = ModelArithmetic(model)
+        let arithmetic = ModelArithmetic(model, latents: latentForm)
         mixtureLayerCount = model.routing == nil ? 0 : model.layerIsMixture.count { $0 }
         expertsPerRow = model.routing?.expertsPerTokenCount ?? 0
         sharedBytes = shared.bytes

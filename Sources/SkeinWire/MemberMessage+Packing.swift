@@ -96,6 +96,7 @@ extension Placement {
             expertHosts.map { Optional($0.packed(in: arena)) })
         message.pointee.steps_at_once_count = UInt32(stepsAtOnce)
         message.pointee.dispatches_float8 = dispatchForm == .fp8 ? 1 : 0
+        message.pointee.keeps_latents_float8 = latentForm == .fp8 ? 1 : 0
         return message
     }
 }

@@ -91,12 +91,15 @@ public struct Placement: Equatable, Sendable {
     public var stepsAtOnce: Int
     /// How rows travel to experts elsewhere.
     public var dispatchForm: DispatchForm
+    /// The form in which stages keep their latent rows.
+    public var latentForm: LatentForm
 
     /// Describes a placement.
     public init(
         epoch: Epoch, nodeIndex: Int, kind: PlacementKind, ring: [RingStage], pageCount: Int,
         pageRowCount: Int = Limits.pageRowCount, microBatchesInFlight: Int, fingerprint: String,
-        expertHosts: [ExpertHost] = [], stepsAtOnce: Int = 1, dispatchForm: DispatchForm = .bf16
+        expertHosts: [ExpertHost] = [], stepsAtOnce: Int = 1, dispatchForm: DispatchForm = .bf16,
+        latentForm: LatentForm = .bf16
     ) {
         self.epoch = epoch
         self.nodeIndex = nodeIndex
@@ -109,6 +112,7 @@ public struct Placement: Equatable, Sendable {
         self.expertHosts = expertHosts
         self.stepsAtOnce = stepsAtOnce
         self.dispatchForm = dispatchForm
+        self.latentForm = latentForm
     }
 
     /// Where the experts lie.

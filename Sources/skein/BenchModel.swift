@@ -68,8 +68,8 @@ struct BenchModel: AsyncParsableCommand {
         let positions = min(
             load.positionCountWanted, checkpoint.configuration.positionCountMax)
         let bounds = try required.bounds()
-        let cost = try ModelCost(checkpoint, as: layout.weights)
-        let (form, threads) = (layout.weights, layout.threads)
+        let cost = try ModelCost(checkpoint, as: layout.weights, latents: layout.latents)
+        let (form, latents, threads) = (layout.weights, layout.latents, layout.threads)
         let (report, misses) = try await EmbeddedRun(
             folder: folder, layout: layout, positionCountMax: positions,
             fullSequenceCount: streams, chunk: promptTokens > 0 ? min(promptTokens, 512) : nil,
@@ -86,7 +86,8 @@ struct BenchModel: AsyncParsableCommand {
                 let pool = ComputePool(threadCount: threads ?? ClusterLayout.coreCount)
                 return ModelReport(
                     load: load, findings: findings, cost: cost, limits: MeasuredLimits(on: pool),
-                    form: form, pool: pool, loadSeconds: loadSeconds, peakResidentBytes: peakBytes)
+                    form: form, latents: latents, pool: pool, loadSeconds: loadSeconds,
+                    peakResidentBytes: peakBytes)
             }
         }
         if json {
@@ -125,6 +126,7 @@ extension ModelReport {
                 + " BF16, " + giga(multiplyAddPeakFlops.int8) + " INT8 (\(instructionSet), "
                 + "\(threads) threads)",
             "memory".padded(to: 22) + "\(ByteText(peakResidentBytes)) at most, \(weights) weights, "
+                + "\(latents) latents, "
                 + String(format: "loaded in %.1f s", loadSeconds),
         ]
         return lines.joined(separator: "\n") + "\n"

@@ -25,6 +25,9 @@ struct Inspect: AsyncParsableCommand {
         help: "Positions in the latent cache (default: what the model allows).")
     var contextPositions: Int?
 
+    @Option(help: "In which form the latent cache keeps its rows: bf16 or fp8.")
+    var latents: LatentForm = .bf16
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -68,6 +71,7 @@ struct InspectReport: Encodable {
     let parametersActive: Int
     let parametersNextToken: Int
     let flopsPerToken: Int
+    let latents: String
     let cacheBytesPerToken: Int
     let expandedCacheBytesPerToken: Int
     let weightBytes: Int
@@ -86,7 +90,7 @@ struct InspectReport: Encodable {
             let path = command.config ?? ""
             shape = try ModelConfiguration(json: TextFile.bytes(path), subject: path)
         }
-        let arithmetic = ModelArithmetic(shape)
+        let arithmetic = ModelArithmetic(shape, latents: command.latents)
         architecture = shape.family.rawValue
         layers = shape.layerCount
         hiddenSize = shape.hiddenSize
@@ -97,6 +101,7 @@ struct InspectReport: Encodable {
         parametersActive = arithmetic.activeParameterCount
         parametersNextToken = arithmetic.nextTokenLayers.parameterCount
         flopsPerToken = arithmetic.flopsPerToken
+        latents = command.latents.rawValue
         cacheBytesPerToken = arithmetic.latentBytesPerToken()
         expandedCacheBytesPerToken = arithmetic.expandedBytesPerToken
         weightBytes = arithmetic.main.totalBytes
@@ -140,7 +145,7 @@ struct InspectReport: Encodable {
                 + (parametersNextToken > 0
                     ? ", \(grouped(parametersNextToken)) for multi-token prediction" : ""),
             "arithmetic     \(grouped(flopsPerToken)) FLOP a token, attention apart",
-            "latent cache   \(grouped(cacheBytesPerToken)) B a token, "
+            "latent cache   \(grouped(cacheBytesPerToken)) B a token in \(latents), "
                 + String(format: "%.1f times less than keys and values", ratio),
             "weights        \(ByteText(weightBytes)) (\(ByteText(diskBytes)) on disk)",
         ]

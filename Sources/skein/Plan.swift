@@ -49,6 +49,10 @@ struct Plan: AsyncParsableCommand {
         guard !(comparison.isWanted && shape.cluster != nil) else {
             throw ValidationError("--delays: expected no --cluster beside it")
         }
+        guard shape.cluster == nil || wish.latents == nil else {
+            throw ValidationError(
+                "--latents: expected no --cluster beside it, whose file names the form")
+        }
     }
 
     func run() async throws {
@@ -107,6 +111,7 @@ struct Plan: AsyncParsableCommand {
         given.positionCount = topology.positionCount
         given.prefillRowsMax = topology.prefillChunkRowsMax ?? given.prefillRowsMax
         given.givenPageCount = topology.pageCount
+        given.latentForm = topology.latentForm
         let ring = try topology.plannedRing(
             of: configuration, on: hosts, file: path)
         return try ClusterPlanner(configuration: configuration, hosts: hosts, wish: given)

@@ -20,6 +20,9 @@ struct PlanWishOptions: ParsableArguments {
     @Option(name: .customLong("new-tokens"), help: "Tokens of a completion, in the forecast.")
     var newTokens: Int?
 
+    @Option(help: "In which form the latent cache keeps its rows: bf16 or fp8 (default: bf16).")
+    var latents: LatentForm?
+
     func validate() throws {
         func check(_ value: Int?, _ name: String, _ range: ClosedRange<Int>) throws {
             if let value, !range.contains(value) {
@@ -41,7 +44,8 @@ struct PlanWishOptions: ParsableArguments {
         return PlanWish(
             positionCount: positionCount, sequenceCount: concurrency,
             promptTokenCount: promptCount, newTokenCount: newCount, kind: shape.placement,
-            nodeCount: shape.stages, expertHostCount: shape.experts)
+            nodeCount: shape.stages, expertHostCount: shape.experts,
+            latentForm: latents ?? .bf16)
     }
 }
 

@@ -11,7 +11,8 @@ extension PlanReport {
     private var clusterText: String {
         var lines = [
             "\(nodes.count) nodes, \(placement): \(placementReason)",
-            "\(contextPositions) positions, \(concurrency) sequences at once: \(pages) pages",
+            "\(contextPositions) positions, \(concurrency) sequences at once: \(pages) pages, "
+                + "latents in \(latents)",
         ]
         if !unusedHosts.isEmpty {
             lines.append("not used: " + Self.list(unusedHosts))

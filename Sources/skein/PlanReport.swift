@@ -54,6 +54,7 @@ struct PlanReport: Encodable {
     let promptTokens: Int
     let newTokens: Int
     let pages: Int
+    let latents: String
     let decodeMicroBatches: Int
     let rowsPerMicroBatch: Double
     let stepsAtOnce: Int
@@ -84,6 +85,7 @@ struct PlanReport: Encodable {
         promptTokens = plan.wish.promptTokenCount
         newTokens = plan.wish.newTokenCount
         pages = plan.wish.pageCount
+        latents = plan.wish.latentForm.rawValue
         decodeMicroBatches = forecast.microBatchCount
         rowsPerMicroBatch = Double(forecast.sequenceCount) / Double(forecast.microBatchCount)
         stepsAtOnce = plan.ring.stepsAtOnce

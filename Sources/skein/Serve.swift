@@ -74,6 +74,7 @@ struct Serve: AsyncParsableCommand {
                 usesProcesses: layout.processes, threadCount: layout.threads,
                 positionCountMax: positions, fullSequenceCount: count)
             wanted.weightForm = layout.weights
+            wanted.latentForm = layout.latents
             do throws(Refusal) {
                 try wanted.checkMemory(of: checkpoint)
                 return count

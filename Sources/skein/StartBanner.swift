@@ -25,7 +25,8 @@ struct StartBanner {
         for node in status.nodes { lines += Self.lines(of: node) }
         lines.append(
             "  latent cache: \(status.pageCount) pages of \(Limits.pageRowCount) positions on "
-                + "every node, \(status.positionCountMax) positions a sequence, prefix reuse "
+                + "every node, rows in \(status.latentForm.rawValue), "
+                + "\(status.positionCountMax) positions a sequence, prefix reuse "
                 + (status.reusesPrefixes ? "on" : "off"))
         if let address {
             lines.append("  HTTP: \(address), API keys \(hasKeys ? "on" : "off")")

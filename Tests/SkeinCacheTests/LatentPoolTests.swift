@@ -50,6 +50,38 @@ import Testing
         #expect(LatentPool.pageCount(positionCount: 65) == 2)
     }
 
+    /// Of 512 + 64 numbers: 512 codes, four scales of four bytes, 64 numbers of two.
+    @Test func aRowInFP8Takes656Bytes() throws {
+        let pool = try LatentPool(
+            layers: 0..<3, pageCount: 5, rowWidth: 576,
+            codedWidth: LatentForm.fp8.codedWidth(latentWidth: 512))
+        #expect(pool.bytesPerPage == 3 * 64 * 656)
+        #expect(pool.byteCount == 5 * pool.bytesPerPage)
+        let plain = LatentForm.bf16.codedWidth(latentWidth: 512)
+        #expect(plain == 0)
+        #expect(LatentForm.rowByteCount(rowWidth: 576, codedWidth: plain) == 1_152)
+    }
+
+    @Test func rowsInFP8AreFoundWhereThePageTableSaysAndCopied() throws {
+        let pool = try LatentPool(layers: 3..<5, pageCount: 3, rowWidth: 7, codedWidth: 5)
+        // Powers of two have codes of their own; 1 + 2^-7 is what BF16 can just say.
+        let rows = Tensor(
+            (0..<70).map { row in
+                let power = Float(1 << (row % 8))
+                return [power, -power, 0, power / 2, power * 8, 1.0078125, Float(row)]
+            })
+        let pages = [PageIndex(2), PageIndex(0)]
+        let span = AttentionSpan(rows: 0..<70, firstPosition: 0, pageTable: pages)
+        let view = pool.view(of: LayerIndex(4))
+        view.write(rows, spans: [span])
+        pool.copyPage(from: PageIndex(0), to: PageIndex(1), rowCount: 5)
+        for position in [0, 1, 63, 64, 69] {
+            #expect(view.row(position: position, pageTable: pages) == rows.row(position))
+        }
+        #expect(view.row(position: 4, pageTable: [PageIndex(1)]) == rows.row(68))
+        #expect(view.row(position: 5, pageTable: [PageIndex(1)]).allSatisfy { $0 == 0 })
+    }
+
     @Test(arguments: [0, -1, Int(Int32.max) + 1])
     func anImpossibleNumberOfPagesIsRefused(pageCount: Int) {
         let error = #expect(throws: Refusal.self) {

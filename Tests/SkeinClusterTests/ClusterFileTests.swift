@@ -68,6 +68,14 @@ import Testing
         #expect(again == topology)
     }
 
+    @Test(arguments: [("", LatentForm.bf16), ("latents: bf16\n", .bf16), ("latents: fp8\n", .fp8)])
+    func latentsAreKeptInBFloat16UnlessTheFileSaysFP8(_ line: String, _ form: LatentForm) throws {
+        let topology = try ClusterFile.parse(Array((line + loopback).utf8), path: "/lab/local.yaml")
+        #expect(topology.latentForm == form)
+        let again = try ClusterFile.parse(Array(topology.yaml.utf8), path: "/lab/local.yaml")
+        #expect(again == topology)
+    }
+
     @Test func aFileOfSeveralHostsKeepsItsKeysAndItsV() throws {
         let topology = try ClusterFile.parse(Array(hosts.utf8), path: "/lab/hosts.yaml")
         #expect(!topology.isLoopback)

@@ -3,12 +3,14 @@ import Testing
 
 /// The benches of a model and of a ring, as a user would start them.
 @Suite struct BenchModelTests {
-    @Test(.timeLimit(.minutes(2)), arguments: ["native", "int8"])
-    func aModelIsMeasuredBesideTheLimitsOfTheMachine(weights: String) async throws {
+    @Test(.timeLimit(.minutes(2)), arguments: [("native", "bf16"), ("int8", "fp8")])
+    func aModelIsMeasuredBesideTheLimitsOfTheMachine(
+        weights: String, latents: String
+    ) async throws {
         let bench = try await SkeinProgram.run([
             "bench", "model", "--model", SkeinProgram.gosling, "--weights", weights,
-            "--prompt-tokens", "64", "--new-tokens", "16", "--batch", "2", "--context", "8",
-            "--threads", "1", "--json",
+            "--latents", latents, "--prompt-tokens", "64", "--new-tokens", "16", "--batch", "2",
+            "--context", "8", "--threads", "1", "--json",
         ])
         #expect(bench.status == 0, "\(bench.errors)")
         let figures = try bench.json()
@@ -22,6 +24,7 @@ import Testing
         let peaks = try #require(figures["multiply_add_peak_flops"] as? [String: Double])
         #expect(Set(peaks.keys) == ["f32", "bf16", "int8"])
         #expect(figures["weights"] as? String == weights)
+        #expect(figures["latents"] as? String == latents)
     }
 
     @Test(.timeLimit(.minutes(2)))

@@ -17,6 +17,7 @@ import Testing
         var threadCount = 1
         var stepsAtOnce = 2
         var dispatchForm = DispatchForm.bf16
+        var latentForm = LatentForm.bf16
         /// Ranges of experts of every MoE layer, by host.
         var experts: [[Range<Int>]] = []
     }
@@ -67,6 +68,7 @@ import Testing
         }
         layout.stepsAtOnce = lie.stepsAtOnce
         layout.dispatchForm = lie.dispatchForm
+        layout.latentForm = lie.latentForm
         return layout
     }
 
@@ -135,6 +137,18 @@ import Testing
             Lie(
                 testDescription: "", nodeCount: 2, dispatchForm: .fp8,
                 experts: [[1..<5], [4..<11]]))
+        let exact = try await Self.plain.value
+        #expect(first == second)
+        #expect(first[0].logits != exact[0].logits)
+    }
+
+    /// So do latents in FP8, also where pages are shared and copied.
+    @Test func latentsInFP8GiveTheSameAnswerHoweverTheModelLies() async throws {
+        let first = try await Self.answers(Lie(testDescription: "", latentForm: .fp8))
+        let second = try await Self.answers(
+            Lie(
+                testDescription: "", nodeCount: 3, kind: .vfold, threadCount: 2, latentForm: .fp8,
+                experts: [[0..<9], [9..<16]]))
         let exact = try await Self.plain.value
         #expect(first == second)
         #expect(first[0].logits != exact[0].logits)

@@ -81,8 +81,14 @@ import Testing
 
     /// Nats a token over all documents, by `skein score`, against the float32 reference; the bound
     /// is 1.5 times what bfloat16 arithmetic loses, or 0.05 %, whichever is larger.
-    @Test(arguments: [("fp8", "native"), ("bf16", "native"), ("fp8", "int8")])
-    func theLossStaysAtTheReference(weights: String, form: String) async throws {
+    @Test(
+        arguments: [
+            ("fp8", "native", "bf16"), ("bf16", "native", "bf16"), ("fp8", "int8", "bf16"),
+            ("fp8", "native", "fp8"),
+        ])
+    func theLossStaysAtTheReference(
+        weights: String, form: String, latents: String
+    ) async throws {
         let file = SkeinProgram.golden("gosling/eval_text.json")
         let whole = try #require(
             try JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: file)))
@@ -98,7 +104,7 @@ import Testing
             weights == "fp8" ? SkeinProgram.gosling : SkeinProgram.golden("gosling/bf16")
         let run = try await SkeinProgram.run([
             "score", "--model", folder, "--tokens-json", promptsFile, "--stages", "2",
-            "--weights", form, "--json",
+            "--weights", form, "--latents", latents, "--json",
         ])
         try #require(run.status == 0, "\(run.errors)")
         let total = try #require(try run.json()["total"] as? [String: Double])
@@ -108,7 +114,8 @@ import Testing
         let coarse = try #require(reference["nll_per_token_in_bfloat16_arithmetic"])
         let deviation = abs(loss / exact - 1)
         print(
-            "gosling \(weights) as \(form): \(loss) nats a token, \(deviation * 100) % off float32")
+            "gosling \(weights) as \(form), latents in \(latents): \(loss) nats a token, "
+                + "\(deviation * 100) % off float32")
         #expect(deviation <= max(0.0005, 1.5 * abs(coarse / exact - 1)))
     }
 }

@@ -38,6 +38,14 @@ import Testing
             Way(arguments: ["--stages", "2"], instructionSet: "avx2"),
         ]
 
+    static let waysOverFP8Latents = [
+        Way(arguments: ["--stages", "3", "--chunk", "7", "--processes"], isInCrowd: true),
+        Way(arguments: ["--stages", "2", "--placement", "vfold", "--threads", "2"]),
+        Way(
+            arguments: ["--stages", "2", "--experts", "2", "--chunk", "64"],
+            instructionSet: "scalar"),
+    ]
+
     /// The bytes of the plainest way: one process, one stage, one thread, the whole prompt at once.
     private static func logits(_ way: Way) async throws -> [UInt8] {
         let scratch = try ScratchFolder()
@@ -69,5 +77,15 @@ import Testing
         let bytes = try await Self.logits(way)
         #expect(bytes.count == 300 * 4_096 * 4)
         #expect(bytes == plain)
+    }
+
+    @Test(arguments: waysOverFP8Latents)
+    func logitsOverLatentsInFP8AreTheSameBytesToo(way: Way) async throws {
+        let form = ["--latents", "fp8"]
+        let plain = try await Self.logits(
+            Way(arguments: ["--threads", "1", "--chunk", "4096"] + form))
+        var way = way
+        way.arguments += form
+        #expect(try await Self.logits(way) == plain)
     }
 }

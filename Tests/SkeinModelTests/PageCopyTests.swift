@@ -8,14 +8,16 @@ import Testing
 @Suite struct PageCopyTests {
     private static let everything: Capture = [.logits, .hidden, .router]
 
-    @Test(arguments: [1, 9, 63, 65, 100, 127, 130])
-    func rowsThatWereCopiedGiveTheSameBytesAsRowsThatWereRun(sharedCount: Int) async throws {
+    @Test(arguments: [1, 9, 63, 65, 100, 127, 130], LatentForm.allCases)
+    func rowsThatWereCopiedGiveTheSameBytesAsRowsThatWereRun(
+        sharedCount: Int, form: LatentForm
+    ) async throws {
         let first = (0..<150).map { ($0 * 29 + 3) % 64 }
         let second = first.prefix(sharedCount) + (0..<40).map { ($0 * 11 + 5) % 64 }
         try await TinyModel.with(.fp8) { checkpoint in
-            let alone = try PipelineRig(checkpoint, sliceCount: 2)
+            let alone = try PipelineRig(checkpoint, sliceCount: 2, latentForm: form)
                 .run(Array(second), capture: Self.everything)
-            let rig = try PipelineRig(checkpoint, sliceCount: 2)
+            let rig = try PipelineRig(checkpoint, sliceCount: 2, latentForm: form)
             _ = try rig.run(first, chunk: 50)
             // Whole pages of the first sequence are shared, and the rest goes to fresh ones.
             let rowCount = sharedCount % Limits.pageRowCount

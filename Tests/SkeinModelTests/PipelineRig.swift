@@ -12,7 +12,8 @@ final class PipelineRig {
 
     init(
         _ checkpoint: Checkpoint, sliceCount: Int = 1, threadCount: Int = 1, pageCount: Int = 64,
-        limits: PartLimits? = nil, instructionSet: InstructionSet = Kernels.chosen
+        limits: PartLimits? = nil, instructionSet: InstructionSet = Kernels.chosen,
+        latentForm: LatentForm = .bf16
     ) throws {
         self.checkpoint = checkpoint
         let model = checkpoint.configuration
@@ -20,7 +21,8 @@ final class PipelineRig {
         slices = try Slice.even(layerCount: model.layerCount, count: sliceCount).map { slice in
             try SliceModel(
                 checkpoint: checkpoint, slice: slice,
-                latents: LatentPool(configuration: model, slice: slice, pageCount: pageCount),
+                latents: LatentPool(
+                    configuration: model, slice: slice, pageCount: pageCount, form: latentForm),
                 compute: compute, limits: limits)
         }
     }

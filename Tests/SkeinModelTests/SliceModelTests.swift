@@ -63,6 +63,31 @@ import Testing
         }
     }
 
+    @Test(arguments: SyntheticCheckpoint.Format.allCases)
+    func slicesChunksThreadsAndInstructionsDoNotChangeABitOfFP8Latents(
+        format: SyntheticCheckpoint.Format
+    ) async throws {
+        let tokens = (0..<100).map { ($0 * 29 + 3) % 64 }
+        try await TinyModel.with(format) { checkpoint in
+            let everything: Capture = [.logits, .hidden, .router]
+            let plain = try PipelineRig(checkpoint).run(tokens, capture: everything)
+            let whole = try PipelineRig(checkpoint, latentForm: .fp8)
+                .run(tokens, capture: everything)
+            #expect(whole.bits != plain.bits)
+            for (sliceCount, threadCount, chunk) in [(2, 1, 1), (3, 2, 7), (4, 2, 64)] {
+                for instructionSet in Kernels.supported {
+                    let rig = try PipelineRig(
+                        checkpoint, sliceCount: sliceCount, threadCount: threadCount,
+                        instructionSet: instructionSet, latentForm: .fp8)
+                    let run = try rig.run(tokens, chunk: chunk, capture: everything)
+                    #expect(
+                        run.bits == whole.bits,
+                        "\(sliceCount), \(threadCount), \(chunk), \(instructionSet)")
+                }
+            }
+        }
+    }
+
     /// Attention and experts take a large step in parts to bound their memory.
     @Test(arguments: [(1, 1), (7, 5), (64, 30), (1_000, 3)])
     func partsDoNotChangeABit(attentionRowsMax: Int, expertRowsMax: Int) async throws {

@@ -52,14 +52,15 @@ import Testing
         #expect(plan.ring.slices[0].layers.count < 3)
     }
 
-    @Test func memoryIsTheSumThatANodeChecks() throws {
+    @Test(arguments: LatentForm.allCases)
+    func memoryIsTheSumThatANodeChecks(form: LatentForm) throws {
         let model = try SampleModel.bench()
         let wish = PlanWish(
             positionCount: 2_048, sequenceCount: 4, kind: .vfold, nodeCount: 2,
-            expertHostCount: 0)
+            expertHostCount: 0, latentForm: form)
         let plan = try plan(model, try SampleHosts.equal(2, gigabytes: 64), wish)
         for node in plan.nodes {
-            let expected = ModelArithmetic(model).memory(
+            let expected = ModelArithmetic(model, latents: form).memory(
                 of: node.slices, pageCount: 128, activationRowCount: 256)
             #expect(node.memory == expected)
         }

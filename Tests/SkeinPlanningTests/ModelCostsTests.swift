@@ -44,6 +44,10 @@ import Testing
         let far = model.denseLayerWork(.decode(rowCount: 2, positionCount: 1_000))
         #expect(far.attentionFlops == 2 * 1_000 * 278_528)
         #expect(far.latentBytes == 2 * 1_000 * 1_152)
+        let inFP8 = ModelCosts(ModelArithmetic(model.configuration, latents: .fp8))
+            .denseLayerWork(.decode(rowCount: 2, positionCount: 1_000))
+        #expect(inFP8.latentBytes == 2 * 1_000 * 656)
+        #expect(inFP8.attentionFlops == far.attentionFlops)
         #expect(near.attentionFlops == 0 && far.float8Bytes == near.float8Bytes)
     }
 

@@ -15,12 +15,12 @@ import Darwin
 
     /// A store with rows for spans of (first position, rows), on pages that are not in order.
     static func store(
-        width: Int, pageRows: Int, spans: [(first: Int, count: Int)]
+        width: Int, coded: Int = 0, pageRows: Int, spans: [(first: Int, count: Int)]
     ) throws -> (LatentStore, [AttentionSpan]) {
         let pagesPerSpan = 8
         let store = try LatentStore(
             layerCount: 2, pageCount: spans.count * pagesPerSpan, pageRowCount: pageRows,
-            rowWidth: width)
+            rowWidth: width, codedWidth: coded)
         var row = 0
         var result: [AttentionSpan] = []
         for (index, span) in spans.enumerated() {
@@ -72,6 +72,34 @@ import Darwin
                 }
             }
         }
+    }
+
+    /// What FP8 costs is the rounding of a row as it is written; nothing is lost after that.
+    @Test(arguments: [(40, 33), (200, 192), (576, 512)], Kernels.supported)
+    func rowsInFP8GiveTheBitsOfTheSameNumbersInBFloat16(
+        widths: (row: Int, latent: Int), instructionSet: InstructionSet
+    ) throws {
+        let (width, latent) = widths
+        let (coded, spans) = try Self.store(
+            width: width, coded: latent, pageRows: 16, spans: [(0, 5), (47, 2)])
+        let plain = try LatentStore(
+            layerCount: 2, pageCount: coded.pageCount, pageRowCount: 16, rowWidth: width)
+        for page in 0..<coded.pageCount {
+            for row in 0..<16 {
+                let numbers = Tensor([coded.row(layer: 1, page: PageIndex(page), row: row)])
+                plain.write(layer: 1, page: PageIndex(page), row: row, from: numbers, row: 0)
+            }
+        }
+        let pool = ComputePool(threadCount: 1, instructionSet: instructionSet)
+        let queries = Fixture.tensor(rows: 7, columns: 9 * width, seed: 1)
+        let outputs = [coded, plain].map { store in
+            let output = Tensor(rows: 0, columns: 9 * latent)
+            PagedAttention.attend(
+                queries, to: store, layer: 1, spans: spans, headCount: 9, latentWidth: latent,
+                scale: 0.3, into: output, on: pool)
+            return output.packedFloat32()
+        }
+        #expect(outputs[0] == outputs[1])
     }
 
     @Test func aQueryAloneHasTheBitsOfTheQueryInAChunk() throws {

@@ -4,7 +4,7 @@ import Testing
 /// Every instruction set gives the bits of the scalar kernels; so do threads, splits and company.
 ///
 /// The twins, by their files: product_bf16, product_f8e4m3_block, product_i8_group,
-/// attend_latent_bf16 and rows_f32. peak_f32 measures the processor and gives no result to compare.
+/// attend_latent and rows_f32. peak_f32 measures the processor and gives no result to compare.
 @Suite struct TwinTests {
     static let lengths = [1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 160, 576, 700]
     static let reference = ComputePool(threadCount: 1, instructionSet: .scalar)
@@ -226,15 +226,87 @@ import Testing
         }
     }
 
-    @Test(arguments: [(24, 16, 3), (40, 33, 8), (576, 512, 11), (18, 18, 1)])
-    func attentionIsEqualBitForBit(width: Int, latent: Int, heads: Int) throws {
+    @Test(
+        arguments: [
+            (24, 16, 3), (40, 33, 8), (150, 129, 2), (224, 192, 9), (576, 512, 11), (18, 18, 1),
+        ], [false, true])
+    func attentionIsEqualBitForBit(
+        sizes: (width: Int, latent: Int, heads: Int), isCoded: Bool
+    ) throws {
+        let (width, latent, heads) = sizes
         let (store, spans) = try PagedAttentionTests.store(
-            width: width, pageRows: 16, spans: [(0, 1), (13, 9), (40, 2)])
+            width: width, coded: isCoded ? latent : 0, pageRows: 16,
+            spans: [(0, 1), (13, 9), (40, 2)])
         let queries = Fixture.tensor(rows: 12, columns: heads * width, seed: 2)
         Self.compare(columns: heads * latent, "\(width) \(latent) \(heads)") {
             PagedAttention.attend(
                 queries, to: store, layer: 1, spans: spans, headCount: heads,
                 latentWidth: latent, scale: 0.3, into: $1, on: $0)
+        }
+    }
+
+    /// A row that holds every finite code, seen alone by queries of zero: its weight is 1.
+    @Test(arguments: [252, 254, 512]) func everyCodeOfALatentRowIsReadAlike(latent: Int) throws {
+        let finite = (UInt8.min...UInt8.max).filter { $0 & 0x7F != 0x7F }
+        let numbers = (0..<latent).map { place in
+            // Every tile has a 448, so that its scale is 1.
+            place % 128 == 0 ? Float8.largest : Float8.decode(finite[place % finite.count])
+        }
+        let store = try LatentStore(
+            layerCount: 1, pageCount: 1, pageRowCount: 1, rowWidth: latent + 3,
+            codedWidth: latent)
+        let row = Tensor([numbers + [7, 8, 9]])
+        store.write(layer: 0, page: PageIndex(0), row: 0, from: row, row: 0)
+        let span = AttentionSpan(rows: 0..<1, firstPosition: 0, pageTable: [PageIndex(0)])
+        let query = Tensor(rows: 1, columns: latent + 3)
+        query.fill(0)
+        for pool in Self.pools + [Self.reference] {
+            let output = Tensor(rows: 0, columns: latent)
+            PagedAttention.attend(
+                query, to: store, layer: 0, spans: [span], headCount: 1, latentWidth: latent,
+                scale: 1, into: output, on: pool)
+            #expect(output.row(0) == numbers, "\(pool.instructionSet)")
+        }
+    }
+
+    @Test(arguments: Kernels.supported)
+    func aNaNInALatentRowStaysNaN(instructionSet: InstructionSet) throws {
+        let row = Fixture.tensor(rows: 1, columns: 140, seed: 1)
+        row[0, 70] = .nan
+        let store = try LatentStore(
+            layerCount: 1, pageCount: 1, pageRowCount: 1, rowWidth: 140, codedWidth: 130)
+        store.write(layer: 0, page: PageIndex(0), row: 0, from: row, row: 0)
+        let output = Tensor(rows: 0, columns: 130)
+        PagedAttention.attend(
+            Fixture.tensor(rows: 1, columns: 140, seed: 2), to: store, layer: 0,
+            spans: [AttentionSpan(rows: 0..<1, firstPosition: 0, pageTable: [PageIndex(0)])],
+            headCount: 1, latentWidth: 130, scale: 1, into: output,
+            on: ComputePool(threadCount: 1, instructionSet: instructionSet))
+        #expect(output.row(0).allSatisfy(\.isNaN))
+    }
+
+    /// Tiles of every length, of zeros, of numbers far apart, and of what is no number.
+    @Test(arguments: lengths + [256, 512]) func latentRowsAreQuantizedAlike(width: Int) throws {
+        let store = try LatentStore(
+            layerCount: 1, pageCount: 1, pageRowCount: 1, rowWidth: width, codedWidth: width)
+        let largest = [0, 0x1p-140, 0x1p-40, 1e-4, 1, 448, 449, 0x1p100, .infinity, .nan] as [Float]
+        for (index, number) in largest.enumerated() {
+            let row = Fixture.tensor(rows: 1, columns: width, seed: UInt64(index))
+            for column in 0..<width where number < 1e30 { row[0, column] *= number }
+            row[0, width / 2] = number
+            func bits(_ instructionSet: InstructionSet) -> [UInt32] {
+                store.write(
+                    layer: 0, page: PageIndex(0), row: 0, from: row, row: 0,
+                    instructionSet: instructionSet)
+                return store.row(layer: 0, page: PageIndex(0), row: 0).map {
+                    // A NaN is a NaN, whatever its payload.
+                    $0.isNaN ? .max : $0.bitPattern
+                }
+            }
+            let expected = bits(.scalar)
+            for instructionSet in Kernels.supported {
+                #expect(bits(instructionSet) == expected, "\(instructionSet), \(number)")
+            }
         }
     }
 }

@@ -75,6 +75,8 @@ struct ModelArithmeticTests {
         #expect(model.absorbedAttentionFlopsPerPosition == 61 * 278_528)
         #expect(model.latentBytesPerToken() == 70_272)
         #expect(model.expandedBytesPerToken == 4_997_120)
+        let inFP8 = ModelArithmetic(model.configuration, latents: .fp8)
+        #expect(inFP8.latentBytesPerToken() == 40_016)
         #expect(try arithmetic("DeepSeek-V2").expandedBytesPerToken == 4_915_200)
         #expect(try arithmetic("DeepSeek-V2-Lite").expandedBytesPerToken == 276_480)
         #expect(try arithmetic("Kimi-K2-Instruct").expandedBytesPerToken == 2_498_560)
@@ -100,6 +102,9 @@ struct ModelArithmeticTests {
         ]
         let memory = model.memory(of: slices, pageCount: 100, fixedBytes: 7)
         #expect(memory.latentBytes == 16 * 1_152 * 64 * 100)
+        let inFP8 = ModelArithmetic(model.configuration, latents: .fp8)
+            .memory(of: slices, pageCount: 100, fixedBytes: 7)
+        #expect(memory.totalBytes - inFP8.totalBytes == 16 * (1_152 - 656) * 64 * 100)
         #expect(memory.weightBytes == model.weights(of: slices).totalBytes)
         #expect(memory.totalBytes == memory.weightBytes + memory.latentBytes + 7)
         #expect(

@@ -79,7 +79,7 @@ enum Samples {
             ExpertHost(
                 nodeName: "goose-3", address: "", publicKey: nil,
                 shard: [ShardPart(layers: 0..<1_024, experts: 0..<4_096)]),
-        ], stepsAtOnce: 2, dispatchForm: .fp8)
+        ], stepsAtOnce: 2, dispatchForm: .fp8, latentForm: .fp8)
 
     static var alive: Alive {
         var alive = Alive(sequenceNumber: 99, sentAtMicroseconds: 1 << 50)

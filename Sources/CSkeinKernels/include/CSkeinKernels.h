@@ -123,10 +123,21 @@ void skein_apply_gated(skein_pool *pool, const skein_gated_rows *units, size_t u
 
 // ---- attention -------------------------------------------------------------------------------
 
+/// Numbers of a latent row that share the scale of their codes.
+enum { SKEIN_TILE_COLUMNS = 128 };
+
+/// Rows of `width` numbers, the first `latent_width` of them the latent. As stored: `coded_width`
+/// numbers as E4M3 codes, an F32 scale for each 128 of these, and the other numbers in BF16.
 typedef struct skein_latent_rows {
-    const uint16_t *values;  // BF16 [page, page_rows, width] of one layer
-    size_t page_rows, width, latent_width;
+    const uint8_t *bytes;  // [page, page_rows, row_bytes] of one layer; any alignment
+    size_t page_rows, row_bytes;
+    size_t width, coded_width, latent_width;
 } skein_latent_rows;
+
+/// Writes a latent row. Scales are powers of two, so that a code times its scale is a BF16 number:
+/// attention has the bits that it has over BF16 rows of these numbers.
+void skein_pack_latent(int isa, uint8_t *row, const float *in, size_t width, size_t coded_width);
+void skein_unpack_latent(float *out, const uint8_t *row, size_t width, size_t coded_width);
 
 /// Row m attends to positions 0 ... positions[m]; page p of row m is pages[page_starts[m] + p].
 /// queries [count, head_count * width], output [count, head_count * latent_width].

@@ -8,7 +8,8 @@ import SkeinWeights
 ///     normed ─┬─► query latent ─► norm ─► queries ─► rotate ───► absorb ─► attend ─► values ─► out
 ///             └─► latent | rope key ─► norm | rotate ─► latent row ─► cache ───▲
 ///
-/// The cache holds the latent after its norm and the rope key after its rotation, in BF16.
+/// The cache holds the latent after its norm and the rope key after its rotation, rounded to the
+/// pool's form. All attention reads them there, that of the rows' own step too.
 struct LatentAttention {
     /// The widths of a head and of what it is made from.
     struct Shape: Equatable {

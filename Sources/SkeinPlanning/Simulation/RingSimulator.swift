@@ -53,7 +53,8 @@ public struct RingSimulator {
 
     /// Prepares a simulation of a planned cluster.
     public init(plan: ClusterPlan, load: SimulatedLoad) {
-        let model = ModelCosts(ModelArithmetic(plan.configuration))
+        let model = ModelCosts(
+            ModelArithmetic(plan.configuration, latents: plan.wish.latentForm))
         let costs = RingCosts(model: model, hosts: plan.hosts, ring: plan.ring)
         self.init(costs: costs, load: load, wish: plan.wish)
     }

@@ -5,11 +5,11 @@
 #include "kernels.h"
 #include "twins.h"
 
-static float score(const float *query, const uint16_t *row, size_t width) {
+static float score(const float *query, const float *row, size_t width) {
     float lanes[SKEIN_LANES] = {0};
     for (size_t k = 0; k < width; k++) {
         float *lane = &lanes[k % SKEIN_LANES];
-        *lane = __builtin_fmaf(query[k], skein_float_of_bf16(row[k]), *lane);
+        *lane = __builtin_fmaf(query[k], row[k], *lane);
     }
     return skein_reduce(lanes);
 }
@@ -17,15 +17,17 @@ static float score(const float *query, const uint16_t *row, size_t width) {
 static void attend_head(const skein_attend_task *task, const float *query, float *output) {
     const skein_latent_rows *rows = task->rows;
     float largest = -__builtin_inff(), sum = 0;
-    float *weights = task->scratch;
+    float *weights = task->scratch, *page = weights + rows->page_rows;
     for (size_t c = 0; c < rows->latent_width; c++) output[c] = 0;
     for (size_t begin = 0; begin <= task->position; begin += rows->page_rows) {
-        size_t page = (size_t)task->pages[begin / rows->page_rows];
-        const uint16_t *values = rows->values + page * rows->page_rows * rows->width;
+        size_t first = (size_t)task->pages[begin / rows->page_rows] * rows->page_rows;
         size_t count = skein_min(rows->page_rows, task->position + 1 - begin);
         float before = largest;
         for (size_t j = 0; j < count; j++) {
-            weights[j] = score(query, values + j * rows->width, rows->width) * task->scale;
+            float *row = page + j * rows->width;
+            skein_unpack_latent(row, rows->bytes + (first + j) * rows->row_bytes, rows->width,
+                                rows->coded_width);
+            weights[j] = score(query, row, rows->width) * task->scale;
             largest = weights[j] > largest ? weights[j] : largest;
         }
         float correction = before - largest, lanes[SKEIN_LANES] = {0};
@@ -37,8 +39,7 @@ static void attend_head(const skein_attend_task *task, const float *query, float
         for (size_t c = 0; c < rows->latent_width; c++) {
             float value = output[c] * correction;
             for (size_t j = 0; j < count; j++) {
-                value = __builtin_fmaf(
-                    weights[j], skein_float_of_bf16(values[j * rows->width + c]), value);
+                value = __builtin_fmaf(weights[j], page[j * rows->width + c], value);
             }
             output[c] = value;
         }
@@ -46,7 +47,7 @@ static void attend_head(const skein_attend_task *task, const float *query, float
     for (size_t c = 0; c < rows->latent_width; c++) output[c] /= sum;
 }
 
-void skein_attend_latent_bf16_scalar(const skein_attend_task *task) {
+void skein_attend_latent_scalar(const skein_attend_task *task) {
     for (size_t h = 0; h < task->head_count; h++) {
         attend_head(task, task->queries + h * task->rows->width,
                     task->output + h * task->rows->latent_width);

@@ -1,25 +1,35 @@
 // Attention over latent rows with vectors of sixteen; compiled for AVX2 and AVX-512 after
-// rows_f32.h. The meaning is that of attend_latent_bf16_scalar.c, operation by operation.
+// rows_f32.h. The meaning is that of attend_latent_scalar.c, operation by operation.
 //
 // A page is widened to F32 once for the heads of a task; scores and sums then run over it in
 // register tiles, of sizes that the including file gives: SCORE_HEADS by SCORE_ROWS sums of sixteen
-// lanes each, and SUM_HEADS by SUM_VECTORS.
-
-typedef uint16_t u16v __attribute__((ext_vector_type(16), aligned(2)));
-typedef uint32_t u32v __attribute__((ext_vector_type(16)));
+// lanes each, and SUM_HEADS by SUM_VECTORS. That file also brings widen_codes, for FP8.
 
 enum { HEADS_MAX = 8 };
 
-SKEIN_INLINE void widen_rows(const uint16_t *values, size_t count, size_t width, float *out,
-                             size_t stride) {
+/// BF16 numbers at any address.
+SKEIN_INLINE void widen_plain(const uint8_t *from, size_t count, float *out) {
+    size_t k = 0;
+    for (; k + 16 <= count; k += 16) {
+        u16v numbers;
+        memcpy(&numbers, from + 2 * k, sizeof numbers);
+        *(v16 *)(out + k) = (v16)(__builtin_convertvector(numbers, u32v) << 16);
+    }
+    for (; k < count; k++) out[k] = skein_float_of_bf16(skein_load_bf16(from + 2 * k));
+}
+
+SKEIN_INLINE void widen_rows(const skein_latent_rows *rows, const uint8_t *row, size_t count,
+                             float *out, size_t stride) {
+    size_t width = rows->width, coded = rows->coded_width;
     for (size_t j = 0; j < count; j++) {
-        size_t k = 0;
-        for (; k + 16 <= width; k += 16) {
-            u32v bits = __builtin_convertvector(*(const u16v *)(values + j * width + k), u32v);
-            *(v16 *)(out + j * stride + k) = (v16)(bits << 16);
+        for (size_t k = 0; k < coded; k += SKEIN_TILE_COLUMNS) {
+            widen_codes(row + k, skein_min(SKEIN_TILE_COLUMNS, coded - k),
+                        skein_latent_scale(row, coded, k), out + k);
         }
-        for (; k < width; k++) out[j * stride + k] = skein_float_of_bf16(values[j * width + k]);
-        for (; k < stride; k++) out[j * stride + k] = 0;
+        widen_plain(row + skein_latent_plain(coded), width - coded, out + coded);
+        for (size_t k = width; k < stride; k++) out[k] = 0;
+        row += rows->row_bytes;
+        out += stride;
     }
 }
 
@@ -148,7 +158,7 @@ SKEIN_INLINE float soften(float *scores, size_t count, float *largest, float *su
     return correction;
 }
 
-SKEIN_TARGET void SKEIN_NAME(skein_attend_latent_bf16)(const skein_attend_task *task) {
+SKEIN_TARGET void SKEIN_NAME(skein_attend_latent)(const skein_attend_task *task) {
     const skein_latent_rows *rows = task->rows;
     size_t heads = task->head_count, width = rows->width, stride = (width + 15) / 16 * 16;
     size_t padded = (rows->latent_width + 15) / 16 * 16, score_stride = rows->page_rows;
@@ -165,7 +175,8 @@ SKEIN_TARGET void SKEIN_NAME(skein_attend_latent_bf16)(const skein_attend_task *
     for (size_t begin = 0; begin <= task->position; begin += rows->page_rows) {
         size_t number = (size_t)task->pages[begin / rows->page_rows];
         size_t count = skein_min(rows->page_rows, task->position + 1 - begin);
-        widen_rows(rows->values + number * rows->page_rows * width, count, width, page, stride);
+        widen_rows(rows, rows->bytes + number * rows->page_rows * rows->row_bytes, count, page,
+                   stride);
         score_page(queries, page, stride, task->scale, scores, score_stride, heads, count);
         for (size_t h = 0; h < heads; h++) {
             corrections[h] = soften(scores + h * score_stride, count, &largest[h], &sums[h]);
