@@ -29,6 +29,9 @@ public struct PlanWish: Equatable, Sendable {
     /// Pages, where that is decided.
     public var givenPageCount: Int?
 
+    /// How activations travel between stages; a planner never reduces them unasked.
+    public var hopForm = HopForm.bf16
+
     /// Describes a wish.
     public init(
         positionCount: Int, sequenceCount: Int, promptTokenCount: Int = 512,

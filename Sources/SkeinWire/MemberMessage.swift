@@ -89,6 +89,8 @@ public struct Placement: Equatable, Sendable {
     public var expertHosts: [ExpertHost]
     /// Micro-batches that a stage may have begun.
     public var stepsAtOnce: Int
+    /// How activations travel between stages.
+    public var hopForm: HopForm
     /// How rows travel to experts elsewhere.
     public var dispatchForm: DispatchForm
 
@@ -96,7 +98,8 @@ public struct Placement: Equatable, Sendable {
     public init(
         epoch: Epoch, nodeIndex: Int, kind: PlacementKind, ring: [RingStage], pageCount: Int,
         pageRowCount: Int = Limits.pageRowCount, microBatchesInFlight: Int, fingerprint: String,
-        expertHosts: [ExpertHost] = [], stepsAtOnce: Int = 1, dispatchForm: DispatchForm = .bf16
+        expertHosts: [ExpertHost] = [], stepsAtOnce: Int = 1, hopForm: HopForm = .bf16,
+        dispatchForm: DispatchForm = .bf16
     ) {
         self.epoch = epoch
         self.nodeIndex = nodeIndex
@@ -108,6 +111,7 @@ public struct Placement: Equatable, Sendable {
         self.fingerprint = fingerprint
         self.expertHosts = expertHosts
         self.stepsAtOnce = stepsAtOnce
+        self.hopForm = hopForm
         self.dispatchForm = dispatchForm
     }
 

@@ -25,6 +25,7 @@ struct EmbeddedRun {
         if let chunk { layout.prefillRowsMax = max(chunk, layout.prefillRowsMax) }
         layout.reusesPrefixes = reusesPrefixes
         layout.weightForm = self.layout.weights
+        layout.hopForm = self.layout.hop
         let finished = Mutex<Answer?>(nil)
         let loading = LoadingDisplay()
         let (folder, log, chosen) = (folder, log, layout)

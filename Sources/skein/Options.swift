@@ -36,6 +36,9 @@ struct LayoutOptions: ParsableArguments {
     @Option(help: "In which form weights are kept in memory: native or int8.")
     var weights: WeightForm = .native
 
+    @Option(help: "How activations travel between stages: bf16 or fp8.")
+    var hop: HopForm = .bf16
+
     @Option(
         name: .customLong("context"),
         help: "Positions that one sequence may have (default: what the model allows).")
@@ -62,6 +65,8 @@ struct LayoutOptions: ParsableArguments {
 extension PlacementKind: ExpressibleByArgument {}
 
 extension WeightForm: ExpressibleByArgument {}
+
+extension HopForm: ExpressibleByArgument {}
 
 /// How tokens are drawn; names and meanings as in the HTTP API.
 struct SamplingOptions: ParsableArguments {

@@ -1,5 +1,6 @@
 import Foundation
 import SkeinCluster
+import SkeinCore
 
 extension PlanReport {
     /// The report for people.
@@ -13,6 +14,7 @@ extension PlanReport {
             "\(nodes.count) nodes, \(placement): \(placementReason)",
             "\(contextPositions) positions, \(concurrency) sequences at once: \(pages) pages",
         ]
+        if hop != HopForm.bf16.rawValue { lines.append("activations travel as \(hop)") }
         if !unusedHosts.isEmpty {
             lines.append("not used: " + Self.list(unusedHosts))
         }

@@ -1235,7 +1235,7 @@ const ProtobufCMessageDescriptor skein__v1__expert_host__descriptor =
   (ProtobufCMessageInit) skein__v1__expert_host__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor skein__v1__placement__field_descriptors[10] =
+static const ProtobufCFieldDescriptor skein__v1__placement__field_descriptors[11] =
 {
   {
     "node_index",
@@ -1357,10 +1357,23 @@ static const ProtobufCFieldDescriptor skein__v1__placement__field_descriptors[10
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "hops_float8",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__Placement, hops_float8),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned skein__v1__placement__field_indices_by_name[] = {
   9,   /* field[9] = dispatches_float8 */
   7,   /* field[7] = expert_hosts */
+  10,   /* field[10] = hops_float8 */
   5,   /* field[5] = micro_batches_in_flight_count */
   6,   /* field[6] = model_fingerprint */
   0,   /* field[0] = node_index */
@@ -1370,10 +1383,11 @@ static const unsigned skein__v1__placement__field_indices_by_name[] = {
   2,   /* field[2] = ring_stages */
   8,   /* field[8] = steps_at_once_count */
 };
-static const ProtobufCIntRange skein__v1__placement__number_ranges[1 + 1] =
+static const ProtobufCIntRange skein__v1__placement__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 12, 10 },
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor skein__v1__placement__descriptor =
 {
@@ -1383,10 +1397,10 @@ const ProtobufCMessageDescriptor skein__v1__placement__descriptor =
   "Skein__V1__Placement",
   "skein.v1",
   sizeof(Skein__V1__Placement),
-  10,
+  11,
   skein__v1__placement__field_descriptors,
   skein__v1__placement__field_indices_by_name,
-  1,  skein__v1__placement__number_ranges,
+  2,  skein__v1__placement__number_ranges,
   (ProtobufCMessageInit) skein__v1__placement__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

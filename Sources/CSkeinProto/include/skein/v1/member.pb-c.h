@@ -218,10 +218,14 @@ struct  Skein__V1__Placement
    * Whether rows are rounded to FP8 before routed experts, and travel so.
    */
   protobuf_c_boolean dispatches_float8;
+  /*
+   * Whether activations travel as FP8 between stages.
+   */
+  protobuf_c_boolean hops_float8;
 };
 #define SKEIN__V1__PLACEMENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&skein__v1__placement__descriptor) \
-    , 0, SKEIN__V1__PLACEMENT_KIND__PLACEMENT_KIND_UNSPECIFIED, 0,NULL, 0, 0, 0, (char *)protobuf_c_empty_string, 0,NULL, 0, 0 }
+    , 0, SKEIN__V1__PLACEMENT_KIND__PLACEMENT_KIND_UNSPECIFIED, 0,NULL, 0, 0, 0, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, 0 }
 
 
 /*
