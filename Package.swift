@@ -161,7 +161,12 @@ let package = Package(
         tests(
             "SkeinPlanningTests",
             ["SkeinCore", "SkeinScheduling", "SkeinWeights", "SkeinPlanning"]),
-        tests("SkeinStageTests", ["SkeinCore", "SkeinModel", "SkeinStage", "SkeinWire"]),
+        tests(
+            "SkeinStageTests",
+            [
+                "SkeinCore", "SkeinTensor", "SkeinWire", "SkeinTransport", "SkeinModel",
+                "SkeinStage",
+            ], outside: [logging]),
         tests(
             "SkeinCoordinatorTests",
             [

@@ -365,6 +365,9 @@ let brokenFiles: [BrokenFile] = [
         "steps at once", of: experts, "steps_at_once: 3", "steps_at_once: 9", line: 6,
         field: "steps_at_once", reason: "1 to 8"),
     .init(
+        "hop", of: experts, "pages: 256", "pages: 256\nhop: fp4", line: 6, field: "hop",
+        reason: "expected bf16 or fp8"),
+    .init(
         "dispatch", of: experts, "dispatch: fp8", "dispatch: int4", line: 7, field: "dispatch",
         reason: "expected bf16 or fp8"),
 ]
