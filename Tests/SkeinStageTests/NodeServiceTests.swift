@@ -64,7 +64,8 @@ import Testing
         // The second shows that the stage has let go of the first.
         for number: UInt64 in 1...2 {
             try await rig.send(
-                .step(Step(microBatch: Self.microBatch(number))), to: "a", target: StageIndex(0))
+                .step(SkeinWire.Step(microBatch: Self.microBatch(number))), to: "a",
+                target: StageIndex(0))
             let fault = try await rig.next(Self.fault)
             #expect(fault.stage == StageIndex(0) && fault.microBatch?.rawValue == number)
             #expect(fault.reason.hasPrefix("expert host x: dispatch of layer 1: "))
@@ -89,7 +90,7 @@ import Testing
             let rows = Self.rows(element)
             try await rig.send(
                 .step(
-                    Step(
+                    SkeinWire.Step(
                         microBatch: Self.microBatch(number), hidden: rows.rows,
                         scales: rows.scales)), to: "b", target: StageIndex(1))
         }
@@ -113,8 +114,9 @@ import Testing
             let rig = NodeRig(["a"])
             try await rig.place(["a": NodeRig.placement(Self.halves, hopForm: form)])
             try await rig.send(
-                .step(Step(microBatch: Self.microBatch(1))), to: "a", target: StageIndex(0))
-            let step = try await rig.next(to: "b") { (envelope) -> Step? in
+                .step(SkeinWire.Step(microBatch: Self.microBatch(1))), to: "a",
+                target: StageIndex(0))
+            let step = try await rig.next(to: "b") { (envelope) -> SkeinWire.Step? in
                 if case .step(let step) = envelope.body { step } else { nil }
             }
             try await rig.stop()
