@@ -53,7 +53,7 @@ import Testing
         #expect(abs(forecast.bubbleShares[1] - 0.75) < 1e-12)
     }
 
-    /// A node computes 10 ms of a round of 50, and each of the three others 10 of the rest.
+    /// A node computes 10 ms of a round of 50, and for each other micro-batch 10 of the other 40.
     @Test func waitsForExpertsAreHiddenUnderTheOthersAndTheStagesOwn() {
         let communication = PipelineForecast.Communication(
             hopSeconds: 0.004, expertSeconds: 0.02, ownSeconds: 0.006)
