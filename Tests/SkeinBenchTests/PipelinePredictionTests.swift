@@ -18,11 +18,11 @@ import Testing
     }
 
     private static func prediction(
-        _ round: TracedRound = round(), owners: [Int] = [0, 1], expertOwners: [Int] = [2, 3],
+        _ traced: TracedRound = Self.round(), owners: [Int] = [0, 1], expertOwners: [Int] = [2, 3],
         stepsAtOnce: Int = 2, microBatchCount: Int
     ) -> PipelinePrediction {
         PipelinePrediction(
-            round, owners: owners, expertOwners: expertOwners, stepsAtOnce: stepsAtOnce,
+            traced, owners: owners, expertOwners: expertOwners, stepsAtOnce: stepsAtOnce,
             microBatchCount: microBatchCount)
     }
 

@@ -64,7 +64,7 @@ final class NodeRig: Sendable {
         var fingerprint = ""
         var awaited = Set(names)
         while !awaited.isEmpty {
-            let hello = try await next { (envelope) -> Hello? in
+            let hello = try await next { envelope -> Hello? in
                 if case .hello(let hello) = envelope.body { hello } else { nil }
             }
             fingerprint = hello.fingerprint
@@ -78,7 +78,7 @@ final class NodeRig: Sendable {
         awaited = Set(placements.keys)
         while !awaited.isEmpty {
             awaited.remove(
-                try await next { (envelope) -> String? in
+                try await next { envelope -> String? in
                     if case .ready = envelope.body { envelope.sender } else { nil }
                 })
         }

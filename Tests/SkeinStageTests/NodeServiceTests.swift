@@ -102,7 +102,7 @@ import Testing
                 == "micro-batch 1: carries \(other) rows of 256, expected \(form.element) rows of "
                 + "256")
         try await send(form.element, number: 2)
-        let answer = try await rig.next { (envelope) -> TokenReturn? in
+        let answer = try await rig.next { envelope -> TokenReturn? in
             if case .tokenReturn(let answer) = envelope.body { answer } else { nil }
         }
         #expect(answer.microBatch.rawValue == 2 && answer.tokens.count == 1)
@@ -116,7 +116,7 @@ import Testing
             try await rig.send(
                 .step(SkeinWire.Step(microBatch: Self.microBatch(1))), to: "a",
                 target: StageIndex(0))
-            let step = try await rig.next(to: "b") { (envelope) -> SkeinWire.Step? in
+            let step = try await rig.next(to: "b") { envelope -> SkeinWire.Step? in
                 if case .step(let step) = envelope.body { step } else { nil }
             }
             try await rig.stop()
