@@ -9,7 +9,8 @@ enum Samples {
     static let all: [Envelope] =
         members
         + [
-            step(stage: 0), step(stage: 3), float8Step, Envelope(epoch: epoch, sender: "d", body: .step(score)),
+            step(stage: 0), step(stage: 3), float8Step,
+            Envelope(epoch: epoch, sender: "d", body: .step(score)),
             envelope(.tokenReturn(tokenReturn)), envelope(.captured(captured)),
             envelope(.dispatch(dispatch(.bf16))), envelope(.dispatch(dispatch(.f8e4m3))),
             combine(.outputs(tensor(.bf16, rows: 5, columns: 200))),
