@@ -7,8 +7,9 @@ import SkeinTransport
 import SkeinWire
 import Synchronization
 
-/// Nodes with the bundled model in this process. The test is their coordinator, and may tell each
-/// of them what it likes.
+/// Nodes with the bundled model in this process.
+///
+/// The test is their coordinator, and may tell each of them what it likes.
 final class NodeRig: Sendable {
     static let epoch = Epoch(rawValue: 1)
 
