@@ -1,3 +1,4 @@
+internal import Logging
 internal import SkeinCore
 internal import SkeinTransport
 internal import SkeinWire
