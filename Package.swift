@@ -161,7 +161,12 @@ let package = Package(
         tests(
             "SkeinPlanningTests",
             ["SkeinCore", "SkeinScheduling", "SkeinWeights", "SkeinPlanning"]),
-        tests("SkeinStageTests", ["SkeinCore", "SkeinModel", "SkeinStage", "SkeinWire"]),
+        tests(
+            "SkeinStageTests",
+            [
+                "SkeinCore", "SkeinTensor", "SkeinWire", "SkeinTransport", "SkeinModel",
+                "SkeinStage",
+            ], outside: [logging]),
         tests(
             "SkeinCoordinatorTests",
             [
@@ -176,7 +181,7 @@ let package = Package(
             ["SkeinCore", "SkeinText", "SkeinCoordinator", "SkeinCluster", "SkeinServer"],
             outside: [logging]),
         tests(
-            "SkeinBenchTests", ["SkeinCore", "SkeinBench"],
+            "SkeinBenchTests", ["SkeinCore", "SkeinTelemetry", "SkeinBench"],
             outside: [asyncHTTPClient, histogram, nioCore, nioHTTP1, nioPosix]),
         tests("SkeinSimulationTests", ["SkeinCore", "SkeinScheduling", "SkeinPlanning"]),
         tests(

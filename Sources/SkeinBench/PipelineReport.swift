@@ -17,6 +17,9 @@ public struct PipelineReport: Encodable, Sendable {
         public let layerCount: Int
         /// Milliseconds of compute for one decode micro-batch (median).
         public let stepMs: Double
+        /// Milliseconds that one waits for experts elsewhere, beyond what the stage computes for it
+        /// meanwhile; 0 where all are at home.
+        public let expertWaitMs: Double
         /// The share of its time that it computed.
         public let busyShare: Double
         /// The same by ``PipelineForecast``.
@@ -89,7 +92,8 @@ public struct PipelineReport: Encodable, Sendable {
         batchingGain = several.tokensPerSecond / single.tokensPerSecond
         let pipeline = several.after.pipeline
         decodeMicroBatches = min(pipeline.decodeMicroBatchCount, load.streamCount)
-        wayMs = pipeline.waySeconds * 1_000
+        let prediction = Self.prediction(several, microBatchCount: decodeMicroBatches)
+        wayMs = prediction.waySeconds * 1_000
         medianItlMs = Self.percentile(several.gapsSeconds, 0.5) * 1_000
         p99ItlMs = Self.percentile(several.gapsSeconds, 0.99) * 1_000
         p99ItlWithArrivalMs = withArrival.map { Self.percentile($0.gapsSeconds, 0.99) * 1_000 }
@@ -98,22 +102,41 @@ public struct PipelineReport: Encodable, Sendable {
         prefixTtftMs = prefix.map { $0.firstSeconds * 1_000 }
         repeatedPrefixTtftMs = prefix.map { $0.repeatedSeconds * 1_000 }
         prefixTtftGain = prefix.map { $0.firstSeconds / $0.repeatedSeconds }
-        let stages = Self.stages(several, microBatchCount: decodeMicroBatches)
+        let stages = Self.stages(several, prediction)
         bubbleShareErrorMax =
             stages.map { abs($0.bubbleShare - $0.predictedBubbleShare) }.max() ?? 0
         hiddenCommunicationShare = several.trace?.hiddenShare ?? 1
         self.stages = stages
     }
 
-    private static func stages(_ outcome: StreamsOutcome, microBatchCount: Int) -> [Stage] {
+    /// What the arithmetic says: from what the schedule measured or, where experts are elsewhere,
+    /// from the trace, which tells compute from waiting for them.
+    private static func prediction(
+        _ outcome: StreamsOutcome, microBatchCount: Int
+    ) -> PipelinePrediction {
         let pipeline = outcome.after.pipeline
-        let forecast = PipelineForecast(
+        if let round = outcome.round, round.hasFarExperts,
+            round.stages.count == pipeline.computeOwners.count
+        {
+            return PipelinePrediction(
+                round, owners: pipeline.computeOwners, expertOwners: pipeline.expertOwners,
+                stepsAtOnce: pipeline.stepsAtOnce, microBatchCount: microBatchCount)
+        }
+        return PipelinePrediction(
             stageSeconds: pipeline.stageSeconds, owners: pipeline.computeOwners,
             waySeconds: pipeline.waySeconds, microBatchCount: microBatchCount)
+    }
+
+    private static func stages(
+        _ outcome: StreamsOutcome, _ prediction: PipelinePrediction
+    ) -> [Stage] {
+        let pipeline = outcome.after.pipeline
+        let forecast = prediction.forecast
         let busy = zip(outcome.before.stages, outcome.after.stages).map { before, after in
             let busy = after.busySeconds - before.busySeconds
             let all =
                 busy + after.waitingInSeconds - before.waitingInSeconds
+                + after.waitingCombineSeconds - before.waitingCombineSeconds
                 + after.sendingSeconds - before.sendingSeconds
             return all > 0 ? busy / all : 0
         }
@@ -124,19 +147,20 @@ public struct PipelineReport: Encodable, Sendable {
         let names = outcome.after.nodes.flatMap { node in
             node.stages.map { (index: $0.index, name: node.name) }
         }
-        guard pipeline.stageSeconds.count == busy.count else { return [] }
+        guard prediction.stageSeconds.count == busy.count else { return [] }
         return outcome.after.stages.enumerated().map { place, stage in
             let traced = outcome.trace?.stages.first { $0.index == stage.index }
             return Stage(
                 stage: stage.index.rawValue,
                 node: names.first { $0.index == stage.index }?.name ?? "",
                 firstLayer: stage.slice.layers.lowerBound, layerCount: stage.slice.layers.count,
-                stepMs: pipeline.stageSeconds[place] * 1_000, busyShare: busy[place],
+                stepMs: prediction.stageSeconds[place] * 1_000,
+                expertWaitMs: prediction.awaySeconds[place] * 1_000, busyShare: busy[place],
                 predictedBusyShare: forecast.busyShares[place],
                 bubbleShare: max(0, 1 - owned[pipeline.computeOwners[place], default: 0]),
                 predictedBubbleShare: forecast.bubbleShares[place],
                 hiddenCommunicationShare: traced?.hiddenShare ?? 1,
-                predictedHiddenCommunicationShare: forecast.hiddenShares[place],
+                predictedHiddenCommunicationShare: prediction.hiddenShares[place],
                 hopMs: (traced?.hopSeconds ?? 0) * 1_000)
         }
     }

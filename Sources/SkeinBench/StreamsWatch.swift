@@ -17,6 +17,8 @@ struct StreamsOutcome: Sendable {
     let after: ClusterStatus
     /// Where the time of the stages went meanwhile; `nil` where nobody traced.
     let trace: TraceSummary?
+    /// What a micro-batch took meanwhile; `nil` where nobody traced, or no whole round.
+    let round: TracedRound?
     /// Seconds between the two.
     let windowSeconds: Double
 }
@@ -49,7 +51,7 @@ actor StreamsWatch {
     private var windowTokens = 0
     private var before: (ClusterStatus, ContinuousClock.Instant)?
     private var after: (ClusterStatus, ContinuousClock.Instant)?
-    private var trace: TraceSummary?
+    private var trace: ClusterTrace?
     private var windowEnded: ContinuousClock.Instant?
     private var endedCount = 0
     private var arrivedAt: ContinuousClock.Instant?
@@ -104,7 +106,7 @@ actor StreamsWatch {
         before = (status, .now)
     }
     func end(_ status: ClusterStatus) { after = (status, .now) }
-    func note(_ trace: ClusterTrace) { self.trace = TraceSummary(trace) }
+    func note(_ trace: ClusterTrace) { self.trace = trace }
     func onArrival() {
         arrivedAt = .now
         gaps = []
@@ -127,7 +129,8 @@ actor StreamsWatch {
             arrivalSeconds: arrivedAt.flatMap { arrived in
                 answeredAt.map { ($0 - arrived) / .seconds(1) }
             },
-            before: before.0, after: after.0, trace: trace,
+            before: before.0, after: after.0, trace: trace.map { TraceSummary($0) },
+            round: trace.flatMap { TracedRound($0) },
             windowSeconds: (after.1 - before.1) / .seconds(1))
     }
 

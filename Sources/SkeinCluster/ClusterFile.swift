@@ -20,7 +20,8 @@ public enum ClusterFile {
             root, file: path, name: "file",
             allowed: [
                 "cluster", "model", "placement", "context", "pages", "micro_batches",
-                "prefill_chunk", "prefix_cache", "weights", "latents", "steps_at_once", "dispatch",
+                "prefill_chunk", "prefix_cache", "weights", "latents", "steps_at_once", "hop",
+                "dispatch",
                 "keys", "coordinator", "nodes",
             ])
         let topology = try topology(fields, folder: folder(of: path))
@@ -101,6 +102,7 @@ public enum ClusterFile {
             keysPath: keys.map { absolute($0, in: folder) })
         topology.stepsAtOnce = try fields.optionalNumber(
             "steps_at_once", 1...Limits.stepsAtOnceMax)
+        if fields.has("hop") { topology.hopForm = try fields.choice("hop", HopForm.self) }
         if fields.has("dispatch") {
             topology.dispatchForm = try fields.choice("dispatch", DispatchForm.self)
         }

@@ -69,6 +69,7 @@ public final class ClusterHost: Sendable {
             settings.prefillRowsMax = topology.prefillChunkRowsMax ?? settings.prefillRowsMax
             settings.reusesPrefixes = topology.reusesPrefixes
             settings.stepsAtOnce = topology.stepsAtOnce ?? settings.stepsAtOnce
+            settings.hopForm = topology.hopForm
             settings.dispatchForm = topology.dispatchForm
             settings.latentForm = topology.latentForm
             settings.onProgress = onProgress

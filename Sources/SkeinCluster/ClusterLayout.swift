@@ -15,6 +15,8 @@ public struct ClusterLayout: Sendable {
     public var shards: [[ShardPart]]?
     /// Micro-batches that a stage may have begun while experts elsewhere are asked.
     public var stepsAtOnce = Limits.stepsAtOnceDefault
+    /// How activations travel between stages.
+    public var hopForm = HopForm.bf16
     /// How rows travel to experts elsewhere.
     public var dispatchForm = DispatchForm.bf16
     /// How slices lie on nodes.

@@ -55,6 +55,7 @@ public final class EmbeddedCluster: Sendable {
             positionCountMax: layout.positionCountMax,
             softwareVersion: softwareVersion)
         settings.stepsAtOnce = layout.stepsAtOnce
+        settings.hopForm = layout.hopForm
         settings.dispatchForm = layout.dispatchForm
         settings.latentForm = layout.latentForm
         settings.prefillRowsMax = layout.prefillRowsMax

@@ -34,6 +34,8 @@ extension Topology {
             microBatchesInFlightMax: plan.ring.microBatchesInFlightMax,
             keysPath: file.keysPath)
         latentForm = plan.wish.latentForm
+        hopForm = plan.ring.hopForm
+        dispatchForm = plan.ring.dispatchForm
         try addExperts(of: plan)
     }
 
@@ -52,12 +54,15 @@ extension Topology {
             }
             hostOfNode[node.name] = index
         }
-        return PlannedRing(
+        var ring = PlannedRing(
             kind: self.placement, nodeHosts: ringNodes.compactMap { hostOfNode[$0.name] },
             slices: placement.stages.map(\.slice),
             shards: Self.plannedShards(placement, of: model, hostOfNode: hostOfNode),
             stepsAtOnce: stepsAtOnce ?? Limits.stepsAtOnceDefault,
             microBatchesInFlightMax: microBatchesInFlightMax)
+        ring.hopForm = hopForm
+        ring.dispatchForm = dispatchForm
+        return ring
     }
 
     /// Who holds what of a model.

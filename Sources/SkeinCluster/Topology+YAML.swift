@@ -19,6 +19,7 @@ extension Topology {
         lines += Self.line("weights", weightForm == .native ? nil : weightForm.rawValue)
         lines += Self.line("latents", latentForm == .bf16 ? nil : latentForm.rawValue)
         lines += Self.line("steps_at_once", stepsAtOnce.map { String($0) })
+        lines += Self.line("hop", hopForm == .bf16 ? nil : hopForm.rawValue)
         lines += Self.line("dispatch", dispatchForm == .bf16 ? nil : dispatchForm.rawValue)
         lines += Self.line("keys", keysPath.map(Self.quoted))
         lines += ["coordinator:", "  address: \(coordinator.address)"]

@@ -194,8 +194,8 @@ extension Coordinator {
                     kind: placement.kind, ring: ring, pageCount: settings.pageCount,
                     microBatchesInFlight: schedule.plan.microBatchesInFlightMax,
                     fingerprint: settings.fingerprint, expertHosts: expertHosts,
-                    stepsAtOnce: settings.stepsAtOnce, dispatchForm: settings.dispatchForm,
-                    latentForm: settings.latentForm)),
+                    stepsAtOnce: settings.stepsAtOnce, hopForm: settings.hopForm,
+                    dispatchForm: settings.dispatchForm, latentForm: settings.latentForm)),
             epoch: epoch)
     }
 

@@ -181,6 +181,10 @@ public struct PipelineTimes: Sendable {
     public let waySeconds: Double
     /// For every stage, the number of the compute threads that run it.
     public let computeOwners: [Int]
+    /// The same for every expert host, by its number.
+    public let expertOwners: [Int]
+    /// Micro-batches that a stage with experts elsewhere may have begun.
+    public let stepsAtOnce: Int
 }
 
 extension Coordinator {
@@ -208,7 +212,16 @@ extension Coordinator {
                 decodeMicroBatchCount: schedule.plan.decodeMicroBatchCount,
                 stageSeconds: schedule.decodeStageTimes.map { $0 / .seconds(1) },
                 waySeconds: schedule.decodeWayTime / .seconds(1),
-                computeOwners: schedule.plan.computeOwners))
+                computeOwners: schedule.plan.computeOwners, expertOwners: expertOwners,
+                stepsAtOnce: settings.stepsAtOnce))
+    }
+
+    /// The compute threads of every expert host, numbered as those of stages are.
+    private var expertOwners: [Int] {
+        let placement = membership.placement
+        return placement.expertHosts.map { host in
+            settings.sharesCompute ? 0 : placement.nodes.firstIndex(of: host.node) ?? 0
+        }
     }
 
     private var work: ClusterStatus.Work {

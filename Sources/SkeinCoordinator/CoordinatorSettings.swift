@@ -23,6 +23,8 @@ public struct CoordinatorSettings: Sendable {
     public var microBatchesInFlight: Int?
     /// Micro-batches that a stage with experts elsewhere may have begun at a time.
     public var stepsAtOnce = Limits.stepsAtOnceDefault
+    /// How activations travel between stages.
+    public var hopForm = HopForm.bf16
     /// How rows travel to experts elsewhere.
     public var dispatchForm = DispatchForm.bf16
     /// The form in which every node keeps its latent rows.

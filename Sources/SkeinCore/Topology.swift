@@ -35,6 +35,9 @@ public struct Topology: Equatable, Sendable {
     /// `Limits.stepsAtOnceDefault`.
     public var stepsAtOnce: Int?
 
+    /// How activations travel between stages.
+    public var hopForm = HopForm.bf16
+
     /// How rows travel to experts elsewhere.
     public var dispatchForm = DispatchForm.bf16
 

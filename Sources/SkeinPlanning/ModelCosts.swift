@@ -61,6 +61,29 @@ public struct ModelCosts: Sendable {
     /// Bytes of a row of the residual on the wire, in BF16.
     public var rowBytes: Double { 2 * Double(configuration.hiddenSize) }
 
+    /// Bytes of such a row between two stages.
+    public func hopRowBytes(_ form: HopForm) -> Double {
+        switch form {
+        case .bf16: rowBytes
+        case .fp8: float8RowBytes
+        }
+    }
+
+    /// Bytes of such a row on its way to experts on another host.
+    public func dispatchRowBytes(_ form: DispatchForm) -> Double {
+        switch form {
+        case .bf16: rowBytes
+        case .fp8: float8RowBytes
+        }
+    }
+
+    /// A byte for each number, and an F32 scale for each tile of them.
+    private var float8RowBytes: Double {
+        let tile = Limits.dispatchTileCount
+        return Double(
+            configuration.hiddenSize + 4 * ((configuration.hiddenSize + tile - 1) / tile))
+    }
+
     /// Routed experts of a MoE layer; 0 for a dense model.
     public var expertCount: Int { configuration.routing?.expertCount ?? 0 }
 

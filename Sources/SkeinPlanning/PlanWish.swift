@@ -32,6 +32,9 @@ public struct PlanWish: Equatable, Sendable {
     /// The form in which nodes keep their latent rows.
     public var latentForm: LatentForm
 
+    /// How activations travel between stages; a planner never reduces them unasked.
+    public var hopForm = HopForm.bf16
+
     /// Describes a wish.
     public init(
         positionCount: Int, sequenceCount: Int, promptTokenCount: Int = 512,

@@ -41,6 +41,12 @@ public struct PlannedRing: Equatable, Sendable {
     /// Credits; `nil` leaves the choice to the schedule.
     public var microBatchesInFlightMax: Int?
 
+    /// How activations travel between stages.
+    public var hopForm = HopForm.bf16
+
+    /// How rows travel to experts on other hosts.
+    public var dispatchForm = DispatchForm.bf16
+
     /// Describes a ring.
     public init(
         kind: PlacementKind, nodeHosts: [Int], slices: [Slice], shards: [PlannedShard] = [],

@@ -73,7 +73,9 @@ struct RingCosts: Sendable {
         _ host: Int, serving count: Double, from home: Int, _ shape: StepShape
     ) -> StageCost.Remote {
         let road = hosts.road(from: home, to: host) ?? hosts.link
-        let sent = model.sentRowCount(to: count, rowCount: shape.rowCount) * model.rowBytes
+        let sent =
+            model.sentRowCount(to: count, rowCount: shape.rowCount)
+            * model.dispatchRowBytes(ring.dispatchForm)
         // Each choice comes back by itself, since sums are made at home in one order.
         let back = model.chosenRowCount(of: count, rowCount: shape.rowCount) * model.rowBytes
         return StageCost.Remote(
@@ -93,6 +95,9 @@ struct RingCosts: Sendable {
         return zip(stageHosts, stageHosts.dropFirst()).map { hosts.road(from: $0, to: $1) }
     }
 
+    /// Bytes of one row of a hop.
+    var hopRowBytes: Double { model.hopRowBytes(ring.hopForm) }
+
     /// Seconds of a token's way home.
     var returnSeconds: Double {
         hosts.road(from: stages[stages.count - 1].host, to: stages[0].host)?.latencySeconds ?? 0
@@ -102,7 +107,7 @@ struct RingCosts: Sendable {
     func waySeconds(rowCount: Double) -> Double {
         hops.reduce(returnSeconds) { sum, road in
             guard let road else { return sum }
-            return sum + road.latencySeconds + rowCount * model.rowBytes / road.bytesPerSecond
+            return sum + road.latencySeconds + rowCount * hopRowBytes / road.bytesPerSecond
         }
     }
 
@@ -123,7 +128,7 @@ struct RingCosts: Sendable {
         }
         for (index, road) in hops.enumerated() {
             guard let road else { continue }
-            let seconds = rowCount * model.rowBytes / road.bytesPerSecond
+            let seconds = rowCount * hopRowBytes / road.bytesPerSecond
             loads.sendingSeconds[stages[index].host, default: 0] += seconds
             loads.receivingSeconds[stages[index + 1].host, default: 0] += seconds
         }

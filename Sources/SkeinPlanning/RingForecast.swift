@@ -136,10 +136,6 @@ public struct RingForecast: Equatable, Sendable {
     }
 
     /// How much of the time under way the nodes concerned compute.
-    ///
-    /// Meanwhile a node computes for the `M - 1` others: during `(M - 1) * C` of the `P - C` in
-    /// which it does not compute for this one. What a stage computes under its own dispatch (shared
-    /// and home experts) is hidden besides.
     private static func hiddenShare(
         _ state: State, _ costs: RingCosts, microBatchCount: Int, roundSeconds: Double
     ) -> Double {
@@ -149,18 +145,17 @@ public struct RingForecast: Equatable, Sendable {
         let hopSeconds = hopCount > 0 ? state.waySeconds / Double(hopCount) : 0
         var (all, hidden) = (0.0, 0.0)
         for (index, cost) in state.costs.enumerated() {
-            let work = state.loads.computeSeconds[stageHosts[index]] ?? 0
-            let rest = roundSeconds - work
-            let others =
-                rest > 0 ? min(1, max(0, Double(microBatchCount - 1) * work / rest)) : 1
             // Every hop ends at some stage; the way home ends at the coordinator, beside stage 0.
             let arrives = index == 0 ? costs.returnSeconds > 0 : hops[index - 1] != nil
-            let inbound = arrives ? hopSeconds : 0
-            let phases =
-                cost.remotes.isEmpty ? 0 : Double(cost.mixtureCount) * cost.expertPhaseSeconds
-            let own = min(phases, Double(cost.mixtureCount) * cost.homeSeconds)
-            all += inbound + phases
-            hidden += own + (inbound + phases - own) * others
+            let layers = Double(cost.mixtureCount)
+            let communication = PipelineForecast.Communication(
+                hopSeconds: arrives ? hopSeconds : 0,
+                expertSeconds: cost.remotes.isEmpty ? 0 : layers * cost.expertPhaseSeconds,
+                ownSeconds: layers * cost.homeSeconds)
+            all += communication.seconds
+            hidden += communication.hiddenSeconds(
+                workSeconds: state.loads.computeSeconds[stageHosts[index]] ?? 0,
+                roundSeconds: roundSeconds, microBatchCount: microBatchCount)
         }
         return all > 0 ? hidden / all : 1
     }

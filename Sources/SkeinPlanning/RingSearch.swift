@@ -176,7 +176,9 @@ struct RingSearch {
     }
 
     private func ring(_ stageLayers: [Range<Int>]) -> PlannedRing {
-        PlannedRing(kind: kind, nodeHosts: ringHosts, stageLayers: stageLayers)
+        var ring = PlannedRing(kind: kind, nodeHosts: ringHosts, stageLayers: stageLayers)
+        ring.hopForm = planner.wish.hopForm
+        return ring
     }
 
     /// Seconds of a node with two ranges of layers, one of them perhaps empty; `nil` where it does

@@ -63,3 +63,48 @@ public struct PipelineForecast: Equatable, Sendable {
         return min(1, (wholePeriods * min(work, period) + max(0, rest - wait)) / hop)
     }
 }
+
+extension PipelineForecast {
+    /// What a stage communicates for one micro-batch in a round.
+    ///
+    ///     the hop that reaches it ─► … layer ─► dispatch ───────► combine ─► next layer …
+    ///                                             └► own experts ┘
+    public struct Communication: Equatable, Sendable {
+        /// Seconds of the hop that reaches the stage.
+        public var hopSeconds: Double
+
+        /// Seconds from dispatch to combine, all layers together; 0 where experts are at home.
+        public var expertSeconds: Double
+
+        /// Seconds of these in which the stage computes for the same micro-batch.
+        public var ownSeconds: Double
+
+        /// Describes what a stage communicates.
+        public init(hopSeconds: Double, expertSeconds: Double = 0, ownSeconds: Double = 0) {
+            self.hopSeconds = hopSeconds
+            self.expertSeconds = expertSeconds
+            self.ownSeconds = ownSeconds
+        }
+
+        /// Seconds of all of it.
+        public var seconds: Double { hopSeconds + expertSeconds }
+
+        /// Seconds of it under which the stage's node computes.
+        ///
+        /// Meanwhile a node computes for the `M - 1` others: during `(M - 1) * C` of the `T - C` of
+        /// a round in which it does not compute for this one. What the stage computes under its
+        /// own dispatch is hidden besides.
+        ///
+        /// - Parameter workSeconds: what the node computes for one micro-batch, all of its stages
+        ///   together.
+        public func hiddenSeconds(
+            workSeconds: Double, roundSeconds: Double, microBatchCount: Int
+        ) -> Double {
+            let rest = roundSeconds - workSeconds
+            let others =
+                rest > 0 ? min(1, max(0, Double(microBatchCount - 1) * workSeconds / rest)) : 1
+            let own = min(ownSeconds, expertSeconds)
+            return own + (seconds - own) * others
+        }
+    }
+}

@@ -204,35 +204,6 @@ public actor NodeService {
         }
     }
 
-    /// Queues rows for the node's experts.
-    private func accept(
-        _ dispatch: Dispatch, envelope: Envelope, arrived: ContinuousClock.Instant
-    ) {
-        guard case .running(let stages) = life, envelope.standing(in: stages.epoch) == .current
-        else {
-            logger.debug("dropped a dispatch of epoch \(envelope.epoch.rawValue)")
-            return
-        }
-        do throws(Refusal) {
-            try stages.accept(dispatch, arrived: arrived)
-        } catch {
-            note("\(error)")
-        }
-    }
-
-    private func accept(_ combine: Combine, envelope: Envelope) {
-        guard case .running(let stages) = life, envelope.standing(in: stages.epoch) == .current
-        else {
-            logger.debug("dropped a combine of epoch \(envelope.epoch.rawValue)")
-            return
-        }
-        do throws(Refusal) {
-            try stages.accept(combine, target: envelope.target, from: envelope.sender)
-        } catch {
-            note("\(error)")
-        }
-    }
-
     /// Remembers trouble for the next heartbeat, and logs it.
     func note(_ line: String) {
         lastError = line

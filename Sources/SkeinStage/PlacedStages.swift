@@ -12,8 +12,13 @@ struct PlacedStages: Sendable {
     /// Bytes of weights that the node's slices and experts touch.
     let weightBytes: Int
 
+    /// The stages of the whole ring.
+    private let ring: [RingStage]
+
+    /// Serves the node's experts to stages elsewhere; absent where it has none for them.
+    let expertHost: ExpertHostService?
+
     private let services: [StageIndex: StageService]
-    private let expertHost: ExpertHostService?
     private let roads: [any Link]
     private let outboxes: [Outbox]
 
@@ -25,6 +30,7 @@ struct PlacedStages: Sendable {
         loader: StageLoader
     ) async throws {
         epoch = placement.epoch
+        ring = placement.ring
         let part = try NodePart(
             placement, of: node.settings.name,
             expertCounts: loader.checkpoint.configuration.layerExpertCounts)
@@ -77,13 +83,9 @@ struct PlacedStages: Sendable {
         try service.accept(step)
     }
 
-    /// Queues rows for the node's experts.
-    func accept(_ dispatch: Dispatch, arrived: ContinuousClock.Instant) throws(Refusal) {
-        guard let expertHost else {
-            throw Refusal(
-                "dispatch of layer \(dispatch.layer.rawValue)", "this node holds no experts")
-        }
-        try expertHost.accept(dispatch, arrived: arrived)
+    /// Whom to tell that a dispatch is not served here; `nil` where no stage of the ring asked.
+    func asker(of dispatch: Dispatch) -> RingStage? {
+        ring.first { $0.index == dispatch.stage }
     }
 
     /// Takes what an expert host gave for a step of the stage that is meant.

@@ -71,7 +71,7 @@ actor ShardHost {
                 subject,
                 "carries rows of \(dispatch.rows.columnCount), expected \(incoming.columnCount)")
         }
-        load(dispatch)
+        RowFrames(rows: dispatch.rows, scales: dispatch.scales).load(into: incoming)
         var choices: [RowChoice] = []
         choices.reserveCapacity(dispatch.experts.count)
         for (row, count) in dispatch.choiceCounts.enumerated() {
@@ -83,15 +83,5 @@ actor ShardHost {
             incoming, choices: choices, rowsMax: outputRowsMax, scratch: outputs, on: pool)
         return TensorFrame(
             .bf16, rows: choices.count, columns: incoming.columnCount, bytes: bytes)
-    }
-
-    private func load(_ dispatch: Dispatch) {
-        incoming.resize(rows: dispatch.rows.rowCount)
-        guard let frame = dispatch.scales else {
-            return incoming.load(bfloat16: dispatch.rows.frame.bytes.span.bytes)
-        }
-        let scales = Tensor(rows: frame.rowCount, columns: frame.columnCount)
-        scales.load(float32: frame.frame.bytes.span.bytes)
-        DispatchTiles.unpack(dispatch.rows.frame.bytes, scales: scales, into: incoming)
     }
 }

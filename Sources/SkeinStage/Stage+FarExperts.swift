@@ -150,14 +150,14 @@ extension Stage {
             for (place, row) in parcel.rows.enumerated() {
                 chosen.copyRow(place, from: rows, row: row)
             }
-            let (frame, scales) = Self.frames(of: chosen, far.form)
+            let travelling = RowFrames(dispatch: chosen, far.form)
             let envelope = Envelope(
                 epoch: far.epoch, sender: far.nodeName,
                 body: .dispatch(
                     Dispatch(
                         microBatch: key.microBatch, stage: far.stage, layer: key.layer,
-                        choiceCounts: parcel.choiceCounts, experts: parcel.experts, rows: frame,
-                        scales: scales)))
+                        choiceCounts: parcel.choiceCounts, experts: parcel.experts,
+                        rows: travelling.rows, scales: travelling.scales)))
             let frames: [Frame]
             do throws(WireError) {
                 frames = try envelope.packed()
@@ -168,24 +168,6 @@ extension Stage {
                 throw Refusal("expert host \(peer.nodeName)", "its road is blocked")
             }
         }
-    }
-
-    private static func frames(
-        of rows: Tensor, _ form: DispatchForm
-    ) -> (rows: TensorFrame, scales: TensorFrame?) {
-        guard form == .fp8 else {
-            let frame = TensorFrame(
-                .bf16, rows: rows.rowCount, columns: rows.columnCount,
-                bytes: rows.packedBFloat16())
-            return (frame, nil)
-        }
-        let (codes, scales) = DispatchTiles.pack(rows)
-        return (
-            TensorFrame(.f8e4m3, rows: rows.rowCount, columns: rows.columnCount, bytes: codes),
-            TensorFrame(
-                .f32, rows: scales.rowCount, columns: scales.columnCount,
-                bytes: scales.packedFloat32())
-        )
     }
 
     /// Notes what the stage did for a step since it was last noted.

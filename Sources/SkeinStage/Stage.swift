@@ -11,7 +11,7 @@ struct StageOutcome: Sendable {
     /// Where the micro-batch goes from here.
     enum Result: Sendable {
         /// To the next stage.
-        case hidden(TensorFrame)
+        case hidden(RowFrames)
         /// Back to the coordinator.
         case tokens(TokenReturn)
     }
@@ -49,6 +49,7 @@ actor Stage {
     var awaitingCount = 0
 
     private let thread: ComputeThread
+    private let hopForm: HopForm
     private let incoming: Tensor
     private var sampler = Sampler()
 
@@ -56,16 +57,18 @@ actor Stage {
 
     /// Maps the slice's weights and makes room for its latents.
     init(
-        checkpoint: Checkpoint, slice: Slice, pageCount: Int, held: HeldExperts,
-        form: DispatchForm, latentForm: LatentForm, pool: ComputePool, thread: ComputeThread
+        checkpoint: Checkpoint, slice: Slice, held: HeldExperts,
+        placement: SkeinWire.Placement, pool: ComputePool, thread: ComputeThread
     ) throws(Refusal) {
         let configuration = checkpoint.configuration
         let latents = try LatentPool(
-            configuration: configuration, slice: slice, pageCount: pageCount, form: latentForm)
+            configuration: configuration, slice: slice, pageCount: placement.pageCount,
+            form: placement.latentForm)
         try latents.populate()
         model = try SliceModel(
             checkpoint: checkpoint, slice: slice, latents: latents, compute: pool, held: held,
-            form: form)
+            form: placement.dispatchForm)
+        hopForm = placement.hopForm
         incoming = Tensor(rows: 0, columns: configuration.hiddenSize)
         self.thread = thread
     }
@@ -97,14 +100,14 @@ actor Stage {
     /// The rows that came with a step, valid until the next is taken.
     func hidden(of step: Step) throws(Refusal) -> Tensor? {
         guard let frame = step.hidden else { return nil }
-        guard frame.element == .bf16, frame.columnCount == incoming.columnCount else {
+        let expected = hopForm.element
+        guard frame.element == expected, frame.columnCount == incoming.columnCount else {
             throw Refusal(
                 "micro-batch \(step.microBatch.id.rawValue)",
-                "carries \(frame.element) rows of \(frame.columnCount), expected bf16 rows of "
-                    + "\(incoming.columnCount)")
+                "carries \(frame.element) rows of \(frame.columnCount), expected \(expected) rows "
+                    + "of \(incoming.columnCount)")
         }
-        incoming.resize(rows: frame.rowCount)
-        incoming.load(bfloat16: frame.frame.bytes.span.bytes)
+        RowFrames(rows: frame, scales: step.scales).load(into: incoming)
         return incoming
     }
 
@@ -114,10 +117,8 @@ actor Stage {
     ) throws(Refusal) -> StageOutcome {
         let captured = output.captured.map(Captured.Value.init)
         guard let logits = output.logits else {
-            let frame = TensorFrame(
-                .bf16, rows: output.residual.rowCount, columns: output.residual.columnCount,
-                bytes: output.residual.packedBFloat16())
-            return StageOutcome(result: .hidden(frame), captured: captured)
+            let hidden = RowFrames(hop: output.residual, hopForm)
+            return StageOutcome(result: .hidden(hidden), captured: captured)
         }
         let tokens = try draw(microBatch, logits: logits, logitRows: output.logitRows)
         return StageOutcome(result: .tokens(tokens), captured: captured)
@@ -189,9 +190,8 @@ struct StageLoader: Sendable {
         var result = Loaded(weightBytes: weightBytes)
         for place in part.stages {
             result.stages[place.index] = try Stage(
-                checkpoint: loaded, slice: place.slice, pageCount: placement.pageCount, held: held,
-                form: placement.dispatchForm, latentForm: placement.latentForm, pool: pool,
-                thread: thread)
+                checkpoint: loaded, slice: place.slice, held: held, placement: placement,
+                pool: pool, thread: thread)
         }
         if !part.servedRanges.isEmpty {
             result.shardHost = try ShardHost(

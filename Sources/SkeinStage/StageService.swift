@@ -253,7 +253,8 @@ actor StageService {
                 await send(
                     .step(
                         Step(
-                            microBatch: step.microBatch, hidden: hidden, stageTimes: stageTimes)),
+                            microBatch: step.microBatch, hidden: hidden.rows,
+                            scales: hidden.scales, stageTimes: stageTimes)),
                     of: step.microBatch.id, on: onward, target: StageIndex(index.rawValue + 1))
             case .tokens(var tokens):
                 tokens.stageTimes = stageTimes

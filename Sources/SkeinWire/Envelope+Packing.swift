@@ -50,9 +50,9 @@ extension Envelope.Body {
     /// The tensors that follow the envelope.
     fileprivate var tensors: [TensorFrame] {
         switch self {
-        case .step(let step): step.hidden.map { [$0] } ?? []
+        case .step(let step): [step.hidden, step.scales].compactMap(\.self)
         case .captured(let captured): captured.values.map(\.tensor)
-        case .dispatch(let dispatch): [dispatch.rows] + (dispatch.scales.map { [$0] } ?? [])
+        case .dispatch(let dispatch): [dispatch.rows, dispatch.scales].compactMap(\.self)
         case .combine(let combine):
             if case .outputs(let outputs) = combine.outcome { [outputs] } else { [] }
         default: []

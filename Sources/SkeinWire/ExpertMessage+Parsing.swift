@@ -31,44 +31,10 @@ extension Dispatch {
                 try reader.number(
                     index, in: 0...(Limits.expertsMax - 1), "expert_indexes[\(place)]"))
         }
+        let (rows, scales) = try reader.rows(tensors, count: choiceCounts.count)
         self.init(
             microBatch: MicroBatchID(rawValue: message.micro_batch_id), stage: stage, layer: layer,
-            choiceCounts: choiceCounts, experts: experts,
-            rows: try Self.rows(tensors, count: choiceCounts.count, reader),
-            scales: tensors.count > 1 ? tensors[1] : nil)
-    }
-
-    /// The rows, once they and their scales are found to fit each other.
-    private static func rows(
-        _ tensors: [TensorFrame], count: Int, _ reader: FieldReader
-    ) throws(WireError) -> TensorFrame {
-        guard let rows = tensors.first, tensors.count <= 2 else {
-            throw reader.error(
-                "tensor_frames", "\(tensors.count) tensors, expected rows, and scales of FP8 rows",
-                reason: .wrongFrames)
-        }
-        guard rows.element == (tensors.count == 1 ? .bf16 : .f8e4m3) else {
-            throw reader.error(
-                "tensor_frames[0].element_type",
-                "\(rows.element), expected bf16 alone or f8e4m3 with scales", reason: .wrongFrames)
-        }
-        guard rows.rowCount == count, rows.columnCount <= Limits.hiddenSizeMax else {
-            throw reader.error(
-                "tensor_frames[0].dimension_counts",
-                "[\(rows.rowCount), \(rows.columnCount)], expected "
-                    + "[\(count), at most \(Limits.hiddenSizeMax)]", reason: .wrongFrames)
-        }
-        guard let scales = tensors.dropFirst().first else { return rows }
-        let tileCount =
-            (rows.columnCount + Limits.dispatchTileCount - 1) / Limits.dispatchTileCount
-        guard scales.element == .f32, scales.rowCount == count, scales.columnCount == tileCount
-        else {
-            throw reader.error(
-                "tensor_frames[1]",
-                "[\(scales.rowCount), \(scales.columnCount)] of \(scales.element), expected "
-                    + "[\(count), \(tileCount)] of f32", reason: .wrongFrames)
-        }
-        return rows
+            choiceCounts: choiceCounts, experts: experts, rows: rows, scales: scales)
     }
 }
 

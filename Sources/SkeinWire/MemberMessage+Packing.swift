@@ -95,6 +95,7 @@ extension Placement {
         message.pointee.expert_hosts = arena.list(
             expertHosts.map { Optional($0.packed(in: arena)) })
         message.pointee.steps_at_once_count = UInt32(stepsAtOnce)
+        message.pointee.hops_float8 = hopForm == .fp8 ? 1 : 0
         message.pointee.dispatches_float8 = dispatchForm == .fp8 ? 1 : 0
         message.pointee.keeps_latents_float8 = latentForm == .fp8 ? 1 : 0
         return message

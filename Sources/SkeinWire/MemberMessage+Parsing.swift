@@ -113,6 +113,7 @@ extension Placement {
                 try reader.number(
                     message.steps_at_once_count, in: 0...Limits.stepsAtOnceMax,
                     "steps_at_once_count")),
+            hopForm: message.hops_float8 != 0 ? .fp8 : .bf16,
             dispatchForm: message.dispatches_float8 != 0 ? .fp8 : .bf16,
             latentForm: message.keeps_latents_float8 != 0 ? .fp8 : .bf16)
     }

@@ -89,6 +89,8 @@ public struct Placement: Equatable, Sendable {
     public var expertHosts: [ExpertHost]
     /// Micro-batches that a stage may have begun.
     public var stepsAtOnce: Int
+    /// How activations travel between stages.
+    public var hopForm: HopForm
     /// How rows travel to experts elsewhere.
     public var dispatchForm: DispatchForm
     /// The form in which stages keep their latent rows.
@@ -98,7 +100,8 @@ public struct Placement: Equatable, Sendable {
     public init(
         epoch: Epoch, nodeIndex: Int, kind: PlacementKind, ring: [RingStage], pageCount: Int,
         pageRowCount: Int = Limits.pageRowCount, microBatchesInFlight: Int, fingerprint: String,
-        expertHosts: [ExpertHost] = [], stepsAtOnce: Int = 1, dispatchForm: DispatchForm = .bf16,
+        expertHosts: [ExpertHost] = [], stepsAtOnce: Int = 1, hopForm: HopForm = .bf16,
+        dispatchForm: DispatchForm = .bf16,
         latentForm: LatentForm = .bf16
     ) {
         self.epoch = epoch
@@ -111,6 +114,7 @@ public struct Placement: Equatable, Sendable {
         self.fingerprint = fingerprint
         self.expertHosts = expertHosts
         self.stepsAtOnce = stepsAtOnce
+        self.hopForm = hopForm
         self.dispatchForm = dispatchForm
         self.latentForm = latentForm
     }

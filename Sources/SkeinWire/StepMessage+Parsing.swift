@@ -10,28 +10,13 @@ extension Step {
         _ microBatch: MicroBatch, _ tensors: [TensorFrame], stageTimes: [Duration],
         _ reader: FieldReader
     ) throws(WireError) {
-        guard tensors.count <= 1 else {
-            throw reader.error(
-                "tensor_frames", "\(tensors.count) tensors, expected at most one",
-                reason: .wrongFrames)
+        guard !tensors.isEmpty else {
+            self.init(microBatch: microBatch, stageTimes: stageTimes)
+            return
         }
-        if let hidden = tensors.first {
-            guard hidden.element == .bf16 else {
-                throw reader.error(
-                    "tensor_frames[0].element_type", "\(hidden.element), expected bf16",
-                    reason: .wrongFrames)
-            }
-            guard hidden.rowCount == microBatch.rowCount,
-                hidden.columnCount <= Limits.hiddenSizeMax
-            else {
-                throw reader.error(
-                    "tensor_frames[0].dimension_counts",
-                    "[\(hidden.rowCount), \(hidden.columnCount)], expected "
-                        + "[\(microBatch.rowCount), at most \(Limits.hiddenSizeMax)]",
-                    reason: .wrongFrames)
-            }
-        }
-        self.init(microBatch: microBatch, hidden: tensors.first, stageTimes: stageTimes)
+        let (hidden, scales) = try reader.rows(tensors, count: microBatch.rowCount)
+        self.init(
+            microBatch: microBatch, hidden: hidden, scales: scales, stageTimes: stageTimes)
     }
 
     /// Stage 0 begins with tokens, every other stage with hidden rows.

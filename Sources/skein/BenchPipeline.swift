@@ -170,6 +170,13 @@ extension PipelineReport {
                     + "\(percent(stage.hiddenCommunicationShare)) "
                     + "(\(percent(stage.predictedHiddenCommunicationShare)))")
         }
+        let waits = stages.filter { $0.expertWaitMs > 0 }
+        if !waits.isEmpty {
+            lines.append(
+                "experts elsewhere   "
+                    + waits.map { "stage \($0.stage) waits \(number($0.expertWaitMs)) ms" }
+                    .joined(separator: ", ") + " for them in each step")
+        }
         lines.append(
             "hidden              \(percent(hiddenCommunicationShare)) of the communication, under "
                 + "compute of the same node")

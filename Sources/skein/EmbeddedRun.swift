@@ -26,6 +26,7 @@ struct EmbeddedRun {
         layout.reusesPrefixes = reusesPrefixes
         layout.weightForm = self.layout.weights
         layout.latentForm = self.layout.latents
+        layout.hopForm = self.layout.hop
         let finished = Mutex<Answer?>(nil)
         let loading = LoadingDisplay()
         let (folder, log, chosen) = (folder, log, layout)

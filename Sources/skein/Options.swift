@@ -39,6 +39,9 @@ struct LayoutOptions: ParsableArguments {
     @Option(help: "In which form the latent cache keeps its rows: bf16 or fp8.")
     var latents: LatentForm = .bf16
 
+    @Option(help: "How activations travel between stages: bf16 or fp8.")
+    var hop: HopForm = .bf16
+
     @Option(
         name: .customLong("context"),
         help: "Positions that one sequence may have (default: what the model allows).")
@@ -67,6 +70,8 @@ extension PlacementKind: ExpressibleByArgument {}
 extension WeightForm: ExpressibleByArgument {}
 
 extension LatentForm: ExpressibleByArgument {}
+
+extension HopForm: ExpressibleByArgument {}
 
 /// How tokens are drawn; names and meanings as in the HTTP API.
 struct SamplingOptions: ParsableArguments {

@@ -41,11 +41,13 @@ struct PlanWishOptions: ParsableArguments {
         let positionCount = contextPositions ?? min(4_096, model.positionCountMax)
         let newCount = newTokens ?? min(128, max(1, positionCount / 4))
         let promptCount = promptTokens ?? max(1, min(512, positionCount - newCount))
-        return PlanWish(
+        var wish = PlanWish(
             positionCount: positionCount, sequenceCount: concurrency,
             promptTokenCount: promptCount, newTokenCount: newCount, kind: shape.placement,
             nodeCount: shape.stages, expertHostCount: shape.experts,
             latentForm: latents ?? .bf16)
+        wish.hopForm = shape.hop ?? .bf16
+        return wish
     }
 }
 
@@ -60,6 +62,9 @@ struct PlanShapeOptions: ParsableArguments {
     @Option(help: "Hosts that hold experts alone (default: whatever gives most).")
     var experts: Int?
 
+    @Option(help: "How activations travel between stages: bf16 or fp8 (default: bf16).")
+    var hop: HopForm?
+
     @Option(help: "Foretell this cluster file; its nodes are hosts of the same name.")
     var cluster: String?
 
@@ -71,9 +76,10 @@ struct PlanShapeOptions: ParsableArguments {
             throw ValidationError(
                 "--experts: expected 0 to \(Limits.plannedHostsMax), found \(experts)")
         }
-        guard cluster == nil || (placement == nil && stages == nil && experts == nil) else {
+        let isDecided = placement != nil || stages != nil || experts != nil || hop != nil
+        guard cluster == nil || !isDecided else {
             throw ValidationError(
-                "--cluster: expected none of --placement, --stages and --experts beside it")
+                "--cluster: expected none of --placement, --stages, --experts and --hop beside it")
         }
     }
 }

@@ -59,6 +59,7 @@ struct PlanReport: Encodable {
     let rowsPerMicroBatch: Double
     let stepsAtOnce: Int
     let microBatches: Int?
+    let hop: String
     let predictedTtftMs: Double
     let predictedTpotMs: Double
     let predictedOutputTokensPerSecond: Double
@@ -90,6 +91,7 @@ struct PlanReport: Encodable {
         rowsPerMicroBatch = Double(forecast.sequenceCount) / Double(forecast.microBatchCount)
         stepsAtOnce = plan.ring.stepsAtOnce
         microBatches = plan.ring.microBatchesInFlightMax
+        hop = plan.ring.hopForm.rawValue
         predictedTtftMs = plan.outlook.timeToFirstTokenSeconds * 1_000
         predictedTpotMs = plan.outlook.timePerTokenSeconds * 1_000
         predictedOutputTokensPerSecond = plan.outlook.tokensPerSecond

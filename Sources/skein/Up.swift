@@ -136,8 +136,9 @@ enum ClusterBanner {
     /// What this host is about to start; what lies where is said once it does.
     static func placement(of host: ClusterHost) -> String {
         let nodes = host.nodeNames.isEmpty ? "no node" : host.nodeNames.joined(separator: ", ")
+        let hops = host.topology.hopForm == .bf16 ? "" : ", hops in FP8"
         return "cluster \(host.topology.name): \(host.topology.nodes.count) nodes, "
-            + "\(host.placement.kind.rawValue), \(host.configuration.layerCount) layers; "
+            + "\(host.placement.kind.rawValue), \(host.configuration.layerCount) layers\(hops); "
             + "this host starts \(nodes)\(host.coordinator == nil ? "" : " and the coordinator")"
     }
 

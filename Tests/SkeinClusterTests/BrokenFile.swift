@@ -368,6 +368,9 @@ let brokenFiles: [BrokenFile] = [
         "latents", "context: 1024", "context: 1024\nlatents: fp4", line: 5, field: "latents",
         reason: "expected bf16 or fp8"),
     .init(
+        "hop", of: experts, "pages: 256", "pages: 256\nhop: fp4", line: 6, field: "hop",
+        reason: "expected bf16 or fp8"),
+    .init(
         "dispatch", of: experts, "dispatch: fp8", "dispatch: int4", line: 7, field: "dispatch",
         reason: "expected bf16 or fp8"),
 ]

@@ -60,4 +60,22 @@ struct TopologyPlanTests {
         #expect(ring.nodeHosts == plan.ring.nodeHosts)
         #expect(ring.stepsAtOnce == plan.ring.stepsAtOnce)
     }
+
+    @Test func theFormOfHopsGoesThroughAPlanIntoTheFileAndBack() throws {
+        let model = try Self.model()
+        let file = try HostsFile(parsing: Array(Self.hosts.utf8), path: "/lab/hosts.yaml")
+        var wish = PlanWish(positionCount: 1_024, sequenceCount: 4, expertHostCount: 0)
+        wish.hopForm = .fp8
+        let plan = try ClusterPlanner(
+            configuration: model, hosts: file.hosts, wish: wish
+        ).plan()
+        #expect(plan.ring.hopForm == .fp8)
+        var topology = try Topology(
+            plan: plan, name: "planned", modelPath: "/models/bench", file: file)
+        topology.dispatchForm = .fp8
+        #expect(topology.yaml.contains("\nhop: fp8\ndispatch: fp8\n"))
+        let again = try ClusterFile.parse(Array(topology.yaml.utf8), path: "/lab/planned.yaml")
+        let ring = try again.plannedRing(of: model, on: file.hosts, file: "planned.yaml")
+        #expect(ring.hopForm == .fp8 && ring.dispatchForm == .fp8)
+    }
 }

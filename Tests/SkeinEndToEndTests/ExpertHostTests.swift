@@ -16,6 +16,7 @@ import Testing
         var kind = PlacementKind.linear
         var threadCount = 1
         var stepsAtOnce = 2
+        var hopForm = HopForm.bf16
         var dispatchForm = DispatchForm.bf16
         var latentForm = LatentForm.bf16
         /// Ranges of experts of every MoE layer, by host.
@@ -67,6 +68,7 @@ import Testing
             }
         }
         layout.stepsAtOnce = lie.stepsAtOnce
+        layout.hopForm = lie.hopForm
         layout.dispatchForm = lie.dispatchForm
         layout.latentForm = lie.latentForm
         return layout
@@ -151,6 +153,23 @@ import Testing
                 experts: [[0..<9], [9..<16]]))
         let exact = try await Self.plain.value
         #expect(first == second)
+        #expect(first[0].logits != exact[0].logits)
+    }
+
+    /// Two stages, on two nodes or one, with experts at home or elsewhere: the cut decides.
+    @Test func hopsInFP8GiveTheSameAnswerHoweverStagesAndExpertsLie() async throws {
+        let first = try await Self.answers(
+            Lie(testDescription: "", nodeCount: 2, hopForm: .fp8))
+        let again = try await Self.answers(
+            Lie(testDescription: "", nodeCount: 2, threadCount: 2, hopForm: .fp8))
+        let folded = try await Self.answers(
+            Lie(testDescription: "", kind: .vfold, hopForm: .fp8))
+        let far = try await Self.answers(
+            Lie(
+                testDescription: "", nodeCount: 2, stepsAtOnce: 3, hopForm: .fp8,
+                experts: [[0..<9], [4..<15]]))
+        let exact = try await Self.plain.value
+        #expect(again == first && folded == first && far == first)
         #expect(first[0].logits != exact[0].logits)
     }
 

@@ -47,7 +47,7 @@ import Testing
     ]
 
     /// The bytes of the plainest way: one process, one stage, one thread, the whole prompt at once.
-    private static func logits(_ way: Way) async throws -> [UInt8] {
+    static func logits(_ way: Way) async throws -> [UInt8] {
         let scratch = try ScratchFolder()
         let text = try Data(
             contentsOf: URL(filePath: SkeinProgram.golden("gosling/eval_text.json")))

@@ -61,6 +61,13 @@ import Testing
         #expect(abs(sent - 100 * (1 - 0.100_112_915)) < 1e-3)
     }
 
+    /// 7,168 numbers: two bytes each, or one and four for each 128.
+    @Test func rowsInFP8HaveAboutHalfTheBytes() throws {
+        let model = try deepSeekV3()
+        #expect(model.hopRowBytes(.bf16) == 14_336 && model.dispatchRowBytes(.bf16) == 14_336)
+        #expect(model.hopRowBytes(.fp8) == 7_392 && model.dispatchRowBytes(.fp8) == 7_392)
+    }
+
     @Test func ratesAreFoundAgainFromTwoProducts() {
         let truth = FormatRate(weightBytesPerSecond: 5e9, flopsPerSecond: 60e9)
         func seconds(_ rows: Double) -> Double { 1e8 / 5e9 + rows * 2e8 / 60e9 }

@@ -46,6 +46,32 @@ import Testing
         #expect(outlook.singleStreamTokensPerSecond == outlook.tokensPerSecond)
     }
 
+    @Test func aThinLinkBringsAPromptSoonerInFP8() throws {
+        let model = ModelCosts(ModelArithmetic(try SampleModel.bench()))
+        let hosts = try SampleHosts.equal(
+            2, gigabytes: 64, latencyMilliseconds: 1, gigabits: 0.01)
+        var ring = PlannedRing(kind: .linear, nodeHosts: [0, 1], stageLayers: [0..<4, 4..<8])
+        let wish = PlanWish(positionCount: 2_048, sequenceCount: 1)
+        func seconds() -> (payload: Double, toFirstToken: Double, bottleneck: Double) {
+            let costs = RingCosts(model: model, hosts: hosts, ring: ring)
+            let shape = StepShape.decode(rowCount: 512, positionCount: 1)
+            let stages = costs.stageCosts(shape)
+            return (
+                // The hop's latency and the return's apart.
+                costs.waySeconds(rowCount: 512) - 0.002,
+                PlanOutlook(costs: costs, wish: wish).timeToFirstTokenSeconds,
+                costs.bottleneckSeconds(stages, costs.loads(stages, rowCount: 512))
+            )
+        }
+        let exact = seconds()
+        ring.hopForm = .fp8
+        let reduced = seconds()
+        let ratio = model.hopRowBytes(.fp8) / model.hopRowBytes(.bf16)
+        #expect(abs(reduced.payload / exact.payload - ratio) < 1e-9)
+        #expect(abs(reduced.bottleneck / exact.bottleneck - ratio) < 1e-9)
+        #expect(reduced.toFirstToken < 0.6 * exact.toFirstToken)
+    }
+
     @Test func everyRequestOfALoadIsAnswered() throws {
         let (costs, wish) = try ring(2, latencyMilliseconds: 0.1, sequenceCount: 16)
         var simulator = RingSimulator(

@@ -52,4 +52,18 @@ import Testing
         #expect(abs(forecast.roundSeconds - 0.08) < 1e-12)
         #expect(abs(forecast.bubbleShares[1] - 0.75) < 1e-12)
     }
+
+    /// A node computes 10 ms of a round of 50, and for each other micro-batch 10 of the other 40.
+    @Test func waitsForExpertsAreHiddenUnderTheOthersAndTheStagesOwn() {
+        let communication = PipelineForecast.Communication(
+            hopSeconds: 0.004, expertSeconds: 0.02, ownSeconds: 0.006)
+        func hidden(_ count: Int) -> Double {
+            communication.hiddenSeconds(
+                workSeconds: 0.01, roundSeconds: 0.05, microBatchCount: count)
+        }
+        #expect(abs(communication.seconds - 0.024) < 1e-12)
+        #expect(abs(hidden(1) - 0.006) < 1e-12)
+        #expect(abs(hidden(3) - (0.006 + 0.018 / 2)) < 1e-12)
+        #expect(abs(hidden(5) - 0.024) < 1e-12 && abs(hidden(9) - 0.024) < 1e-12)
+    }
 }

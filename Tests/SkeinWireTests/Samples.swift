@@ -9,7 +9,8 @@ enum Samples {
     static let all: [Envelope] =
         members
         + [
-            step(stage: 0), step(stage: 3), Envelope(epoch: epoch, sender: "d", body: .step(score)),
+            step(stage: 0), step(stage: 3), float8Step,
+            Envelope(epoch: epoch, sender: "d", body: .step(score)),
             envelope(.tokenReturn(tokenReturn)), envelope(.captured(captured)),
             envelope(.dispatch(dispatch(.bf16))), envelope(.dispatch(dispatch(.f8e4m3))),
             combine(.outputs(tensor(.bf16, rows: 5, columns: 200))),
@@ -79,7 +80,7 @@ enum Samples {
             ExpertHost(
                 nodeName: "goose-3", address: "", publicKey: nil,
                 shard: [ShardPart(layers: 0..<1_024, experts: 0..<4_096)]),
-        ], stepsAtOnce: 2, dispatchForm: .fp8, latentForm: .fp8)
+        ], stepsAtOnce: 2, hopForm: .fp8, dispatchForm: .fp8, latentForm: .fp8)
 
     static var alive: Alive {
         var alive = Alive(sequenceNumber: 99, sentAtMicroseconds: 1 << 50)
@@ -136,6 +137,17 @@ enum Samples {
         return Envelope(
             epoch: epoch, sender: "head", target: StageIndex(stage),
             body: .step(Step(microBatch: microBatch, hidden: stage == 0 ? nil : hidden)))
+    }
+
+    /// Rows of two tiles, the second of them short.
+    static var float8Step: Envelope {
+        Envelope(
+            epoch: epoch, sender: "goose-1", target: StageIndex(255),
+            body: .step(
+                Step(
+                    microBatch: microBatch, hidden: tensor(.f8e4m3, rows: 4, columns: 129),
+                    scales: tensor(.f32, rows: 4, columns: 2),
+                    stageTimes: [.microseconds(7), .milliseconds(9)])))
     }
 
     static var microBatch: MicroBatch {

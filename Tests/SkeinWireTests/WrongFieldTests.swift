@@ -23,8 +23,8 @@ struct WrongMessage: CustomTestStringConvertible, Sendable {
 
 @Suite struct WrongFieldTests {
     @Test(
-        arguments: steps + copies + demands + tensors + returns + placements + WrongMessage.traces
-            + WrongMessage.experts + others)
+        arguments: steps + copies + demands + returns + placements + WrongMessage.hops
+            + WrongMessage.traces + WrongMessage.experts + others)
     func aWrongFieldIsRefusedByName(wrong: WrongMessage) {
         let error = #expect(throws: WireError.self) {
             try Envelope(parsing: wrong.frames, from: "test")
@@ -43,6 +43,11 @@ struct WrongMessage: CustomTestStringConvertible, Sendable {
             tensors: [Raw.tensor()])
         let zeros = Frame([UInt8](repeating: 0, count: 16))
         _ = try Envelope(parsing: [Frame(hop), zeros], from: "test")
+        let float8Hop = Raw.envelope(
+            32, Raw.step([Raw.span()]), target: 1,
+            tensors: [Raw.tensor(4, bytes: 8), Raw.tensor(1, [2, 1], bytes: 8)])
+        let eight = Frame([UInt8](repeating: 0, count: 8))
+        _ = try Envelope(parsing: [Frame(float8Hop), eight, eight], from: "test")
         let placement = Raw.envelope(18, Raw.placement(Raw.goodRing))
         _ = try Envelope(parsing: [Frame(placement)], from: "test")
     }
@@ -204,41 +209,6 @@ struct WrongMessage: CustomTestStringConvertible, Sendable {
     private static func allowedTokens(_ more: RawMessage) -> [UInt8] {
         step([Raw.span(demand: Raw.demand(RawMessage()).message(4, more))])
     }
-
-    // MARK: Tensors
-
-    private static func hop(
-        _ field: String, _ why: String, _ tensor: RawMessage, bytes: Int = 16
-    ) -> WrongMessage {
-        WrongMessage(
-            "step.tensor_frames\(field)", why,
-            Raw.envelope(32, Raw.step([Raw.span()]), target: 1, tensors: [tensor]),
-            tensorBytes: [bytes], reason: .wrongFrames)
-    }
-
-    static let tensors: [WrongMessage] = [
-        hop("[0].element_type", "unspecified", Raw.tensor(0)),
-        hop("[0].element_type", "unknown", Raw.tensor(77)),
-        hop("[0].element_type", "F32 for hidden rows", Raw.tensor(1, [2, 2])),
-        hop("[0].dimension_counts", "one dimension", Raw.tensor(2, [8])),
-        hop("[0].dimension_counts", "three dimensions", Raw.tensor(2, [2, 2, 2])),
-        hop("[0].dimension_counts", "no rows", Raw.tensor(2, [0, 8], bytes: 0), bytes: 0),
-        hop(
-            "[0].dimension_counts", "a product beyond 64 bits",
-            Raw.tensor(2, [4_294_967_295, 4_294_967_295])),
-        hop("[0].dimension_counts", "other rows than spans", Raw.tensor(2, [1, 8])),
-        hop("[0]", "more bytes described than the shape has", Raw.tensor(bytes: 18)),
-        hop("[0]", "fewer bytes came", Raw.tensor(), bytes: 14),
-        hop("[0]", "more bytes came", Raw.tensor(), bytes: 18),
-        .init(
-            "step.tensor_frames", "hidden rows for stage 0",
-            Raw.envelope(32, Raw.step([Raw.span()]), target: 0, tensors: [Raw.tensor()]),
-            tensorBytes: [16], reason: .wrongFrames),
-        .init(
-            "alive.tensor_frames", "a tensor with a heartbeat",
-            Raw.envelope(21, RawMessage(), tensors: [Raw.tensor()]), tensorBytes: [16],
-            reason: .wrongFrames),
-    ]
 
     // MARK: Returns
 

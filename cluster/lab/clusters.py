@@ -91,6 +91,7 @@ def write_cluster(hosts, wanted, placement, streams, folder):
         lines.append(f"micro_batches: {wanted.micro_batches}")
     if wanted.steps_at_once:
         lines.append(f"steps_at_once: {wanted.steps_at_once}")
+    lines.append(f"hop: {wanted.hop}")
     lines += ["nodes:"]
     for place, name in enumerate(names):
         lines += [
@@ -109,7 +110,7 @@ def row(report, wanted, placement):
     stages = report["stages"]
     figures = {
         "placement": placement, "stages": wanted.stages, "experts": wanted.experts,
-        "streams": report["concurrency"]}
+        "hop": wanted.hop, "streams": report["concurrency"]}
     for name in (
             "output_tokens_per_second", "single_stream_tokens_per_second", "single_stream_ttft_ms",
             "median_itl_ms", "p99_itl_ms", "decode_micro_batches", "way_ms",

@@ -1,7 +1,7 @@
 import SkeinCore
 public import SkeinTensor
 
-/// Rows on their way to experts elsewhere.
+/// Rows in FP8, on their way to experts elsewhere or to the next stage.
 public enum DispatchTiles {
     /// Rounds rows to FP8 and back: what routed experts receive where a cluster dispatches so.
     ///
@@ -22,7 +22,7 @@ public enum DispatchTiles {
         }
     }
 
-    /// Packs rows that ``round(_:into:)`` gave.
+    /// Packs rows: those that ``round(_:into:)`` gave without loss, others rounded as it does.
     ///
     /// - Returns: FP8 codes `[row, hidden]` and F32 scales `[row, tile]`.
     public static func pack(_ rows: Tensor) -> (codes: [UInt8], scales: Tensor) {

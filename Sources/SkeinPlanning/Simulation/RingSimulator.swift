@@ -332,7 +332,7 @@ extension RingSimulator {
             timeline.plan(.reach(place), at: now)
             return
         }
-        let seconds = flight.rowCount * costs.model.rowBytes / road.bytesPerSecond
+        let seconds = flight.rowCount * costs.hopRowBytes / road.bytesPerSecond
         let gone = machines.transmit(seconds, from: stageHosts[stage], at: now)
         timeline.plan(.reach(place), at: gone + nanoseconds(road.latencySeconds))
     }

@@ -1235,7 +1235,7 @@ const ProtobufCMessageDescriptor skein__v1__expert_host__descriptor =
   (ProtobufCMessageInit) skein__v1__expert_host__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor skein__v1__placement__field_descriptors[11] =
+static const ProtobufCFieldDescriptor skein__v1__placement__field_descriptors[12] =
 {
   {
     "node_index",
@@ -1369,10 +1369,23 @@ static const ProtobufCFieldDescriptor skein__v1__placement__field_descriptors[11
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "hops_float8",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__Placement, hops_float8),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned skein__v1__placement__field_indices_by_name[] = {
   9,   /* field[9] = dispatches_float8 */
   7,   /* field[7] = expert_hosts */
+  11,   /* field[11] = hops_float8 */
   10,   /* field[10] = keeps_latents_float8 */
   5,   /* field[5] = micro_batches_in_flight_count */
   6,   /* field[6] = model_fingerprint */
@@ -1387,7 +1400,7 @@ static const ProtobufCIntRange skein__v1__placement__number_ranges[2 + 1] =
 {
   { 1, 0 },
   { 12, 10 },
-  { 0, 11 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor skein__v1__placement__descriptor =
 {
@@ -1397,7 +1410,7 @@ const ProtobufCMessageDescriptor skein__v1__placement__descriptor =
   "Skein__V1__Placement",
   "skein.v1",
   sizeof(Skein__V1__Placement),
-  11,
+  12,
   skein__v1__placement__field_descriptors,
   skein__v1__placement__field_indices_by_name,
   2,  skein__v1__placement__number_ranges,

@@ -222,10 +222,14 @@ struct  Skein__V1__Placement
    * Whether stages keep latents as FP8 codes, with an F32 scale for each 128 of them.
    */
   protobuf_c_boolean keeps_latents_float8;
+  /*
+   * Whether activations travel as FP8 between stages.
+   */
+  protobuf_c_boolean hops_float8;
 };
 #define SKEIN__V1__PLACEMENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&skein__v1__placement__descriptor) \
-    , 0, SKEIN__V1__PLACEMENT_KIND__PLACEMENT_KIND_UNSPECIFIED, 0,NULL, 0, 0, 0, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, 0 }
+    , 0, SKEIN__V1__PLACEMENT_KIND__PLACEMENT_KIND_UNSPECIFIED, 0,NULL, 0, 0, 0, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, 0, 0 }
 
 
 /*

@@ -223,7 +223,8 @@ struct  Skein__V1__SequenceSpan
 
 /*
  * A micro-batch for the stage that the envelope names; its epoch is the envelope's.
- * Tensor frame: the hidden rows, BF16 [row, hidden]; none for stage 0.
+ * Tensor frames: the hidden rows, BF16 [row, hidden]; or FP8 [row, hidden] and then the scales, F32
+ * [row, tile of 128]; none for stage 0.
  */
 struct  Skein__V1__Step
 {

@@ -1,0 +1,72 @@
+internal import SkeinScheduling
+internal import SkeinTelemetry
+
+/// What the forward-only arithmetic says of a measured ring, stage by stage.
+struct PipelinePrediction: Equatable {
+    /// Compute of every stage for one micro-batch, in ring order.
+    let stageSeconds: [Double]
+
+    /// What a micro-batch waits at each stage for experts elsewhere, beyond what the stage computes
+    /// for it meanwhile.
+    let awaySeconds: [Double]
+
+    /// Latency and payload of all hops of a round.
+    let waySeconds: Double
+
+    /// Round, busy and bubble shares.
+    let forecast: PipelineForecast
+
+    /// The share of each stage's communication under which its node computes.
+    let hiddenShares: [Double]
+
+    /// Predicts a ring whose experts are with their layers.
+    init(stageSeconds: [Double], owners: [Int], waySeconds: Double, microBatchCount: Int) {
+        self.stageSeconds = stageSeconds
+        awaySeconds = stageSeconds.map { _ in 0 }
+        self.waySeconds = waySeconds
+        forecast = PipelineForecast(
+            stageSeconds: stageSeconds, owners: owners, waySeconds: waySeconds,
+            microBatchCount: microBatchCount)
+        hiddenShares = forecast.hiddenShares
+    }
+
+    /// Predicts a ring with experts elsewhere, by the arithmetic of `SkeinPlanning/RingForecast`:
+    /// waits for experts are part of the way, and an expert host or a stage that may begin no more
+    /// can set the pace.
+    ///
+    /// - Parameters:
+    ///   - owners: For every stage, the number of the compute threads that run it.
+    ///   - expertOwners: The same for every expert host.
+    ///   - stepsAtOnce: Micro-batches that a stage may have begun.
+    init(
+        _ round: TracedRound, owners: [Int], expertOwners: [Int], stepsAtOnce: Int,
+        microBatchCount: Int
+    ) {
+        stageSeconds = round.stages.map(\.computeSeconds)
+        awaySeconds = round.stages.map(\.awaySeconds)
+        waySeconds = round.waySeconds
+        var work: [Int: Double] = [:]
+        for (seconds, owner) in zip(stageSeconds, owners) { work[owner, default: 0] += seconds }
+        var busy = work
+        for (host, owner) in expertOwners.enumerated() {
+            busy[owner, default: 0] += round.expertHostSeconds[host] ?? 0
+        }
+        let longestStay =
+            round.stages.filter { $0.expertSeconds > 0 }
+            .map { ($0.computeSeconds + $0.awaySeconds) / Double(stepsAtOnce) }.max() ?? 0
+        let forecast = PipelineForecast(
+            stageSeconds: stageSeconds, owners: owners,
+            waySeconds: awaySeconds.reduce(round.waySeconds, +), microBatchCount: microBatchCount,
+            othersSeconds: max(busy.values.max() ?? 0, longestStay))
+        self.forecast = forecast
+        hiddenShares = zip(round.stages, owners).map { stage, owner in
+            let communication = PipelineForecast.Communication(
+                hopSeconds: stage.hopSeconds, expertSeconds: stage.expertSeconds,
+                ownSeconds: stage.ownSeconds)
+            guard communication.seconds > 0 else { return 1 }
+            return communication.hiddenSeconds(
+                workSeconds: work[owner, default: 0], roundSeconds: forecast.roundSeconds,
+                microBatchCount: microBatchCount) / communication.seconds
+        }
+    }
+}
