@@ -288,7 +288,9 @@ import Testing
     @Test(arguments: lengths + [256, 512]) func latentRowsAreQuantizedAlike(width: Int) throws {
         let store = try LatentStore(
             layerCount: 1, pageCount: 1, pageRowCount: 1, rowWidth: width, codedWidth: width)
-        let largest = [0, 0x1p-140, 0x1p-40, 1e-4, 1, 448, 449, 0x1p100, .infinity, .nan] as [Float]
+        let largest: [Float] = [
+            0, 0x1p-140, 0x1p-40, 1e-4, 1, 448, 449, 0x1p100, .infinity, .nan,
+        ]
         for (index, number) in largest.enumerated() {
             let row = Fixture.tensor(rows: 1, columns: width, seed: UInt64(index))
             for column in 0..<width where number < 1e30 { row[0, column] *= number }
