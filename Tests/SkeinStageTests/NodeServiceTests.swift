@@ -77,7 +77,10 @@ import Testing
     // MARK: Hops
 
     private static func rows(_ element: TensorFrame.Element) -> RowFrames {
-        let rows = Tensor((0..<3).map { row in (0..<256).map { Float(row * 256 + $0) / 64 } })
+        let rows = Tensor(rows: 3, columns: 256)
+        for row in 0..<3 {
+            for column in 0..<256 { rows[row, column] = Float(row * 256 + column) / 64 }
+        }
         rows.roundToBFloat16()
         return element == .bf16 ? RowFrames(bfloat16: rows) : RowFrames(float8: rows)
     }

@@ -9,10 +9,13 @@ import Testing
 @Suite struct RowFramesTests {
     /// Rows whose last tile is short, unless `columnCount` is a multiple of 128.
     private static func rows(_ columnCount: Int) -> Tensor {
-        let rows = Tensor(
-            (0..<5).map { row in
-                (0..<columnCount).map { Float(($0 * 37 + row * 91) % 257 - 128) * Float(row) / 9 }
-            })
+        let rows = Tensor(rows: 5, columns: columnCount)
+        for row in 0..<5 {
+            for column in 0..<columnCount {
+                let number = (column * 37 + row * 91) % 257 - 128
+                rows[row, column] = Float(number * row) / 9
+            }
+        }
         rows.roundToBFloat16()
         return rows
     }
