@@ -1,4 +1,5 @@
 import SkeinCore
+import SkeinScheduling
 import SkeinTelemetry
 import Testing
 
