@@ -1,5 +1,6 @@
 import Foundation
 import SkeinCore
+import SkeinMembership
 import Testing
 
 @testable import SkeinCluster
