@@ -181,7 +181,7 @@ let package = Package(
             ["SkeinCore", "SkeinText", "SkeinCoordinator", "SkeinCluster", "SkeinServer"],
             outside: [logging]),
         tests(
-            "SkeinBenchTests", ["SkeinCore", "SkeinTelemetry", "SkeinBench"],
+            "SkeinBenchTests", ["SkeinCore", "SkeinScheduling", "SkeinTelemetry", "SkeinBench"],
             outside: [asyncHTTPClient, histogram, nioCore, nioHTTP1, nioPosix]),
         tests("SkeinSimulationTests", ["SkeinCore", "SkeinScheduling", "SkeinPlanning"]),
         tests(
