@@ -194,7 +194,7 @@ let package = Package(
     ]
 )
 
-// cluster/sanitize builds few rooms with other flags than everything else, and nothing from outside.
+// cluster/sanitize builds a few rooms with flags of its own, and nothing from outside.
 if let rooms = Context.environment["SKEIN_ROOMS"]?.split(separator: ",").map(String.init) {
     package.targets.removeAll { !rooms.contains($0.name) }
     package.products = []

@@ -1,8 +1,9 @@
 // E4M3 codes as BF16 with AVX2.
 //
 // Of a normal number the upper byte of its BF16 form depends on the upper four bits of the code
-// alone, and the lower byte on the lower four: two tables of sixteen bytes decode it. Subnormals and NaN do not fit; a block that has one is found by the magnitudes of its codes and
-// decoded once more by a table of their own.
+// alone, and the lower byte on the lower four: two tables of sixteen bytes decode it. Subnormals
+// and NaN do not fit; a block that has one is found by the magnitudes of its codes and decoded once
+// more by a table of their own.
 #if defined(__x86_64__)
 #include "kernels.h"
 

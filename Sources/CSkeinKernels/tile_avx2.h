@@ -1,10 +1,10 @@
 // Pieces that the AVX2 products share. A BF16 pair in 32 bits is split into its odd and its even
 // number; two fused multiply-adds, the odd one first, do what vdpbf16ps does.
 //
-// A few input rows are widened beforehand into planes: for each step of 32 columns four vectors, the
-// odd and the even numbers of lanes of part 0 and those of part 1. Straight parts are lanes 0-7 and
-// 8-15, as a BF16 weight lies; crossed ones are lanes 0-3, 8-11 and 4-7, 12-15, as unpacking within
-// halves of a register leaves them. Both are reduced in the one order of skein_reduce.
+// A few input rows are widened beforehand into planes: for each step of 32 columns four vectors,
+// the odd and the even numbers of lanes of part 0 and those of part 1. Straight parts are lanes 0-7
+// and 8-15, as a BF16 weight lies; crossed ones are lanes 0-3, 8-11 and 4-7, 12-15, as unpacking
+// within halves of a register leaves them. Both are reduced in the one order of skein_reduce.
 #if defined(__x86_64__)
 #include "f8e4m3_avx2.h"
 
