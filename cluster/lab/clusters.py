@@ -3,6 +3,7 @@
 import json
 import pathlib
 import statistics
+import threading
 
 from hosts import LabError
 
@@ -26,11 +27,11 @@ def measure(hosts, wanted, placement, streams):
             nodes.append(hosts.start(
                 host, [wanted.program, "node", "--cluster", file, "--name", name], bounded=True,
                 log=logs[-1]))
-        output = hosts.run(0, [
-            wanted.program, "bench", "pipeline", "--json", "--cluster", file,
-            "--concurrency", streams, "--prompt-tokens", wanted.prompt_tokens,
-            "--new-tokens", wanted.new_tokens], seconds=600)
-        resident = {name: resident_bytes(node) for name, node in zip(names, nodes)}
+        with Resident(names, nodes) as resident:
+            output = hosts.run(0, [
+                wanted.program, "bench", "pipeline", "--json", "--cluster", file,
+                "--concurrency", streams, "--prompt-tokens", wanted.prompt_tokens,
+                "--new-tokens", wanted.new_tokens], seconds=600)
     except LabError as error:
         for name in names[:len(nodes)]:
             lines = (folder / f"{name}.log").read_text().strip().splitlines()
@@ -42,14 +43,38 @@ def measure(hosts, wanted, placement, streams):
         hosts.stop(nodes)
         for log in logs:
             log.close()
-    return {**row(json.loads(output), wanted, placement), "resident_bytes": resident}
+    return {**row(json.loads(output), wanted, placement), "resident_bytes": resident.largest}
 
 
-def resident_bytes(node):
-    """What a node holds in memory, mapped weights included."""
-    with open(f"/proc/{node.pid}/status") as status:
-        kilobytes = next(line.split()[1] for line in status if line.startswith("VmRSS:"))
-    return int(kilobytes) * 1024
+class Resident:
+    """Watches what nodes hold in memory, mapped weights included; a context manager."""
+
+    def __init__(self, names, nodes):
+        self.largest = dict.fromkeys(names, 0)
+        self.nodes = dict(zip(names, nodes))
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.thread.join()
+
+    def _watch(self):
+        while not self.ended.wait(0.2):
+            for name, node in self.nodes.items():
+                try:
+                    status = pathlib.Path(f"/proc/{node.pid}/status").read_text()
+                except OSError:
+                    continue
+                # A process that has ended and was not awaited has no such line.
+                for line in status.splitlines():
+                    if line.startswith("VmRSS:"):
+                        bytes_now = int(line.split()[1]) * 1024
+                        self.largest[name] = max(self.largest[name], bytes_now)
 
 
 def node_names(wanted):
