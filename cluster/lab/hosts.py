@@ -105,8 +105,8 @@ class Cores:
     """A bound on the time that each host computes, so that hosts of one machine do not lend each other
     their cores: a host that waits gives nothing to one that works, as in a real cluster."""
 
-    # One stretch of work a period; what is left of it is a pause of at most this length.
-    PERIOD_US = 4_000
+    # One stretch of work a period, as short as the kernel allows, so that pauses are short too.
+    QUOTA_US = 1_000
 
     @staticmethod
     def roots():
@@ -139,12 +139,12 @@ class Cores:
         group = self.folder / str(host)
         if not group.exists():
             group.mkdir()
-            quota = int(self.PERIOD_US * self.share)
+            period = int(self.QUOTA_US / self.share)
             if (group / "cpu.cfs_quota_us").exists():
-                (group / "cpu.cfs_period_us").write_text(str(self.PERIOD_US))
-                (group / "cpu.cfs_quota_us").write_text(str(quota))
+                (group / "cpu.cfs_period_us").write_text(str(period))
+                (group / "cpu.cfs_quota_us").write_text(str(self.QUOTA_US))
             else:
-                (group / "cpu.max").write_text(f"{quota} {self.PERIOD_US}")
+                (group / "cpu.max").write_text(f"{self.QUOTA_US} {period}")
         return group / "cgroup.procs"
 
     def remove(self):
