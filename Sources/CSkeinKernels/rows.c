@@ -135,6 +135,23 @@ uint8_t skein_f8e4m3_encode(float value) {
     return sign | (uint8_t)((rounded >> 20) - (120 << 3));
 }
 
+void skein_pack_tiles(int isa, const float *row, size_t columns, uint8_t *codes, float *scales) {
+    const skein_kernels *kernels = skein_kernels_of(isa);
+    for (size_t c = 0; c < columns; c += SKEIN_TILE_COLUMNS) {
+        kernels->quantize_f8e4m3(row + c, skein_min(SKEIN_TILE_COLUMNS, columns - c), codes + c,
+                                 scales + c / SKEIN_TILE_COLUMNS);
+    }
+}
+
+void skein_unpack_tiles(int isa, const uint8_t *codes, const float *scales, size_t columns,
+                        float *row) {
+    skein_weight one = {.bytes = codes, .scales = scales, .rows = 1, .columns = columns,
+                        .block_rows = 1, .block_columns = SKEIN_TILE_COLUMNS,
+                        .scale_columns = (columns + SKEIN_TILE_COLUMNS - 1) / SKEIN_TILE_COLUMNS,
+                        .format = SKEIN_F8E4M3};
+    skein_kernels_of(isa)->decode_row(&one, 0, row);
+}
+
 void skein_pack_latent(int isa, uint8_t *row, const float *in, size_t width, size_t coded_width) {
     const skein_kernels *kernels = skein_kernels_of(isa);
     for (size_t c = 0; c < coded_width; c += SKEIN_TILE_COLUMNS) {

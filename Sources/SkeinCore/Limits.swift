@@ -34,11 +34,9 @@ public enum Limits {
     /// Experts of one row; the largest published count is 8.
     public static let expertsPerRowMax = 64
 
-    /// Numbers of a row that share an FP8 scale, as in published checkpoints.
-    public static let dispatchTileCount = 128
-
-    /// Numbers of a latent that share an FP8 scale, as in the caches that DeepSeek describes.
-    public static let latentTileCount = 128
+    /// Numbers of a row that share an FP8 scale, on the wire and in the latent cache, as in
+    /// published checkpoints and in the caches that DeepSeek describes.
+    public static let tileNumberCount = 128
 
     /// Rows (tokens) of one micro-batch, over all of its sequences.
     public static let microBatchRowsMax = 4_096

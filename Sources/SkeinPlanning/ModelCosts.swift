@@ -79,7 +79,7 @@ public struct ModelCosts: Sendable {
 
     /// A byte for each number, and an F32 scale for each tile of them.
     private var float8RowBytes: Double {
-        let tile = Limits.dispatchTileCount
+        let tile = Limits.tileNumberCount
         return Double(
             configuration.hiddenSize + 4 * ((configuration.hiddenSize + tile - 1) / tile))
     }

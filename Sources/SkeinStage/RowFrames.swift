@@ -28,7 +28,7 @@ struct RowFrames: Equatable, Sendable {
 
     /// Packs rows as FP8, rounding those that are not yet rounded.
     init(float8 rows: Tensor) {
-        let (codes, scales) = DispatchTiles.pack(rows)
+        let (codes, scales) = RowTiles.pack(rows)
         self.init(
             rows: TensorFrame(
                 .f8e4m3, rows: rows.rowCount, columns: rows.columnCount, bytes: codes),
@@ -63,7 +63,7 @@ struct RowFrames: Equatable, Sendable {
         }
         let scales = Tensor(rows: frame.rowCount, columns: frame.columnCount)
         scales.load(float32: frame.frame.bytes.span.bytes)
-        DispatchTiles.unpack(rows.frame.bytes, scales: scales, into: tensor)
+        RowTiles.unpack(rows.frame.bytes, scales: scales, into: tensor)
     }
 }
 

@@ -47,7 +47,7 @@ public final class LatentStore {
             "a store of \(layerCount) x \(pageCount) x \(pageRowCount) x \(rowWidth)")
         precondition(
             codedWidth >= 0 && codedWidth <= rowWidth, "\(codedWidth) codes of \(rowWidth)")
-        precondition(Limits.latentTileCount == Int(SKEIN_TILE_COLUMNS), "tiles of one size")
+        precondition(Limits.tileNumberCount == Int(SKEIN_TILE_COLUMNS), "tiles of one size")
         let rowByteCount = LatentForm.rowByteCount(rowWidth: rowWidth, codedWidth: codedWidth)
         var bytes = rowByteCount
         for factor in [layerCount, pageCount, pageRowCount] {

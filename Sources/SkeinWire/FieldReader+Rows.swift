@@ -26,7 +26,7 @@ extension FieldReader {
         }
         guard let scales = tensors.dropFirst().first else { return (rows, nil) }
         let tileCount =
-            (rows.columnCount + Limits.dispatchTileCount - 1) / Limits.dispatchTileCount
+            (rows.columnCount + Limits.tileNumberCount - 1) / Limits.tileNumberCount
         guard scales.element == .f32, scales.rowCount == count, scales.columnCount == tileCount
         else {
             throw error(

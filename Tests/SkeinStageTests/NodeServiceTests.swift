@@ -132,7 +132,7 @@ import Testing
         }
         let exact = try await hop(.bf16)
         let rounded = Tensor(rows: 0, columns: 256)
-        DispatchTiles.round(exact, into: rounded)
+        RowTiles.round(exact, into: rounded)
         let reduced = try await hop(.fp8)
         #expect(reduced.values() == rounded.values() && reduced.values() != exact.values())
     }

@@ -43,7 +43,7 @@ import Testing
         let scales = try #require(frames.scales)
         #expect(scales.columnCount == (columnCount + 127) / 128 && scales.rowCount == 5)
         let rounded = Tensor(rows: 0, columns: columnCount)
-        DispatchTiles.round(rows, into: rounded)
+        RowTiles.round(rows, into: rounded)
         let arrived = Self.arrived(frames)
         #expect(arrived.values() == rounded.values())
         // On the next hop nothing more is lost.

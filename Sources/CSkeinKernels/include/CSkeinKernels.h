@@ -45,6 +45,9 @@ void *skein_pool_thread_scratch(skein_pool *pool, size_t thread);
 
 // ---- weights ---------------------------------------------------------------------------------
 
+/// Numbers of a row that share the scale of their E4M3 codes, in latent rows and on the wire.
+enum { SKEIN_TILE_COLUMNS = 128 };
+
 enum { SKEIN_F32 = 0, SKEIN_BF16 = 1, SKEIN_F8E4M3 = 2, SKEIN_I8 = 3 };
 
 /// Columns that share the scale of an INT8 row, and rows that lie interleaved in memory.
@@ -123,9 +126,6 @@ void skein_apply_gated(skein_pool *pool, const skein_gated_rows *units, size_t u
 
 // ---- attention -------------------------------------------------------------------------------
 
-/// Numbers of a latent row that share the scale of their codes.
-enum { SKEIN_TILE_COLUMNS = 128 };
-
 /// Rows of `width` numbers, the first `latent_width` of them the latent. As stored: `coded_width`
 /// numbers as E4M3 codes, an F32 scale for each 128 of these, and the other numbers in BF16.
 typedef struct skein_latent_rows {
@@ -173,6 +173,12 @@ void skein_top(const float *row, size_t count, size_t kept, int32_t *places);
 
 float skein_f8e4m3_decode(uint8_t code);
 uint8_t skein_f8e4m3_encode(float value);
+
+/// A row as codes, with a scale for each tile of 128. Scales are powers of two, so that a code times
+/// its scale is a BF16 number, and packing such numbers again changes nothing.
+void skein_pack_tiles(int isa, const float *row, size_t columns, uint8_t *codes, float *scales);
+void skein_unpack_tiles(int isa, const uint8_t *codes, const float *scales, size_t columns,
+                        float *row);
 
 // ---- limits.c: what the machine can do, measured ---------------------------------------------
 

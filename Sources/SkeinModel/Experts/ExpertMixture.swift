@@ -50,7 +50,7 @@ struct ExpertMixture {
     func choose(_ normed: Tensor, scratch: StepScratch, on pool: ComputePool) -> ExpertChoice {
         let choice = gate.choose(normed, scores: scratch.scores, on: pool)
         normed.roundToBFloat16()
-        if form == .fp8 { DispatchTiles.round(normed, into: scratch.rounded) }
+        if form == .fp8 { RowTiles.round(normed, into: scratch.rounded) }
         return choice
     }
 
