@@ -28,8 +28,8 @@ public enum RowTiles {
         }
     }
 
-    /// Packs rows: those that ``round(_:into:instructionSet:)`` gave without loss, others rounded as
-    /// it does.
+    /// Packs rows: those that ``round(_:into:instructionSet:)`` gave without loss, others rounded
+    /// as it does.
     ///
     /// - Returns: FP8 codes `[row, column]` and F32 scales `[row, tile]`.
     public static func pack(

@@ -174,8 +174,8 @@ void skein_top(const float *row, size_t count, size_t kept, int32_t *places);
 float skein_f8e4m3_decode(uint8_t code);
 uint8_t skein_f8e4m3_encode(float value);
 
-/// A row as codes, with a scale for each tile of 128. Scales are powers of two, so that a code times
-/// its scale is a BF16 number, and packing such numbers again changes nothing.
+/// A row as codes, with a scale for each tile of 128. Scales are powers of two, so that a code
+/// times its scale is a BF16 number, and packing such numbers again changes nothing.
 void skein_pack_tiles(int isa, const float *row, size_t columns, uint8_t *codes, float *scales);
 void skein_unpack_tiles(int isa, const uint8_t *codes, const float *scales, size_t columns,
                         float *row);
