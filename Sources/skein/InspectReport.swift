@@ -12,19 +12,11 @@ struct InspectReport: Encodable {
         let lastLayer: Int
     }
 
-    /// Routed experts that a node holds for stages.
-    struct Experts: Encodable {
-        let firstLayer: Int
-        let lastLayer: Int
-        let firstExpert: Int
-        let lastExpert: Int
-    }
-
     struct NodeNeed: Encodable {
         let node: Int
         let name: String
         let slices: [String]
-        let experts: [Experts]
+        let experts: [ReportedExperts]
         /// Routed experts of any layer that it holds, those of its slices included.
         let heldExperts: Int
         let heldExpertBytes: Int
@@ -123,10 +115,8 @@ struct InspectReport: Encodable {
             activationRowCount: layout.rowsMax)
         return NodeNeed(
             node: number, name: name, slices: slices.map(\.text),
-            experts: placement.shard(of: name).map { part in
-                Experts(
-                    firstLayer: part.layers.lowerBound, lastLayer: part.layers.upperBound - 1,
-                    firstExpert: part.experts.lowerBound, lastExpert: part.experts.upperBound - 1)
+            experts: placement.shard(of: name).map {
+                ReportedExperts(layers: $0.layers, experts: $0.experts)
             },
             heldExperts: heldCount, heldExpertBytes: heldCount * expertBytes,
             weightBytes: need.weightBytes, cacheBytes: need.latentBytes,

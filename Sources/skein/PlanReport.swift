@@ -5,20 +5,12 @@ import SkeinWeights
 
 /// What `skein plan` tells, with the names that others script against.
 struct PlanReport: Encodable {
-    /// Experts of some layers on one node.
-    struct Experts: Encodable {
-        let firstLayer: Int
-        let lastLayer: Int
-        let firstExpert: Int
-        let lastExpert: Int
-    }
-
     /// One host that is used.
     struct Node: Encodable {
         let name: String
         let address: String
         let slices: [String]
-        let experts: [Experts]
+        let experts: [ReportedExperts]
         let weightBytes: Int
         let cacheBytes: Int
         let overheadBytes: Int
@@ -112,11 +104,8 @@ struct PlanReport: Encodable {
         let busyShare = plan.forecast.busyShares[node.host] ?? 0
         return Node(
             name: host.name, address: "\(host.address)", slices: node.slices.map(\.text),
-            experts: node.shards.map { shard in
-                Experts(
-                    firstLayer: shard.layers.lowerBound, lastLayer: shard.layers.upperBound - 1,
-                    firstExpert: shard.experts.lowerBound,
-                    lastExpert: shard.experts.upperBound - 1)
+            experts: node.shards.map {
+                ReportedExperts(layers: $0.layers, experts: $0.experts)
             },
             weightBytes: node.memory.weightBytes, cacheBytes: node.memory.latentBytes,
             overheadBytes: node.memory.fixedBytes + node.memory.activationBytes,
