@@ -7,17 +7,6 @@
 
 enum { HEADS_MAX = 8 };
 
-/// BF16 numbers at any address.
-SKEIN_INLINE void widen_plain(const uint8_t *from, size_t count, float *out) {
-    size_t k = 0;
-    for (; k + 16 <= count; k += 16) {
-        u16v numbers;
-        memcpy(&numbers, from + 2 * k, sizeof numbers);
-        *(v16 *)(out + k) = (v16)(__builtin_convertvector(numbers, u32v) << 16);
-    }
-    for (; k < count; k++) out[k] = skein_float_of_bf16(skein_load_bf16(from + 2 * k));
-}
-
 SKEIN_INLINE void widen_rows(const skein_latent_rows *rows, const uint8_t *row, size_t count,
                              float *out, size_t stride) {
     size_t width = rows->width, coded = rows->coded_width;
@@ -26,7 +15,7 @@ SKEIN_INLINE void widen_rows(const skein_latent_rows *rows, const uint8_t *row, 
             widen_codes(row + k, skein_min(SKEIN_TILE_COLUMNS, coded - k),
                         skein_latent_scale(row, coded, k), out + k);
         }
-        widen_plain(row + skein_latent_plain(coded), width - coded, out + coded);
+        widen_bf16(row + skein_latent_plain(coded), width - coded, out + coded);
         for (size_t k = width; k < stride; k++) out[k] = 0;
         row += rows->row_bytes;
         out += stride;

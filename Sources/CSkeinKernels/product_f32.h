@@ -51,14 +51,7 @@ SKEIN_INLINE void decode_f32(const skein_weight *weight, size_t row, size_t begi
     if (weight->format == SKEIN_F32) {
         memcpy(out, bytes + 4 * begin, 4 * count);
     } else if (weight->format == SKEIN_BF16) {
-        const uint8_t *from = bytes + 2 * begin;
-        size_t i = 0;
-        for (; i + 16 <= count; i += 16) {
-            u16v numbers;
-            memcpy(&numbers, from + 2 * i, sizeof numbers);
-            *(v16 *)(out + i) = (v16)(__builtin_convertvector(numbers, u32v) << 16);
-        }
-        for (; i < count; i++) out[i] = skein_float_of_bf16(skein_load_bf16(from + 2 * i));
+        widen_bf16(bytes + 2 * begin, count, out);
     } else if (weight->format == SKEIN_I8) {
         const uint8_t *band = skein_i8_band(weight, row / SKEIN_BAND_ROWS * SKEIN_BAND_ROWS);
         const float *scales = skein_i8_scales(weight, row / SKEIN_BAND_ROWS * SKEIN_BAND_ROWS);

@@ -135,12 +135,19 @@ uint8_t skein_f8e4m3_encode(float value) {
     return sign | (uint8_t)((rounded >> 20) - (120 << 3));
 }
 
-void skein_pack_tiles(int isa, const float *row, size_t columns, uint8_t *codes, float *scales) {
-    const skein_kernels *kernels = skein_kernels_of(isa);
+/// The scales may lie at any address.
+static void pack_tiles(const skein_kernels *kernels, const float *row, size_t columns,
+                       uint8_t *codes, uint8_t *scales) {
     for (size_t c = 0; c < columns; c += SKEIN_TILE_COLUMNS) {
+        float scale;
         kernels->quantize_f8e4m3(row + c, skein_min(SKEIN_TILE_COLUMNS, columns - c), codes + c,
-                                 scales + c / SKEIN_TILE_COLUMNS);
+                                 &scale);
+        memcpy(scales + 4 * (c / SKEIN_TILE_COLUMNS), &scale, 4);
     }
+}
+
+void skein_pack_tiles(int isa, const float *row, size_t columns, uint8_t *codes, float *scales) {
+    pack_tiles(skein_kernels_of(isa), row, columns, codes, (uint8_t *)scales);
 }
 
 void skein_unpack_tiles(int isa, const uint8_t *codes, const float *scales, size_t columns,
@@ -153,13 +160,7 @@ void skein_unpack_tiles(int isa, const uint8_t *codes, const float *scales, size
 }
 
 void skein_pack_latent(int isa, uint8_t *row, const float *in, size_t width, size_t coded_width) {
-    const skein_kernels *kernels = skein_kernels_of(isa);
-    for (size_t c = 0; c < coded_width; c += SKEIN_TILE_COLUMNS) {
-        float scale;
-        size_t count = skein_min(SKEIN_TILE_COLUMNS, coded_width - c);
-        kernels->quantize_f8e4m3(in + c, count, row + c, &scale);
-        memcpy(row + coded_width + 4 * (c / SKEIN_TILE_COLUMNS), &scale, 4);
-    }
+    pack_tiles(skein_kernels_of(isa), in, coded_width, row, row + coded_width);
     uint8_t *plain = row + skein_latent_plain(coded_width);
     for (size_t c = coded_width; c < width; c++) {
         uint16_t bits = skein_bf16_of_float(in[c]);

@@ -181,6 +181,17 @@ SKEIN_TARGET static void SKEIN_NAME(quantize_i8)(const float *in, size_t count, 
     for (int l = 0; l < 16; l++) *sum += total[l];
 }
 
+/// BF16 numbers at any address.
+SKEIN_INLINE void widen_bf16(const uint8_t *from, size_t count, float *out) {
+    size_t k = 0;
+    for (; k + 16 <= count; k += 16) {
+        u16v numbers;
+        memcpy(&numbers, from + 2 * k, sizeof numbers);
+        *(v16 *)(out + k) = (v16)(__builtin_convertvector(numbers, u32v) << 16);
+    }
+    for (; k < count; k++) out[k] = skein_float_of_bf16(skein_load_bf16(from + 2 * k));
+}
+
 /// The nearest codes of E4M3, as skein_f8e4m3_encode.
 SKEIN_INLINE u8v encode16(v16 x) {
     u32v bits = (u32v)x, magnitude = bits & 0x7FFFFFFF;
