@@ -21,8 +21,7 @@ public enum ClusterFile {
             allowed: [
                 "cluster", "model", "placement", "context", "pages", "micro_batches",
                 "prefill_chunk", "prefix_cache", "weights", "latents", "steps_at_once", "hop",
-                "dispatch",
-                "keys", "coordinator", "nodes",
+                "dispatch", "keys", "coordinator", "nodes",
             ])
         let topology = try topology(fields, folder: folder(of: path))
         try checkPages(topology, fields)
@@ -102,9 +101,9 @@ public enum ClusterFile {
             keysPath: keys.map { absolute($0, in: folder) })
         topology.stepsAtOnce = try fields.optionalNumber(
             "steps_at_once", 1...Limits.stepsAtOnceMax)
-        if fields.has("hop") { topology.hopForm = try fields.choice("hop", HopForm.self) }
+        if fields.has("hop") { topology.hopForm = try fields.choice("hop", RowForm.self) }
         if fields.has("dispatch") {
-            topology.dispatchForm = try fields.choice("dispatch", DispatchForm.self)
+            topology.dispatchForm = try fields.choice("dispatch", RowForm.self)
         }
         if fields.has("latents") {
             topology.latentForm = try fields.choice("latents", LatentForm.self)

@@ -16,9 +16,9 @@ public struct ClusterLayout: Sendable {
     /// Micro-batches that a stage may have begun while experts elsewhere are asked.
     public var stepsAtOnce = Limits.stepsAtOnceDefault
     /// How activations travel between stages.
-    public var hopForm = HopForm.bf16
+    public var hopForm = RowForm.bf16
     /// How rows travel to experts elsewhere.
-    public var dispatchForm = DispatchForm.bf16
+    public var dispatchForm = RowForm.bf16
     /// How slices lie on nodes.
     public var kind: PlacementKind
     /// Whether each node is a process of its own, over ZeroMQ on loopback.

@@ -24,9 +24,9 @@ public struct CoordinatorSettings: Sendable {
     /// Micro-batches that a stage with experts elsewhere may have begun at a time.
     public var stepsAtOnce = Limits.stepsAtOnceDefault
     /// How activations travel between stages.
-    public var hopForm = HopForm.bf16
+    public var hopForm = RowForm.bf16
     /// How rows travel to experts elsewhere.
-    public var dispatchForm = DispatchForm.bf16
+    public var dispatchForm = RowForm.bf16
     /// The form in which every node keeps its latent rows.
     public var latentForm = LatentForm.bf16
     /// Rows of a prefill micro-batch at most.

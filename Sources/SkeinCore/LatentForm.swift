@@ -21,7 +21,6 @@ public enum LatentForm: String, CaseIterable, Sendable {
 
     /// Bytes of a row of `rowWidth` numbers whose first `codedWidth` are FP8 codes.
     public static func rowByteCount(rowWidth: Int, codedWidth: Int) -> Int {
-        let tileCount = (codedWidth + Limits.tileNumberCount - 1) / Limits.tileNumberCount
-        return codedWidth + 4 * tileCount + 2 * (rowWidth - codedWidth)
+        codedWidth + 4 * Limits.tileCount(of: codedWidth) + 2 * (rowWidth - codedWidth)
     }
 }

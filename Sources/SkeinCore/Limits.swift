@@ -38,6 +38,11 @@ public enum Limits {
     /// published checkpoints and in the caches that DeepSeek describes.
     public static let tileNumberCount = 128
 
+    /// Tiles, and so FP8 scales, of a row of so many numbers.
+    public static func tileCount(of numberCount: Int) -> Int {
+        (numberCount + tileNumberCount - 1) / tileNumberCount
+    }
+
     /// Rows (tokens) of one micro-batch, over all of its sequences.
     public static let microBatchRowsMax = 4_096
 

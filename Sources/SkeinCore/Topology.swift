@@ -36,10 +36,10 @@ public struct Topology: Equatable, Sendable {
     public var stepsAtOnce: Int?
 
     /// How activations travel between stages.
-    public var hopForm = HopForm.bf16
+    public var hopForm = RowForm.bf16
 
     /// How rows travel to experts elsewhere.
-    public var dispatchForm = DispatchForm.bf16
+    public var dispatchForm = RowForm.bf16
 
     /// The form in which every node keeps its latent rows.
     public var latentForm = LatentForm.bf16

@@ -36,7 +36,7 @@ struct Block {
     ///   - form: how routed experts receive their rows.
     init(
         checkpoint: Checkpoint, layer: LayerIndex, rotary: YarnRotary, home: [Range<Int>]? = nil,
-        form: DispatchForm = .bf16
+        form: RowForm = .bf16
     ) throws(Refusal) {
         let model = checkpoint.configuration
         let names = WeightName.layer(layer.rawValue)

@@ -45,7 +45,7 @@ public final class SliceModel {
     ///   - form: how routed experts receive their rows.
     public convenience init(
         checkpoint: Checkpoint, slice: Slice, latents: LatentPool, compute: ComputePool,
-        held: HeldExperts = HeldExperts(), form: DispatchForm = .bf16
+        held: HeldExperts = HeldExperts(), form: RowForm = .bf16
     ) throws(Refusal) {
         try self.init(
             checkpoint: checkpoint, slice: slice, latents: latents, compute: compute, held: held,
@@ -55,7 +55,7 @@ public final class SliceModel {
     /// Finds the slice's weights; `limits` other than the usual are for tests.
     init(
         checkpoint: Checkpoint, slice: Slice, latents: LatentPool, compute: ComputePool,
-        held: HeldExperts = HeldExperts(), form: DispatchForm = .bf16, limits: PartLimits?
+        held: HeldExperts = HeldExperts(), form: RowForm = .bf16, limits: PartLimits?
     ) throws(Refusal) {
         let model = checkpoint.configuration
         precondition(

@@ -61,27 +61,15 @@ public struct ModelCosts: Sendable {
     /// Bytes of a row of the residual on the wire, in BF16.
     public var rowBytes: Double { 2 * Double(configuration.hiddenSize) }
 
-    /// Bytes of such a row between two stages.
-    public func hopRowBytes(_ form: HopForm) -> Double {
+    /// Bytes of such a row in the form in which it travels: in FP8 a byte for each number, and an
+    /// F32 scale for each tile of them.
+    public func rowBytes(_ form: RowForm) -> Double {
         switch form {
         case .bf16: rowBytes
-        case .fp8: float8RowBytes
+        case .fp8:
+            Double(
+                configuration.hiddenSize + 4 * Limits.tileCount(of: configuration.hiddenSize))
         }
-    }
-
-    /// Bytes of such a row on its way to experts on another host.
-    public func dispatchRowBytes(_ form: DispatchForm) -> Double {
-        switch form {
-        case .bf16: rowBytes
-        case .fp8: float8RowBytes
-        }
-    }
-
-    /// A byte for each number, and an F32 scale for each tile of them.
-    private var float8RowBytes: Double {
-        let tile = Limits.tileNumberCount
-        return Double(
-            configuration.hiddenSize + 4 * ((configuration.hiddenSize + tile - 1) / tile))
     }
 
     /// Routed experts of a MoE layer; 0 for a dense model.

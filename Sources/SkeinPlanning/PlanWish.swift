@@ -33,7 +33,7 @@ public struct PlanWish: Equatable, Sendable {
     public var latentForm: LatentForm
 
     /// How activations travel between stages; a planner never reduces them unasked.
-    public var hopForm = HopForm.bf16
+    public var hopForm = RowForm.bf16
 
     /// Describes a wish.
     public init(

@@ -42,10 +42,10 @@ public struct PlannedRing: Equatable, Sendable {
     public var microBatchesInFlightMax: Int?
 
     /// How activations travel between stages.
-    public var hopForm = HopForm.bf16
+    public var hopForm = RowForm.bf16
 
     /// How rows travel to experts on other hosts.
-    public var dispatchForm = DispatchForm.bf16
+    public var dispatchForm = RowForm.bf16
 
     /// Describes a ring.
     public init(

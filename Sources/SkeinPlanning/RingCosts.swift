@@ -75,7 +75,7 @@ struct RingCosts: Sendable {
         let road = hosts.road(from: home, to: host) ?? hosts.link
         let sent =
             model.sentRowCount(to: count, rowCount: shape.rowCount)
-            * model.dispatchRowBytes(ring.dispatchForm)
+            * model.rowBytes(ring.dispatchForm)
         // Each choice comes back by itself, since sums are made at home in one order.
         let back = model.chosenRowCount(of: count, rowCount: shape.rowCount) * model.rowBytes
         return StageCost.Remote(
@@ -96,7 +96,7 @@ struct RingCosts: Sendable {
     }
 
     /// Bytes of one row of a hop.
-    var hopRowBytes: Double { model.hopRowBytes(ring.hopForm) }
+    var hopRowBytes: Double { model.rowBytes(ring.hopForm) }
 
     /// Seconds of a token's way home.
     var returnSeconds: Double {

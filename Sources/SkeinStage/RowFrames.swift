@@ -1,5 +1,4 @@
 internal import SkeinCore
-internal import SkeinModel
 internal import SkeinTensor
 internal import SkeinWire
 
@@ -37,16 +36,8 @@ struct RowFrames: Equatable, Sendable {
                 bytes: scales.packedFloat32()))
     }
 
-    /// Packs what one stage leaves for the next.
-    init(hop rows: Tensor, _ form: HopForm) {
-        switch form {
-        case .bf16: self.init(bfloat16: rows)
-        case .fp8: self.init(float8: rows)
-        }
-    }
-
-    /// Packs what a stage sends to experts.
-    init(dispatch rows: Tensor, _ form: DispatchForm) {
+    /// Packs rows in some form.
+    init(_ rows: Tensor, _ form: RowForm) {
         switch form {
         case .bf16: self.init(bfloat16: rows)
         case .fp8: self.init(float8: rows)
@@ -67,7 +58,7 @@ struct RowFrames: Equatable, Sendable {
     }
 }
 
-extension HopForm {
+extension RowForm {
     /// How rows of this form are on the wire.
     var element: TensorFrame.Element {
         switch self {

@@ -15,7 +15,7 @@ struct FarExperts: Sendable {
     let stage: StageIndex
     let epoch: Epoch
     let nodeName: String
-    let form: DispatchForm
+    let form: RowForm
     let peers: ExpertPeers
     /// By the hosts' numbers.
     let roads: [Int: Peer]
@@ -150,7 +150,7 @@ extension Stage {
             for (place, row) in parcel.rows.enumerated() {
                 chosen.copyRow(place, from: rows, row: row)
             }
-            let travelling = RowFrames(dispatch: chosen, far.form)
+            let travelling = RowFrames(chosen, far.form)
             let envelope = Envelope(
                 epoch: far.epoch, sender: far.nodeName,
                 body: .dispatch(

@@ -49,7 +49,7 @@ actor Stage {
     var awaitingCount = 0
 
     private let thread: ComputeThread
-    private let hopForm: HopForm
+    private let hopForm: RowForm
     private let incoming: Tensor
     private var sampler = Sampler()
 
@@ -117,7 +117,7 @@ actor Stage {
     ) throws(Refusal) -> StageOutcome {
         let captured = output.captured.map(Captured.Value.init)
         guard let logits = output.logits else {
-            let hidden = RowFrames(hop: output.residual, hopForm)
+            let hidden = RowFrames(output.residual, hopForm)
             return StageOutcome(result: .hidden(hidden), captured: captured)
         }
         let tokens = try draw(microBatch, logits: logits, logitRows: output.logitRows)

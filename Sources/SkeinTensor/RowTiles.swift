@@ -19,7 +19,7 @@ public enum RowTiles {
         result.resize(rows: rows.rowCount)
         let width = rows.columnCount
         var codes = [UInt8](repeating: 0, count: width)
-        var scales = [Float](repeating: 0, count: tileCount(width))
+        var scales = [Float](repeating: 0, count: Limits.tileCount(of: width))
         for row in 0..<rows.rowCount {
             skein_pack_tiles(
                 instructionSet.rawValue, rows.rowBase(row), width, &codes, &scales)
@@ -36,7 +36,7 @@ public enum RowTiles {
         _ rows: Tensor, instructionSet: InstructionSet = Kernels.chosen
     ) -> (codes: [UInt8], scales: Tensor) {
         let width = rows.columnCount
-        let scales = Tensor(rows: rows.rowCount, columns: tileCount(width))
+        let scales = Tensor(rows: rows.rowCount, columns: Limits.tileCount(of: width))
         let codes = [UInt8](unsafeUninitializedCapacity: rows.rowCount * width) { codes, count in
             for row in 0..<rows.rowCount {
                 skein_pack_tiles(
@@ -60,7 +60,7 @@ public enum RowTiles {
         let width = result.columnCount
         precondition(codes.count == result.count, "\(codes.count) codes for \(result.count)")
         precondition(
-            scales.rowCount == result.rowCount && scales.columnCount == tileCount(width),
+            scales.rowCount == result.rowCount && scales.columnCount == Limits.tileCount(of: width),
             "scales [\(scales.rowCount), \(scales.columnCount)]")
         codes.withUnsafeBufferPointer { codes in
             for row in 0..<result.rowCount {
@@ -69,10 +69,5 @@ public enum RowTiles {
                     scales.rowBase(row), width, result.rowBase(row))
             }
         }
-    }
-
-    /// Tiles of a row.
-    public static func tileCount(_ columnCount: Int) -> Int {
-        (columnCount + Limits.tileNumberCount - 1) / Limits.tileNumberCount
     }
 }

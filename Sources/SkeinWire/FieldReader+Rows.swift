@@ -25,8 +25,7 @@ extension FieldReader {
                     + "[\(count), at most \(Limits.hiddenSizeMax)]", reason: .wrongFrames)
         }
         guard let scales = tensors.dropFirst().first else { return (rows, nil) }
-        let tileCount =
-            (rows.columnCount + Limits.tileNumberCount - 1) / Limits.tileNumberCount
+        let tileCount = Limits.tileCount(of: rows.columnCount)
         guard scales.element == .f32, scales.rowCount == count, scales.columnCount == tileCount
         else {
             throw error(

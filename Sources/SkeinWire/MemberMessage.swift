@@ -90,9 +90,9 @@ public struct Placement: Equatable, Sendable {
     /// Micro-batches that a stage may have begun.
     public var stepsAtOnce: Int
     /// How activations travel between stages.
-    public var hopForm: HopForm
+    public var hopForm: RowForm
     /// How rows travel to experts elsewhere.
-    public var dispatchForm: DispatchForm
+    public var dispatchForm: RowForm
     /// The form in which stages keep their latent rows.
     public var latentForm: LatentForm
 
@@ -100,9 +100,8 @@ public struct Placement: Equatable, Sendable {
     public init(
         epoch: Epoch, nodeIndex: Int, kind: PlacementKind, ring: [RingStage], pageCount: Int,
         pageRowCount: Int = Limits.pageRowCount, microBatchesInFlight: Int, fingerprint: String,
-        expertHosts: [ExpertHost] = [], stepsAtOnce: Int = 1, hopForm: HopForm = .bf16,
-        dispatchForm: DispatchForm = .bf16,
-        latentForm: LatentForm = .bf16
+        expertHosts: [ExpertHost] = [], stepsAtOnce: Int = 1, hopForm: RowForm = .bf16,
+        dispatchForm: RowForm = .bf16, latentForm: LatentForm = .bf16
     ) {
         self.epoch = epoch
         self.nodeIndex = nodeIndex

@@ -40,7 +40,7 @@ struct LayoutOptions: ParsableArguments {
     var latents: LatentForm = .bf16
 
     @Option(help: "How activations travel between stages: bf16 or fp8.")
-    var hop: HopForm = .bf16
+    var hop: RowForm = .bf16
 
     @Option(
         name: .customLong("context"),
@@ -71,7 +71,7 @@ extension WeightForm: ExpressibleByArgument {}
 
 extension LatentForm: ExpressibleByArgument {}
 
-extension HopForm: ExpressibleByArgument {}
+extension RowForm: ExpressibleByArgument {}
 
 /// How tokens are drawn; names and meanings as in the HTTP API.
 struct SamplingOptions: ParsableArguments {

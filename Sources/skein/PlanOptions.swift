@@ -63,7 +63,7 @@ struct PlanShapeOptions: ParsableArguments {
     var experts: Int?
 
     @Option(help: "How activations travel between stages: bf16 or fp8 (default: bf16).")
-    var hop: HopForm?
+    var hop: RowForm?
 
     @Option(help: "Foretell this cluster file; its nodes are hosts of the same name.")
     var cluster: String?

@@ -15,7 +15,7 @@ extension PlanReport {
             "\(contextPositions) positions, \(concurrency) sequences at once: \(pages) pages, "
                 + "latents in \(latents)",
         ]
-        if hop != HopForm.bf16.rawValue { lines.append("activations travel as \(hop)") }
+        if hop != RowForm.bf16.rawValue { lines.append("activations travel as \(hop)") }
         if !unusedHosts.isEmpty {
             lines.append("not used: " + Self.list(unusedHosts))
         }

@@ -76,8 +76,8 @@ import Testing
         #expect(again == topology)
     }
 
-    @Test(arguments: [("", HopForm.bf16), ("hop: bf16\n", .bf16), ("hop: fp8\n", .fp8)])
-    func hopsAreBF16UnlessTheFileSaysFP8(_ line: String, _ form: HopForm) throws {
+    @Test(arguments: [("", RowForm.bf16), ("hop: bf16\n", .bf16), ("hop: fp8\n", .fp8)])
+    func hopsAreBF16UnlessTheFileSaysFP8(_ line: String, _ form: RowForm) throws {
         let topology = try ClusterFile.parse(Array((line + loopback).utf8), path: "/lab/local.yaml")
         #expect(topology.hopForm == form && topology.dispatchForm == .bf16)
         let again = try ClusterFile.parse(Array(topology.yaml.utf8), path: "/lab/local.yaml")

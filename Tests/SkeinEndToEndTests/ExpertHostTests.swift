@@ -16,8 +16,8 @@ import Testing
         var kind = PlacementKind.linear
         var threadCount = 1
         var stepsAtOnce = 2
-        var hopForm = HopForm.bf16
-        var dispatchForm = DispatchForm.bf16
+        var hopForm = RowForm.bf16
+        var dispatchForm = RowForm.bf16
         var latentForm = LatentForm.bf16
         /// Ranges of experts of every MoE layer, by host.
         var experts: [[Range<Int>]] = []

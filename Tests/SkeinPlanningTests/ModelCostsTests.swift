@@ -64,8 +64,8 @@ import Testing
     /// 7,168 numbers: two bytes each, or one and four for each 128.
     @Test func rowsInFP8HaveAboutHalfTheBytes() throws {
         let model = try deepSeekV3()
-        #expect(model.hopRowBytes(.bf16) == 14_336 && model.dispatchRowBytes(.bf16) == 14_336)
-        #expect(model.hopRowBytes(.fp8) == 7_392 && model.dispatchRowBytes(.fp8) == 7_392)
+        #expect(model.rowBytes(.bf16) == 14_336)
+        #expect(model.rowBytes(.fp8) == 7_392)
     }
 
     @Test func ratesAreFoundAgainFromTwoProducts() {

@@ -66,7 +66,7 @@ import Testing
         let exact = seconds()
         ring.hopForm = .fp8
         let reduced = seconds()
-        let ratio = model.hopRowBytes(.fp8) / model.hopRowBytes(.bf16)
+        let ratio = model.rowBytes(.fp8) / model.rowBytes(.bf16)
         #expect(abs(reduced.payload / exact.payload - ratio) < 1e-9)
         #expect(abs(reduced.bottleneck / exact.bottleneck - ratio) < 1e-9)
         #expect(reduced.toFirstToken < 0.6 * exact.toFirstToken)

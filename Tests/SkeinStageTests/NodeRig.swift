@@ -41,7 +41,7 @@ final class NodeRig: Sendable {
     /// A placement of the bundled model's six layers.
     static func placement(
         _ ring: [(node: String, layers: Range<Int>)],
-        experts: [(node: String, part: ShardPart)] = [], hopForm: HopForm = .bf16
+        experts: [(node: String, part: ShardPart)] = [], hopForm: RowForm = .bf16
     ) -> Placement {
         Placement(
             epoch: epoch, nodeIndex: 0, kind: .linear,

@@ -85,8 +85,8 @@ import Testing
         return element == .bf16 ? RowFrames(bfloat16: rows) : RowFrames(float8: rows)
     }
 
-    @Test(arguments: HopForm.allCases)
-    func aStageTakesRowsInThePlacementsFormAlone(form: HopForm) async throws {
+    @Test(arguments: RowForm.allCases)
+    func aStageTakesRowsInThePlacementsFormAlone(form: RowForm) async throws {
         let rig = NodeRig(["b"])
         try await rig.place(["b": NodeRig.placement(Self.halves, hopForm: form)])
         func send(_ element: TensorFrame.Element, number: UInt64) async throws {
@@ -113,7 +113,7 @@ import Testing
     }
 
     @Test func aStageSendsTheRowsOfBF16RoundedWhereHopsAreFP8() async throws {
-        func hop(_ form: HopForm) async throws -> Tensor {
+        func hop(_ form: RowForm) async throws -> Tensor {
             let rig = NodeRig(["a"])
             try await rig.place(["a": NodeRig.placement(Self.halves, hopForm: form)])
             try await rig.send(

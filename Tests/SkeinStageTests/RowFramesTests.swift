@@ -29,16 +29,16 @@ import Testing
     @Test(arguments: [1, 128, 200, 256])
     func bf16RowsArriveAsTheyWere(columnCount: Int) {
         let rows = Self.rows(columnCount)
-        let frames = RowFrames(hop: rows, .bf16)
+        let frames = RowFrames(rows, .bf16)
         #expect(frames.scales == nil && frames.rows.frame.byteCount == 10 * columnCount)
         #expect(Self.arrived(frames).values() == rows.values())
-        #expect(RowFrames(dispatch: rows, .bf16) == frames)
+        #expect(RowFrames(rows, .bf16) == frames)
     }
 
     @Test(arguments: [1, 128, 200, 256])
     func fp8RowsArriveRoundedOnce(columnCount: Int) throws {
         let rows = Self.rows(columnCount)
-        let frames = RowFrames(hop: rows, .fp8)
+        let frames = RowFrames(rows, .fp8)
         #expect(frames.rows.frame.byteCount == 5 * columnCount)
         let scales = try #require(frames.scales)
         #expect(scales.columnCount == (columnCount + 127) / 128 && scales.rowCount == 5)
@@ -47,17 +47,17 @@ import Testing
         let arrived = Self.arrived(frames)
         #expect(arrived.values() == rounded.values())
         // On the next hop nothing more is lost.
-        let again = RowFrames(hop: arrived, .fp8)
+        let again = RowFrames(arrived, .fp8)
         #expect(Self.arrived(again).values() == arrived.values())
-        #expect(RowFrames(dispatch: arrived, .fp8) == again)
+        #expect(RowFrames(arrived, .fp8) == again)
     }
 
     /// A row alone and one among others: scales are a row's own.
     @Test func aRowDoesNotDependOnThoseBesideIt() {
         let rows = Self.rows(200)
-        let all = Self.arrived(RowFrames(hop: rows, .fp8))
+        let all = Self.arrived(RowFrames(rows, .fp8))
         for row in 0..<rows.rowCount {
-            let alone = Self.arrived(RowFrames(hop: Tensor([rows.row(row)]), .fp8))
+            let alone = Self.arrived(RowFrames(Tensor([rows.row(row)]), .fp8))
             #expect(alone.row(0) == all.row(row))
         }
     }

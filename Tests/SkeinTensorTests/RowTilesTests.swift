@@ -1,3 +1,4 @@
+import SkeinCore
 import SkeinTensor
 import Testing
 
@@ -19,7 +20,7 @@ import Testing
         let (codes, scales) = RowTiles.pack(rows, instructionSet: instructionSet)
         for row in 0..<3 {
             let numbers = rows.row(row)
-            for tile in 0..<RowTiles.tileCount(columnCount) {
+            for tile in 0..<Limits.tileCount(of: columnCount) {
                 let columns = 128 * tile..<min(columnCount, 128 * tile + 128)
                 let expected = Float8.quantize(Array(numbers[columns]), scale: .powerOfTwo)
                 #expect(scales[row, tile] == expected.scale)

@@ -16,7 +16,7 @@ struct ExpertMixture {
     /// The routed experts that are at home.
     private let routed: ExpertShard
     private let shared: FeedForward?
-    private let form: DispatchForm
+    private let form: RowForm
 
     /// Whether no routed expert is elsewhere.
     let isWhole: Bool
@@ -28,7 +28,7 @@ struct ExpertMixture {
     ///   - form: how routed experts receive their rows.
     init(
         checkpoint: Checkpoint, layer: Int, routing: ModelConfiguration.Routing,
-        home: [Range<Int>]? = nil, form: DispatchForm = .bf16
+        home: [Range<Int>]? = nil, form: RowForm = .bf16
     ) throws(Refusal) {
         gate = try Gate(checkpoint: checkpoint, layer: layer, routing: routing)
         routed = try ExpertShard(
