@@ -13,7 +13,6 @@ struct MemoryPlan: Sendable {
         let held = ring.heldExpertCount(
             ofHost: host, layerIsMixture: model.layerIsMixture, expertCount: expertCount)
         let slices = ring.slices(ofHost: host)
-        guard !slices.isEmpty else { return expertHost(heldCount: held) }
         let mixtureCount = Set(slices.flatMap(\.layers)).count { model.layerIsMixture[$0] }
         let elsewhere = mixtureCount * expertCount - held
         return arithmetic.memory(
@@ -22,14 +21,11 @@ struct MemoryPlan: Sendable {
             activationRowCount: rowCount)
     }
 
-    /// What a host of experts alone will hold: rows come in, and one for each choice goes out.
+    /// What a host of experts alone will hold.
     func expertHost(heldCount: Int) -> MemoryPrediction {
-        let model = arithmetic.configuration
-        let chosen = 1 + (model.routing?.expertsPerTokenCount ?? 0)
-        return MemoryPrediction(
-            weightBytes: heldCount * expertBytes, latentBytes: 0,
-            activationBytes: 4 * model.hiddenSize * rowCount * chosen,
-            fixedBytes: MemoryPrediction.fixedBytesDefault)
+        arithmetic.memory(
+            of: [], pageCount: 0, weightBytes: heldCount * expertBytes,
+            activationRowCount: rowCount)
     }
 
     /// How many experts a host of experts alone has room for.

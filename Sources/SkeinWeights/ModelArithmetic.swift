@@ -145,7 +145,7 @@ extension ModelArithmetic {
     /// What a node will hold in memory.
     ///
     /// - Parameters:
-    ///   - slices: what the node holds.
+    ///   - slices: what the node holds of the layers; nothing for a host of experts alone.
     ///   - pageCount: pages of the latent cache, the same number for every layer.
     ///   - weightBytes: the slices' bytes in the real files, where a checkpoint is at hand.
     ///   - activationRowCount: rows of the largest micro-batch, whose tensors a node keeps.
@@ -159,8 +159,16 @@ extension ModelArithmetic {
             weightBytes: weightBytes ?? weights(of: slices).totalBytes,
             latentBytes: pageCount * Limits.pageRowCount
                 * latentBytesPerToken(layerCount: layerCount),
-            activationBytes: activationBytes(rowCount: activationRowCount),
+            activationBytes: slices.isEmpty
+                ? dispatchBytes(rowCount: activationRowCount)
+                : activationBytes(rowCount: activationRowCount),
             fixedBytes: fixedBytes)
+    }
+
+    /// Bytes of the F32 rows of a host of experts: one comes in, one for each choice goes out.
+    private func dispatchBytes(rowCount: Int) -> Int {
+        4 * configuration.hiddenSize * rowCount
+            * (1 + (configuration.routing?.expertsPerTokenCount ?? 0))
     }
 
     /// Bytes of the F32 tensors that a node keeps for a micro-batch of so many rows.

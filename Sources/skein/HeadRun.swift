@@ -32,6 +32,7 @@ struct HeadRun {
                 } onCancel: {
                     Task { await host.stop() }
                 }
+                await coordinator.openRing()
                 let answer = try await work(coordinator)
                 finished.withLock { $0 = answer }
                 await host.stop()

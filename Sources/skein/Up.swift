@@ -87,6 +87,7 @@ struct Up: AsyncParsableCommand {
             if Task.isCancelled { return }
             throw error
         }
+        await coordinator.openRing()
         banner.status = await coordinator.freshStatus()
         Console.standardError(banner.text)
         Console.standardError("ready\(banner.address.map { " \($0)" } ?? "")")
