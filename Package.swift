@@ -49,6 +49,10 @@ let unixSignals = Target.Dependency.product(
     name: "UnixSignals", package: "swift-service-lifecycle")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
+// Tests of the AVX-512 kernels on machines without these instructions; see `cluster/sanitize`.
+let emulation: [CSetting] =
+    Context.environment["SKEIN_EMULATES_AVX512"] == nil ? [] : [.define("SKEIN_EMULATES_AVX512")]
+
 let package = Package(
     name: "skein",
     platforms: [.macOS(.v15)],
@@ -73,7 +77,7 @@ let package = Package(
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
 
         // Floor 1: ground floor
-        .target(name: "CSkeinKernels", cSettings: [.unsafeFlags(["-O3"])]),
+        .target(name: "CSkeinKernels", cSettings: [.unsafeFlags(["-O3"])] + emulation),
         .target(name: "CSkeinProto", dependencies: ["CProtobufC"]),
         room("SkeinCore"),
 
@@ -127,7 +131,7 @@ let package = Package(
             "SkeinBench",
             [
                 "SkeinCore", "SkeinTensor", "SkeinTelemetry", "SkeinWeights", "SkeinScheduling",
-                "SkeinPlanning", "SkeinCoordinator",
+                "SkeinPlanning", "SkeinCoordinator", "SkeinTransport",
             ],
             outside: [asyncHTTPClient, histogram, nioCore, nioHTTP1, nioPosix]),
 
@@ -181,7 +185,8 @@ let package = Package(
             ["SkeinCore", "SkeinText", "SkeinCoordinator", "SkeinCluster", "SkeinServer"],
             outside: [logging]),
         tests(
-            "SkeinBenchTests", ["SkeinCore", "SkeinScheduling", "SkeinTelemetry", "SkeinBench"],
+            "SkeinBenchTests",
+            ["SkeinCore", "SkeinScheduling", "SkeinTelemetry", "SkeinPlanning", "SkeinBench"],
             outside: [asyncHTTPClient, histogram, nioCore, nioHTTP1, nioPosix]),
         tests("SkeinSimulationTests", ["SkeinCore", "SkeinScheduling", "SkeinPlanning"]),
         tests(

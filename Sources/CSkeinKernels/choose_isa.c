@@ -4,6 +4,13 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+/// Emulated, the kernels of AVX-512 run wherever those of AVX2 do, but only where asked for.
+#ifdef SKEIN_EMULATES_AVX512
+enum { IS_EMULATED = 1 };
+#else
+enum { IS_EMULATED = 0 };
+#endif
+
 bool skein_isa_supported(int isa) {
     if (isa == SKEIN_ISA_SCALAR) return true;
 #if defined(__x86_64__)
@@ -11,10 +18,11 @@ bool skein_isa_supported(int isa) {
     bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (isa == SKEIN_ISA_AVX2) return avx2;
     if (isa == SKEIN_ISA_AVX512) {
-        return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-               __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni") &&
-               __builtin_cpu_supports("avx512bf16");
+        bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512vbmi") &&
+                      __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bf16");
+        return avx2 && (IS_EMULATED || avx512);
     }
 #endif
     return false;
@@ -22,7 +30,7 @@ bool skein_isa_supported(int isa) {
 
 static int choose(void) {
     const char *asked = getenv("SKEIN_ISA");
-    int most = SKEIN_ISA_AVX512;
+    int most = IS_EMULATED ? SKEIN_ISA_AVX2 : SKEIN_ISA_AVX512;
     if (asked != NULL && strcmp(asked, "scalar") == 0) most = SKEIN_ISA_SCALAR;
     if (asked != NULL && strcmp(asked, "avx2") == 0) most = SKEIN_ISA_AVX2;
     while (!skein_isa_supported(most)) most--;

@@ -64,6 +64,16 @@ SKEIN_256_INLINE void decode32_slowly(__m256i codes, __m256i parts[2]) {
                                   _mm256_unpackhi_epi8(is_other, is_other));
 }
 
+/// Codes as BF16, in crossed order: normal ones as `range` will tell, or any.
+SKEIN_256_INLINE void decode32_either(__m256i codes, code_range *range, const bool slowly,
+                                      __m256i parts[2]) {
+    if (slowly) {
+        decode32_slowly(codes, parts);
+    } else {
+        decode32(codes, range, parts);
+    }
+}
+
 /// Thirty-two codes as F32, in order.
 SKEIN_256_INLINE void decode32_f32(const uint8_t *codes, code_range *range, const bool slowly,
                                    __m256 numbers[4]) {
@@ -71,12 +81,7 @@ SKEIN_256_INLINE void decode32_f32(const uint8_t *codes, code_range *range, cons
     // results ascend.
     const __m256i order = _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7), zero = _mm256_setzero_si256();
     __m256i some = _mm256_loadu_si256((const __m256i *)codes), parts[2];
-    some = _mm256_permutevar8x32_epi32(some, order);
-    if (slowly) {
-        decode32_slowly(some, parts);
-    } else {
-        decode32(some, range, parts);
-    }
+    decode32_either(_mm256_permutevar8x32_epi32(some, order), range, slowly, parts);
     for (int part = 0; part < 2; part++) {
         numbers[2 * part] = _mm256_castsi256_ps(_mm256_unpacklo_epi16(zero, parts[part]));
         numbers[2 * part + 1] = _mm256_castsi256_ps(_mm256_unpackhi_epi16(zero, parts[part]));

@@ -10,9 +10,13 @@
 #pragma STDC FP_CONTRACT OFF
 
 #define SKEIN_TARGET_AVX2 __attribute__((target("avx2,fma")))
+#ifdef SKEIN_EMULATES_AVX512
+#define SKEIN_TARGET_AVX512 SKEIN_TARGET_AVX2
+#else
 #define SKEIN_TARGET_AVX512                                                                    \
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,"        \
                           "avx512vnni,avx2,fma")))
+#endif
 
 enum { SKEIN_LANES = 16, SKEIN_STEP = 32 };
 

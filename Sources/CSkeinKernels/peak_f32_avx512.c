@@ -28,7 +28,7 @@ SKEIN_512 float skein_peak_f32_avx512(size_t rounds) {
 #pragma clang loop unroll(full)
         for (int l = 0; l < 12; l++) {
             sums[l] = _mm512_fmadd_ps(sums[l], x, x);
-            __asm__ volatile("" : "+v"(sums[l]));
+            SKEIN_KEEP_512(sums[l]);
         }
     }
     for (int l = 1; l < 12; l++) sums[0] = _mm512_add_ps(sums[0], sums[l]);
@@ -43,7 +43,7 @@ SKEIN_512 float skein_peak_bf16_avx512(size_t rounds) {
 #pragma clang loop unroll(full)
         for (int l = 0; l < 12; l++) {
             sums[l] = dot(sums[l], x, x);
-            __asm__ volatile("" : "+v"(sums[l]));
+            SKEIN_KEEP_512(sums[l]);
         }
     }
     for (int l = 1; l < 12; l++) sums[0] = _mm512_add_ps(sums[0], sums[l]);
@@ -57,7 +57,7 @@ SKEIN_512 int32_t skein_peak_i8_avx512(size_t rounds) {
 #pragma clang loop unroll(full)
         for (int l = 0; l < 12; l++) {
             sums[l] = _mm512_dpbusd_epi32(sums[l], x, x);
-            __asm__ volatile("" : "+v"(sums[l]));
+            SKEIN_KEEP_512(sums[l]);
         }
     }
     for (int l = 1; l < 12; l++) sums[0] = _mm512_add_epi32(sums[0], sums[l]);

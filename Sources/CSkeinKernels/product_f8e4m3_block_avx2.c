@@ -30,11 +30,7 @@ SKEIN_256_INLINE bool direct_block(const uint8_t *const *codes, size_t block_cou
             const uint8_t *from = step_codes(codes[n] + k, block_count - k, padded);
             _mm_prefetch(codes[n] + k + ahead, _MM_HINT_T0);
             __m256i parts[2];
-            if (slowly) {
-                decode32_slowly(_mm256_loadu_si256((const __m256i *)from), parts);
-            } else {
-                decode32(_mm256_loadu_si256((const __m256i *)from), &range, parts);
-            }
+            decode32_either(_mm256_loadu_si256((const __m256i *)from), &range, slowly, parts);
 #pragma clang loop unroll(full)
             for (int part = 0; part < 2; part++) {
                 __m256 odd = odd_numbers(parts[part]), even = even_numbers(parts[part]);
@@ -142,12 +138,7 @@ SKEIN_256_INLINE bool decode_planes(const uint8_t *codes, size_t count, float *p
         const uint8_t *from = step_codes(codes + k, count - k, padded);
         // Quarters 0 2 1 3: what crosses them brings them into order.
         __m256i some = _mm256_loadu_si256((const __m256i *)from), parts[2];
-        some = _mm256_permute4x64_epi64(some, 0xD8);
-        if (slowly) {
-            decode32_slowly(some, parts);
-        } else {
-            decode32(some, &range, parts);
-        }
+        decode32_either(_mm256_permute4x64_epi64(some, 0xD8), &range, slowly, parts);
         store_planes(parts, planes + k);
     }
     return slowly || is_normal(range);

@@ -118,7 +118,11 @@ SKEIN_512 static void decode_row(const skein_weight *weight, const f8e4m3_tables
 
 /// total += sum * scale in place; the compiler would rather copy every total.
 SKEIN_512_INLINE void add_scaled(__m512 *total, __m512 sum, __m512 scale) {
+#ifdef SKEIN_EMULATES_AVX512
+    *total = _mm512_fmadd_ps(sum, scale, *total);
+#else
     __asm__("vfmadd231ps %2, %1, %0" : "+v"(*total) : "v"(sum), "v"(scale));
+#endif
 }
 
 /// One block of `width` packed columns: totals += scale * (inputs . decoded).

@@ -2,7 +2,14 @@
 #if defined(__x86_64__)
 #include "kernels.h"
 
+#ifdef SKEIN_EMULATES_AVX512
+#include "avx512_emulated.h"
+#define SKEIN_KEEP_512(sum)
+#else
 #include <immintrin.h>
+// The sum stays in its register, step by step; the compiler would rather copy or join steps.
+#define SKEIN_KEEP_512(sum) __asm__ volatile("" : "+v"(sum))
+#endif
 
 #define SKEIN_512 SKEIN_TARGET_AVX512
 #define SKEIN_512_INLINE static inline __attribute__((always_inline)) SKEIN_512

@@ -56,9 +56,9 @@ struct ServingPhases: Sendable {
     ) async -> ServingLoad {
         let before = await facts()
         let clock = ContinuousClock.now
-        let processorBefore = Self.processorSeconds()
+        let processorBefore = ProcessorTime.seconds()
         let run = await run(shape, phase, &prompts)
-        let processorSeconds = Self.processorSeconds() - processorBefore
+        let processorSeconds = ProcessorTime.seconds() - processorBefore
         let after = await facts()
         var server: ServerChange?
         if let before, let after {
@@ -133,13 +133,6 @@ struct ServingPhases: Sendable {
             // Only Skein tells of its stages.
             return nil
         }
-    }
-
-    /// Processor time of this program until now.
-    private static func processorSeconds() -> Double {
-        var time = timespec()
-        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 }
 

@@ -46,6 +46,8 @@ extension HostsFile {
         lines += [
             "    attention_gflops: \(number(rates.attentionFlopsPerSecond / 1e9))",
             "    layer_us: \(number(rates.layerSeconds * 1e6))",
+            "    message_us: \(number(rates.message.seconds * 1e6))",
+            "    message_gb_per_second: \(number(rates.message.bytesPerSecond / 1e9))",
         ]
         if host.role != .any { lines.append("    role: \(host.role.rawValue)") }
         lines += host.pricePerHour.map { ["    price_per_hour: \(number($0))"] } ?? []

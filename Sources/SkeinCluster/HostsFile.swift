@@ -132,7 +132,8 @@ private struct HostFields {
     /// What several hosts may have in common.
     static let sharedNames = [
         "memory_gb", "cores", "numa_domains", "read_gb_per_second", "float8", "bfloat16", "float32",
-        "attention_gflops", "layer_us", "role", "machine", "price_per_hour", "watts",
+        "attention_gflops", "layer_us", "message_us", "message_gb_per_second", "role", "machine",
+        "price_per_hour", "watts",
     ]
 
     static let names = ["name", "address", "public_key"] + sharedNames
@@ -212,7 +213,19 @@ private struct HostFields {
             float8: fields.has("float8") ? try rate("float8", read: read) : bfloat16,
             bfloat16: bfloat16, float32: float32,
             attentionFlopsPerSecond: attention ?? float32.flopsPerSecond,
-            layerSeconds: layer ?? HostRates.layerSecondsDefault)
+            layerSeconds: layer ?? HostRates.layerSecondsDefault, message: try message())
+    }
+
+    private func message() throws(Refusal) -> MessageRate {
+        let most = Limits.hostMeasureMax
+        var message = MessageRate.usual
+        if let micros = try fields.optionalDecimal("message_us", 0...most) {
+            message.seconds = micros / 1e6
+        }
+        if let rate = try fields.optionalDecimal("message_gb_per_second", 0.001...most) {
+            message.bytesPerSecond = rate * 1e9
+        }
+        return message
     }
 
     private func rate(_ field: String, read: Double) throws(Refusal) -> FormatRate {

@@ -50,8 +50,10 @@ extension Coordinator {
             verdict: HealthVerdict(signs, patience: settings.healthPatience), probe: probe)
     }
 
-    /// Pushes a first token through every stage, so that the links between nodes, which open with
-    /// their first message, are open before a request comes. How it fares is for `health` to say.
+    /// Pushes a first token through every stage.
+    ///
+    /// So the links between nodes, which open with their first message, are open before a request
+    /// comes. How it fares is for `health` to say.
     public func openRing() async { _ = await probe() }
 
     /// Pushes a token through every stage and waits for it.

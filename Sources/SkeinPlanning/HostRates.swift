@@ -55,10 +55,14 @@ public struct HostRates: Equatable, Sendable {
     /// Seconds of a layer that do not depend on its sizes: calling threads together, and norms.
     public var layerSeconds: Double
 
+    /// What either end of a message takes of its host's cores.
+    public var message: MessageRate
+
     /// States all rates.
     public init(
         readBytesPerSecond: Double, float8: FormatRate, bfloat16: FormatRate,
-        float32: FormatRate, attentionFlopsPerSecond: Double, layerSeconds: Double
+        float32: FormatRate, attentionFlopsPerSecond: Double, layerSeconds: Double,
+        message: MessageRate = .usual
     ) {
         self.readBytesPerSecond = readBytesPerSecond
         self.float8 = float8
@@ -66,6 +70,7 @@ public struct HostRates: Equatable, Sendable {
         self.float32 = float32
         self.attentionFlopsPerSecond = attentionFlopsPerSecond
         self.layerSeconds = layerSeconds
+        self.message = message
     }
 
     /// The rates of a host of which only bandwidth and peaks are known.
@@ -99,7 +104,8 @@ public struct HostRates: Equatable, Sendable {
         return HostRates(
             readBytesPerSecond: readBytesPerSecond * part, float8: divided(float8),
             bfloat16: divided(bfloat16), float32: divided(float32),
-            attentionFlopsPerSecond: attentionFlopsPerSecond * part, layerSeconds: layerSeconds)
+            attentionFlopsPerSecond: attentionFlopsPerSecond * part, layerSeconds: layerSeconds,
+            message: message)
     }
 
     /// Seconds of some work.

@@ -13,6 +13,8 @@ struct RingCosts: Sendable {
         let denseCount: Int
         let mixtureCount: Int
         let holdsHead: Bool
+        /// Messages that bring a micro-batch and take it on; none within a host.
+        let hopMessageCount: Int
         /// Experts of each MoE layer that its own host serves.
         let homeExpertCount: Double
         /// The same of other hosts, by their indices.
@@ -34,6 +36,8 @@ struct RingCosts: Sendable {
             return Stage(
                 host: home, denseCount: slice.layers.count - mixtureCount,
                 mixtureCount: mixtureCount, holdsHead: slice.holdsHead,
+                hopMessageCount: (index > 0 && stageHosts[index - 1] == home ? 0 : 1)
+                    + (index + 1 < stageHosts.count && stageHosts[index + 1] == home ? 0 : 1),
                 homeExpertCount: counts[home] ?? 0,
                 remoteExpertCounts: counts.filter { $0.key != home }.sorted { $0.key < $1.key }
                     .map { (host: $0.key, count: $0.value) })
@@ -46,6 +50,9 @@ struct RingCosts: Sendable {
             let rates = hosts.hosts[stage.host].rates
             var cost = StageCost()
             cost.mixtureCount = stage.mixtureCount
+            cost.hopSeconds =
+                Double(stage.hopMessageCount)
+                * rates.message.seconds(ofBytes: shape.rowCount * hopRowBytes)
             if stage.denseCount > 0 {
                 cost.denseSeconds =
                     Double(stage.denseCount) * rates.seconds(of: model.denseLayerWork(shape))
@@ -56,35 +63,53 @@ struct RingCosts: Sendable {
             guard stage.mixtureCount > 0 else { return cost }
             let shared = rates.seconds(of: model.sharedExpertsWork(rowCount: shape.rowCount))
             let layer = rates.seconds(of: model.mixtureLayerWork(shape))
-            cost.attendSeconds = layer - shared
             cost.homeSeconds =
                 shared
                 + rates.seconds(
                     of: model.routedExpertsWork(
                         of: stage.homeExpertCount, rowCount: shape.rowCount))
-            cost.remotes = stage.remoteExpertCounts.map { remote in
-                self.remote(remote.host, serving: remote.count, from: stage.host, shape)
+            cost.attendSeconds = layer - shared
+            for (host, count) in stage.remoteExpertCounts {
+                let bytes = dispatchBytes(to: count, rowCount: shape.rowCount)
+                cost.attendSeconds += bytes.seconds(at: rates.message)
+                cost.remotes.append(remote(host, serving: count, bytes, from: stage.host, shape))
             }
             return cost
         }
     }
 
+    /// What goes out to a host of experts for one layer, and what comes back.
+    private struct DispatchBytes {
+        let sent: Double
+        let back: Double
+
+        /// Seconds of both messages at one of their ends.
+        func seconds(at message: MessageRate) -> Double {
+            message.seconds(ofBytes: sent) + message.seconds(ofBytes: back)
+        }
+    }
+
+    private func dispatchBytes(to count: Double, rowCount: Double) -> DispatchBytes {
+        DispatchBytes(
+            sent: model.sentRowCount(to: count, rowCount: rowCount)
+                * model.rowBytes(ring.dispatchForm),
+            // Each choice comes back by itself, since sums are made at home in one order.
+            back: model.chosenRowCount(of: count, rowCount: rowCount) * model.rowBytes)
+    }
+
     private func remote(
-        _ host: Int, serving count: Double, from home: Int, _ shape: StepShape
+        _ host: Int, serving count: Double, _ bytes: DispatchBytes, from home: Int,
+        _ shape: StepShape
     ) -> StageCost.Remote {
         let road = hosts.road(from: home, to: host) ?? hosts.link
-        let sent =
-            model.sentRowCount(to: count, rowCount: shape.rowCount)
-            * model.rowBytes(ring.dispatchForm)
-        // Each choice comes back by itself, since sums are made at home in one order.
-        let back = model.chosenRowCount(of: count, rowCount: shape.rowCount) * model.rowBytes
+        let rates = hosts.hosts[host].rates
         return StageCost.Remote(
             host: host,
-            expertSeconds: hosts.hosts[host].rates.seconds(
-                of: model.routedExpertsWork(of: count, rowCount: shape.rowCount)),
+            expertSeconds: bytes.seconds(at: rates.message)
+                + rates.seconds(of: model.routedExpertsWork(of: count, rowCount: shape.rowCount)),
             latencySeconds: 2 * road.latencySeconds,
-            sendingSeconds: sent / road.bytesPerSecond,
-            returningSeconds: back / road.bytesPerSecond)
+            sendingSeconds: bytes.sent / road.bytesPerSecond,
+            returningSeconds: bytes.back / road.bytesPerSecond)
     }
 
     /// The roads of a micro-batch between its stages, and home: `nil` within a host.

@@ -3,13 +3,16 @@
 ///     MoE layer:  attention, gate ─► dispatch ──────────────► combine ─► next layer
 ///                                      └► shared and home experts ┘
 struct StageCost: Equatable, Sendable {
+    /// Seconds of the messages that bring the micro-batch and take it on.
+    var hopSeconds = 0.0
+
     /// Seconds of all dense layers.
     var denseSeconds = 0.0
 
     /// MoE layers.
     var mixtureCount = 0
 
-    /// Seconds of a MoE layer before its rows go out.
+    /// Seconds of a MoE layer before its rows go out, and of the messages out and back.
     var attendSeconds = 0.0
 
     /// Seconds of a MoE layer's shared experts, and of routed ones at home, while others are away.
@@ -25,7 +28,7 @@ struct StageCost: Equatable, Sendable {
     struct Remote: Equatable, Sendable {
         /// The host's index.
         var host: Int
-        /// Seconds that its experts compute.
+        /// Seconds that its experts compute, and that it receives and sends.
         var expertSeconds: Double
         /// Seconds there and back of messages without bytes.
         var latencySeconds: Double
@@ -37,7 +40,8 @@ struct StageCost: Equatable, Sendable {
 
     /// Seconds that the stage's host computes for it.
     var computeSeconds: Double {
-        denseSeconds + Double(mixtureCount) * (attendSeconds + homeSeconds) + headSeconds
+        hopSeconds + denseSeconds + Double(mixtureCount) * (attendSeconds + homeSeconds)
+            + headSeconds
     }
 
     /// Seconds from a layer's dispatch to its combine: messages of one layer follow each other on

@@ -79,7 +79,9 @@ struct BenchHost: AsyncParsableCommand {
         let threadCount = threads ?? ProcessInfo.processInfo.activeProcessorCount
         let bench = HostBench(
             shape ?? .deepSeekV3, on: ComputePool(threadCount: threadCount))
-        let rates = try bench.run { Console.standardError("measuring: \($0)") }
+        var rates = try bench.run { Console.standardError("measuring: \($0)") }
+        Console.standardError("measuring: messages")
+        rates.message = try await MessageBench.run()
         let host = PlannedHost(
             name: name, address: address, memoryBytes: memoryBytes, coreCount: threadCount,
             rates: rates, pricePerHour: pricePerHour, watts: watts)
@@ -146,6 +148,8 @@ struct HostReport: Encodable {
     let float32: Rate
     let attentionGflops: Double
     let layerUs: Double
+    let messageUs: Double
+    let messageGbPerSecond: Double
     let pricePerHour: Double?
     let watts: Double?
     let latencyMs: Double?
@@ -163,6 +167,8 @@ struct HostReport: Encodable {
         float32 = Rate(host.rates.float32)
         attentionGflops = host.rates.attentionFlopsPerSecond / 1e9
         layerUs = host.rates.layerSeconds * 1e6
+        messageUs = host.rates.message.seconds * 1e6
+        messageGbPerSecond = host.rates.message.bytesPerSecond / 1e9
         pricePerHour = host.pricePerHour
         watts = host.watts
         latencyMs = road.map { $0.latencySeconds * 1_000 }

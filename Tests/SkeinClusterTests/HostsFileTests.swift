@@ -119,6 +119,14 @@ private let brokenHostsFiles: [BrokenFile] = [
                     attentionFlopsPerSecond: 200e9, layerSeconds: 75e-6))
     }
 
+    @Test func whatMessagesCostIsReadOrTheUsual() throws {
+        let text = sound.replacing("cores: 4\n  read", with: "cores: 4\n  message_us: 80\n  read")
+        let hosts = try read(text).hosts.hosts
+        #expect(hosts[0].rates.message.seconds == 80e-6)
+        #expect(hosts[0].rates.message.bytesPerSecond == MessageRate.usual.bytesPerSecond)
+        #expect(try read(sound).hosts.hosts[0].rates.message == .usual)
+    }
+
     @Test func aHostWithDomainsIsOneHostForEach() throws {
         let hosts = try read(sound).hosts.hosts
         #expect(hosts[2].memoryBytes == 32_000_000_000 && hosts[2].coreCount == 2)

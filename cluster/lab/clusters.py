@@ -109,6 +109,8 @@ def write_cluster(hosts, wanted, placement, streams, folder):
     lines = [
         "cluster: lab", f"model: {wanted.model}", f"placement: {placement}",
         f"context: {pages_each * 64}", f"pages: {pages_each * (streams + 2)}", "keys: keys",
+        # No larger than what these loads reach, since memory is planned for the largest.
+        "prefill_chunk: 64",
         "coordinator:",
         f"  address: tcp://{hosts.addresses[0]}:{COORDINATOR_PORT}",
         f"  public_key: '{keys['coordinator']}'"]

@@ -1,6 +1,7 @@
 """What `skein plan` foretells of the lab's hosts, beside what was measured on them."""
 
 import json
+import statistics
 import time
 
 import clusters
@@ -8,6 +9,9 @@ from hosts import LabError
 
 # Where one host answers another that measures the road between them.
 ROAD_PORT = 7199
+
+# On a machine that others use as well, one measurement in three may be far off.
+TRIES = 3
 
 
 def measure_rates(hosts, wanted, delay_ms):
@@ -27,40 +31,67 @@ def measure_rates(hosts, wanted, delay_ms):
             if listening.poll() is not None or time.monotonic() > deadline:
                 raise LabError(f"bench host --listen: {path.read_text().strip() or 'no word'}")
             time.sleep(0.05)
-        found = json.loads(hosts.run(0, [
-            wanted.program, "bench", "host", "--json", "--threads", 1, "--config",
-            wanted.model / "config.json", "--peer", f"{hosts.addresses[1]}:{ROAD_PORT}"]))
+        words = [wanted.program, "bench", "host", "--json", "--threads", 1, "--config",
+                 wanted.model / "config.json"]
+        road = ["--peer", f"{hosts.addresses[1]}:{ROAD_PORT}"]
+        # The one that listens answers once.
+        found = middle([
+            json.loads(hosts.run(0, words + (road if turn == 0 else []))) for turn in range(TRIES)])
     finally:
         hosts.stop([listening])
     # The road is plain TCP's; what it takes beyond the wire's delay is the hosts' own.
     found["own_ms"] = max(0.0, found["latency_ms"] - delay_ms)
-    return calibrated(hosts, wanted, found)
+    return found
 
 
-def calibrated(hosts, wanted, rates):
+def middle(reports):
+    """The median of each number of several reports; the first one's where only it has it."""
+    def of(values):
+        if isinstance(values[0], dict):
+            return {key: of([value[key] for value in values if key in value]) for key in values[0]}
+        is_number = isinstance(values[0], (int, float))
+        return statistics.median(values) if is_number else values[0]
+
+    return of(reports)
+
+
+# Sequences that decode where a run of the model corrects the rates.
+CALIBRATION_STREAMS = 8
+
+
+def decode_speed(hosts, wanted):
+    """Tokens a second of the model alone on one thread, as it is at this moment.
+
+    It has a host's share of the core, so that what the pauses cost beyond their time is in it.
+    """
+    found = json.loads(hosts.run(0, [
+        wanted.program, "bench", "model", "--json", "--model", wanted.model, "--threads", 1,
+        "--prompt-tokens", 0, "--new-tokens", 16, "--context", 4,
+        "--batch", CALIBRATION_STREAMS], bounded=True))
+    return found["decode_tokens_per_second"] / (wanted.cores or 1)
+
+
+def calibrated(hosts, wanted, rates, speed):
     """The rates times what a run of the model itself makes of them, alone on one thread.
 
     Kernels in a row of their own find their weights and tables in better order than a step does. A
     forecast of other hosts has the same need: measure the model once where one can.
     """
-    streams = 8
-    found = json.loads(hosts.run(0, [
-        wanted.program, "bench", "model", "--json", "--model", wanted.model, "--threads", 1,
-        "--prompt-tokens", 0, "--new-tokens", 24, "--context", 64, "--batch", streams]))
     path = hosts.folder / "alone.yaml"
     path.write_text("\n".join(
         defaults(rates, 1) + ["hosts:", "  - {name: alone, address: tcp://127.0.0.1:7101}"]) + "\n")
     predicted = json.loads(hosts.run(0, [
         wanted.program, "plan", "--json", "--model", wanted.model, "--hosts", path,
-        "--concurrency", streams, "--prompt-tokens", 64, "--new-tokens", 24]))
-    factor = found["decode_tokens_per_second"] / predicted["predicted_output_tokens_per_second"]
-    rates["calibration"] = factor
+        "--concurrency", CALIBRATION_STREAMS, "--prompt-tokens", 4, "--new-tokens", 16]))
+    factor = speed / predicted["predicted_output_tokens_per_second"]
+    found = dict(rates)
     for name in ("float8", "bfloat16", "float32"):
-        rates[name] = {key: value * factor for key, value in rates[name].items()}
-    for name in ("read_gb_per_second", "attention_gflops"):
-        rates[name] *= factor
-    rates["layer_us"] /= factor
-    return rates
+        found[name] = {key: value * factor for key, value in rates[name].items()}
+    for name in ("read_gb_per_second", "attention_gflops", "message_gb_per_second"):
+        found[name] = rates[name] * factor
+    for name in ("layer_us", "message_us"):
+        found[name] = rates[name] / factor
+    return found
 
 
 def defaults(rates, share):
@@ -74,7 +105,9 @@ def defaults(rates, share):
         f"  read_gb_per_second: {number(rates['read_gb_per_second'] * share)}",
         rate("float8"), rate("bfloat16"), rate("float32"),
         f"  attention_gflops: {number(rates['attention_gflops'] * share)}",
-        f"  layer_us: {number(rates['layer_us'] / share)}"]
+        f"  layer_us: {number(rates['layer_us'] / share)}",
+        f"  message_us: {number(rates['message_us'] / share)}",
+        f"  message_gb_per_second: {number(rates['message_gb_per_second'] * share)}"]
 
 
 def write_hosts(hosts, wanted, rates, delay_ms, path):
@@ -93,14 +126,43 @@ def number(value):
     return f"{max(value, 0.001):.3f}"
 
 
-def foretell(hosts, wanted, rates, delay_ms, streams):
-    """What `skein plan` says of the cluster file that was measured last."""
+def foretell(hosts, wanted, rates, delay_ms, file, streams):
+    """What `skein plan` says of a cluster file."""
     path = hosts.folder / "hosts.yaml"
     write_hosts(hosts, wanted, rates, delay_ms, path)
     return json.loads(hosts.run(0, [
         wanted.program, "plan", "--json", "--model", wanted.model, "--hosts", path, "--cluster",
-        hosts.folder / "cluster" / "lab.yaml", "--concurrency", streams,
+        file, "--concurrency", streams,
         "--prompt-tokens", wanted.prompt_tokens, "--new-tokens", wanted.new_tokens]))
+
+
+class Forecasts:
+    """Measures clusters one after the other, and foretells all of them by one set of rates.
+
+    A machine that others use as well changes its speed from one second to the next. So the model is
+    run alone before each cluster, and the median of all those runs corrects the rates.
+    """
+
+    def __init__(self, hosts, wanted, rates):
+        self.hosts, self.wanted, self.rates = hosts, wanted, rates
+        self.speeds, self.measured = [], []
+
+    def measure(self, delay_ms, placement, streams):
+        """Measures one cluster and keeps its row, and its file."""
+        self.speeds.append(decode_speed(self.hosts, self.wanted))
+        row = clusters.measure(self.hosts, self.wanted, placement, streams)
+        file = self.hosts.folder / "cluster" / "lab.yaml"
+        file = file.rename(file.with_name(f"lab-{len(self.measured)}.yaml"))
+        self.measured.append((delay_ms, file, row))
+
+    def rows(self):
+        """The delay of each cluster, and what was measured of it beside what is foretold."""
+        speed = statistics.median(self.speeds)
+        rates = calibrated(self.hosts, self.wanted, self.rates, speed)
+        for delay_ms, file, row in self.measured:
+            predicted = foretell(
+                self.hosts, self.wanted, rates, delay_ms, file, row["streams"])
+            yield delay_ms, compare(row, predicted)
 
 
 def compare(measured, predicted):

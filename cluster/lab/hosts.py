@@ -283,10 +283,11 @@ class Hosts:
         self.processes.append(process)
         return process
 
-    def run(self, host, command, seconds=120):
+    def run(self, host, command, seconds=120, bounded=False):
         """Runs a command on a host to its end and returns its output."""
         with open(self.folder / "run.log", "w") as log:
-            process = self.start(host, command, log=log, stdout=subprocess.PIPE)
+            process = self.start(
+                host, command, bounded=bounded, log=log, stdout=subprocess.PIPE)
             try:
                 output, _ = process.communicate(timeout=seconds)
             except subprocess.TimeoutExpired:

@@ -244,8 +244,9 @@ extension RingSimulator {
         flights[place]?.layersLeft = cost.remotes.isEmpty ? 0 : cost.mixtureCount
         if cost.remotes.isEmpty {
             compute(place, [(seconds: cost.computeSeconds, event: .leave(place))])
-        } else if cost.denseSeconds > 0 {
-            compute(place, [(seconds: cost.denseSeconds, event: .layer(place))])
+        } else if cost.hopSeconds + cost.denseSeconds > 0 {
+            compute(
+                place, [(seconds: cost.hopSeconds + cost.denseSeconds, event: .layer(place))])
         } else {
             beginLayer(place)
         }

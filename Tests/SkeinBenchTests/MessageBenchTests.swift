@@ -1,0 +1,12 @@
+import SkeinPlanning
+import Testing
+
+@testable import SkeinBench
+
+@Suite(.timeLimit(.minutes(2))) struct MessageBenchTests {
+    @Test func everyMessageTakesTimeOfTheCoresAndALongOneTakesMore() async throws {
+        let rate = try await MessageBench.run()
+        #expect(rate.seconds > 0)
+        #expect(rate.bytesPerSecond > 0 && rate.bytesPerSecond.isFinite)
+    }
+}
