@@ -35,7 +35,8 @@ has_package() {
         libopenblas-dev) header=cblas.h ;;
         protobuf-c-compiler) command -v protoc-c >/dev/null; return ;;
         curl | jq | openssl) command -v "$1" >/dev/null; return ;;
-        python3-venv) command -v python3 >/dev/null && python3 -c 'import ensurepip, venv' 2>/dev/null
+        python3-venv)
+            command -v python3 >/dev/null && python3 -c 'import ensurepip, venv' 2>/dev/null
             return ;;
         iproute2) command -v ip >/dev/null || [[ -x /usr/sbin/ip || -x /sbin/ip ]]; return ;;
     esac

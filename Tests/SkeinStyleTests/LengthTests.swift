@@ -8,8 +8,9 @@ import Testing
 
     @Test func noScriptOrSchemaLineIsLongerThan100Columns() {
         let paths = SourceTree.paths.filter { path in
-            [".proto", ".yaml", ".yml", ".sh"].contains { path.hasSuffix($0) }
-                || ["Package.swift", "cluster/test", "cluster/quickstart", ".ci/run"].contains(path)
+            [".proto", ".yaml", ".yml", ".sh", ".bash", ".py"].contains { path.hasSuffix($0) }
+                || ["Package.swift", "cluster/lab/relay.c", ".ci/run"].contains(path)
+                || path.hasPrefix("cluster/") && !path.contains(".")
         }
         Finding.expectNone(
             paths.flatMap { Self.longLines(SourceFile(path: $0, bytes: SourceTree.bytes($0))) })

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Asks a server the same questions alone and in a crowd, and compares every byte.
 
-    cluster/clients/sameness_under_load.py --url http://127.0.0.1:8080 [--clients 64] [--seconds 120]
+    cluster/clients/sameness_under_load.py --url URL [--clients 64] [--seconds 120]
 
 First every question is asked alone. Then many clients ask them over and over at the same time, half
-of them streaming, some hanging up in the middle. Every finished answer must have the text, reasoning,
-tool calls, finish reason and log-probabilities that it has alone; nothing may fail; and when all
-have gone, no sequence may be left and no page owned. Needs nothing but Python's own library.
+of them streaming, some hanging up in the middle. Every finished answer must have the text,
+reasoning, tool calls, finish reason and log-probabilities that it has alone; nothing may fail; and
+when all have gone, no sequence may be left and no page owned. Needs nothing but Python's own
+library.
 """
 import argparse
 import http.client

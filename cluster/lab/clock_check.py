@@ -1,6 +1,6 @@
-"""Holds the lab's wires against a clock: one-way delay and rate, as a program on the hosts sees them.
+"""Holds the lab's wires against a clock: one-way delay and rate, as a program on the hosts sees it.
 
-All hosts of a lab share one machine's clock, so a one-way delay can be measured by sending the time.
+All hosts of a lab share one machine's clock, so a one-way delay is measured by sending the time.
 """
 
 import json

@@ -2,6 +2,7 @@
 
 import json
 import statistics
+import sys
 import time
 
 import clusters
@@ -55,20 +56,25 @@ def middle(reports):
     return of(reports)
 
 
-# Sequences that decode where a run of the model corrects the rates.
+# Sequences that decode where a run of the model corrects the rates, and their tokens: few would
+# pay for the first touch of most experts' weights.
 CALIBRATION_STREAMS = 8
+CALIBRATION_TOKENS = 64
+
+# So many clusters are measured between two such runs.
+CALIBRATION_PERIOD = 3
 
 
 def decode_speed(hosts, wanted):
     """Tokens a second of the model alone on one thread, as it is at this moment.
 
-    It has a host's share of the core, so that what the pauses cost beyond their time is in it.
+    It has a core of its own: under a host's share of one it would be too slow a measure, since a
+    host that waits between two steps begins the next with all of its share.
     """
-    found = json.loads(hosts.run(0, [
+    return json.loads(hosts.run(0, [
         wanted.program, "bench", "model", "--json", "--model", wanted.model, "--threads", 1,
-        "--prompt-tokens", 0, "--new-tokens", 16, "--context", 4,
-        "--batch", CALIBRATION_STREAMS], bounded=True))
-    return found["decode_tokens_per_second"] / (wanted.cores or 1)
+        "--prompt-tokens", 0, "--new-tokens", CALIBRATION_TOKENS, "--context", 4,
+        "--batch", CALIBRATION_STREAMS]))["decode_tokens_per_second"]
 
 
 def calibrated(hosts, wanted, rates, speed):
@@ -82,7 +88,8 @@ def calibrated(hosts, wanted, rates, speed):
         defaults(rates, 1) + ["hosts:", "  - {name: alone, address: tcp://127.0.0.1:7101}"]) + "\n")
     predicted = json.loads(hosts.run(0, [
         wanted.program, "plan", "--json", "--model", wanted.model, "--hosts", path,
-        "--concurrency", CALIBRATION_STREAMS, "--prompt-tokens", 4, "--new-tokens", 16]))
+        "--concurrency", CALIBRATION_STREAMS, "--prompt-tokens", 4,
+        "--new-tokens", CALIBRATION_TOKENS]))
     factor = speed / predicted["predicted_output_tokens_per_second"]
     found = dict(rates)
     for name in ("float8", "bfloat16", "float32"):
@@ -139,8 +146,8 @@ def foretell(hosts, wanted, rates, delay_ms, file, streams):
 class Forecasts:
     """Measures clusters one after the other, and foretells all of them by one set of rates.
 
-    A machine that others use as well changes its speed from one second to the next. So the model is
-    run alone before each cluster, and the median of all those runs corrects the rates.
+    A machine that others use as well changes its speed from one minute to the next. So the model is
+    run alone before every few clusters, and the median of these runs corrects the rates.
     """
 
     def __init__(self, hosts, wanted, rates):
@@ -149,7 +156,9 @@ class Forecasts:
 
     def measure(self, delay_ms, placement, streams):
         """Measures one cluster and keeps its row, and its file."""
-        self.speeds.append(decode_speed(self.hosts, self.wanted))
+        if len(self.measured) % CALIBRATION_PERIOD == 0:
+            self.speeds.append(decode_speed(self.hosts, self.wanted))
+            print(f"lab: alone {self.speeds[-1]:.1f} tokens/s", file=sys.stderr, flush=True)
         row = clusters.measure(self.hosts, self.wanted, placement, streams)
         file = self.hosts.folder / "cluster" / "lab.yaml"
         file = file.rename(file.with_name(f"lab-{len(self.measured)}.yaml"))

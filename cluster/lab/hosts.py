@@ -1,7 +1,7 @@
-"""Hosts out of network namespaces: addresses, the wires between them, and a share of the cores each.
+"""Hosts out of network namespaces: addresses, the wires between them, a share of the cores each.
 
-Nothing leaves the namespaces, and nothing of them stays: what a lab has made carries its name, and is
-removed when the lab ends, however it ends; `lab down` removes what a killed one left behind.
+Nothing leaves the namespaces, and nothing of them stays: what a lab has made carries its name, and
+is removed when the lab ends, however it ends; `lab down` removes what a killed one left behind.
 """
 
 import atexit
@@ -102,8 +102,8 @@ def _remove_cores(folder):
 
 
 class Cores:
-    """A bound on the time that each host computes, so that hosts of one machine do not lend each other
-    their cores: a host that waits gives nothing to one that works, as in a real cluster."""
+    """A bound on the time that each host computes, so that hosts of one machine do not lend each
+    other their cores: a host that waits gives nothing to one that works, as in a real cluster."""
 
     # One stretch of work a period, as short as the kernel allows, so that pauses are short too.
     QUOTA_US = 1_000
@@ -123,7 +123,8 @@ class Cores:
                 if (folder / "cpu.cfs_quota_us").exists():
                     self.folder, self.share = folder, share
                     return
-                if root == "/sys/fs/cgroup" and "cpu" in (folder / "cgroup.controllers").read_text():
+                controllers = folder / "cgroup.controllers"
+                if root == "/sys/fs/cgroup" and "cpu" in controllers.read_text():
                     (folder / "cgroup.subtree_control").write_text("+cpu")
                     self.folder, self.share = folder, share
                     return
@@ -133,7 +134,7 @@ class Cores:
         print("lab: no control group for the cores: hosts share them", file=sys.stderr)
 
     def of(self, host):
-        """The file that a process of a host writes itself into; None where hosts share the cores."""
+        """The file that a process of a host writes itself into; None where hosts share cores."""
         if self.folder is None:
             return None
         group = self.folder / str(host)
@@ -283,11 +284,10 @@ class Hosts:
         self.processes.append(process)
         return process
 
-    def run(self, host, command, seconds=120, bounded=False):
+    def run(self, host, command, seconds=120):
         """Runs a command on a host to its end and returns its output."""
         with open(self.folder / "run.log", "w") as log:
-            process = self.start(
-                host, command, bounded=bounded, log=log, stdout=subprocess.PIPE)
+            process = self.start(host, command, log=log, stdout=subprocess.PIPE)
             try:
                 output, _ = process.communicate(timeout=seconds)
             except subprocess.TimeoutExpired:

@@ -8,7 +8,7 @@
 // It speaks on standard output ("ready", then an answer to each command) and is told on standard
 // input, a line each:
 //
-//   delay MICROSECONDS [FROM TO]     one way, of all links or of the one between two hosts (by number)
+//   delay MICROSECONDS [FROM TO]     one way, of all links or of the one between two hosts
 //   rate BITS_PER_SECOND             of what each host sends; 0 is without a bound
 //   loss SHARE                       0 to 1, of the packets
 //   stats                            packets, bytes, drops, and how late packets were handed on
