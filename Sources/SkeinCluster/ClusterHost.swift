@@ -95,6 +95,20 @@ public final class ClusterHost: Sendable {
         self.processes = processes
     }
 
+    /// On the head, waits until every node is loaded and a first token has been through all stages.
+    ///
+    /// A wait that is cancelled ends this host.
+    ///
+    /// - Throws: the reason for which the cluster ended before.
+    public func waitUntilReady() async throws {
+        try await withTaskCancellationHandler {
+            try await coordinator?.waitUntilReady()
+        } onCancel: {
+            Task { await stop() }
+        }
+        await coordinator?.openRing()
+    }
+
     /// Waits until one of this host's nodes ends by itself, or this task is cancelled.
     ///
     /// - Returns: what happened, in one line.

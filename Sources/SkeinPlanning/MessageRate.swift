@@ -18,9 +18,6 @@ public struct MessageRate: Equatable, Sendable {
     /// What a server of today needs, with keys.
     public static let usual = MessageRate(seconds: 50e-6, bytesPerSecond: 1e9)
 
-    /// Messages that cost nothing.
-    public static let free = MessageRate(seconds: 0, bytesPerSecond: .infinity)
-
     /// Seconds at one end of a message of so many bytes.
     func seconds(ofBytes byteCount: Double) -> Double { seconds + byteCount / bytesPerSecond }
 }

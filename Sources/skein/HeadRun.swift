@@ -27,12 +27,7 @@ struct HeadRun {
         let finished = Mutex<Answer?>(nil)
         let wasInterrupted = try await Interruptible.run {
             do {
-                try await withTaskCancellationHandler {
-                    try await coordinator.waitUntilReady()
-                } onCancel: {
-                    Task { await host.stop() }
-                }
-                await coordinator.openRing()
+                try await host.waitUntilReady()
                 let answer = try await work(coordinator)
                 finished.withLock { $0 = answer }
                 await host.stop()

@@ -77,17 +77,12 @@ struct Up: AsyncParsableCommand {
         var banner = StartBanner(status: await coordinator.status())
         let server = try await listen(host, coordinator, front, log, banner: &banner)
         do {
-            try await withTaskCancellationHandler {
-                try await coordinator.waitUntilReady()
-            } onCancel: {
-                Task { await host.stop() }
-            }
+            try await host.waitUntilReady()
         } catch {
             await server?.drain(atMost: .seconds(1))
             if Task.isCancelled { return }
             throw error
         }
-        await coordinator.openRing()
         banner.status = await coordinator.freshStatus()
         Console.standardError(banner.text)
         Console.standardError("ready\(banner.address.map { " \($0)" } ?? "")")

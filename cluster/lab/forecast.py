@@ -150,12 +150,15 @@ class Forecasts:
     run alone before every few clusters, and the median of these runs corrects the rates.
     """
 
-    def __init__(self, hosts, wanted, rates):
-        self.hosts, self.wanted, self.rates = hosts, wanted, rates
+    def __init__(self, hosts, wanted):
+        self.hosts, self.wanted, self.rates = hosts, wanted, None
         self.speeds, self.measured = [], []
 
     def measure(self, delay_ms, placement, streams):
-        """Measures one cluster and keeps its row, and its file."""
+        """Measures one cluster and keeps its row, and its file; before the first one the rates."""
+        if self.rates is None:
+            self.rates = measure_rates(self.hosts, self.wanted, delay_ms)
+            print(f"lab: {json.dumps(self.rates)}", file=sys.stderr, flush=True)
         if len(self.measured) % CALIBRATION_PERIOD == 0:
             self.speeds.append(decode_speed(self.hosts, self.wanted))
             print(f"lab: alone {self.speeds[-1]:.1f} tokens/s", file=sys.stderr, flush=True)
@@ -163,6 +166,9 @@ class Forecasts:
         file = self.hosts.folder / "cluster" / "lab.yaml"
         file = file.rename(file.with_name(f"lab-{len(self.measured)}.yaml"))
         self.measured.append((delay_ms, file, row))
+        number = len(self.measured)
+        print(f"lab: measured {number}: {delay_ms:g} ms, {placement}, {streams} streams",
+              file=sys.stderr, flush=True)
 
     def rows(self):
         """The delay of each cluster, and what was measured of it beside what is foretold."""

@@ -241,12 +241,12 @@ extension RingSimulator {
     private mutating func begin(_ place: Int) {
         guard let flight = flights[place] else { return }
         let cost = flight.costs[flight.stage]
+        let firstSeconds = cost.hopSeconds + cost.denseSeconds
         flights[place]?.layersLeft = cost.remotes.isEmpty ? 0 : cost.mixtureCount
         if cost.remotes.isEmpty {
             compute(place, [(seconds: cost.computeSeconds, event: .leave(place))])
-        } else if cost.hopSeconds + cost.denseSeconds > 0 {
-            compute(
-                place, [(seconds: cost.hopSeconds + cost.denseSeconds, event: .layer(place))])
+        } else if firstSeconds > 0 {
+            compute(place, [(seconds: firstSeconds, event: .layer(place))])
         } else {
             beginLayer(place)
         }
