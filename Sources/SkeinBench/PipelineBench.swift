@@ -1,5 +1,6 @@
 public import SkeinCoordinator
 internal import SkeinCore
+public import SkeinTelemetry
 
 /// Measures a ring under decode: streams in parallel against one stream, where every stage's time
 /// goes, and what a long prompt does to those who decode.
@@ -67,13 +68,18 @@ public struct PipelineBench: Sendable {
 
     /// Runs one stream, then all streams, then all streams with the arrival, then a prompt twice.
     ///
-    /// - Parameter onProgress: is told what begins.
+    /// - Parameters:
+    ///   - onProgress: is told what begins.
+    ///   - onTrace: is given what every node did while all streams decoded together.
     /// - Throws: a `Refusal` where the cluster cannot run the load.
-    public func run(onProgress: @Sendable (String) -> Void) async throws -> PipelineReport {
+    public func run(
+        onProgress: @Sendable (String) -> Void, onTrace: @Sendable (ClusterTrace) throws -> Void
+    ) async throws -> PipelineReport {
         onProgress("one stream of \(load.newTokenCount) tokens")
         let single = try await runStreams(1, round: 1, arrivalTokenCount: 0)
         onProgress("\(load.streamCount) streams of \(load.newTokenCount) tokens")
         let several = try await runStreams(load.streamCount, round: 2, arrivalTokenCount: 0)
+        if let trace = several.trace { try onTrace(trace) }
         var withArrival: StreamsOutcome?
         if load.arrivalTokenCount > 0 {
             onProgress("the same while a prompt of \(load.arrivalTokenCount) tokens arrives")

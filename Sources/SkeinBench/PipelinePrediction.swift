@@ -6,9 +6,10 @@ struct PipelinePrediction: Equatable {
     /// Compute of every stage for one micro-batch, in ring order.
     let stageSeconds: [Double]
 
-    /// What a micro-batch waits at each stage for experts elsewhere, beyond what the stage computes
-    /// for it meanwhile.
-    let awaySeconds: [Double]
+    /// What a micro-batch usually waits at each stage for experts elsewhere, beyond what the stage
+    /// computes for it meanwhile, queues included: measured, for the reader. The arithmetic goes by
+    /// the wait without queues.
+    let usualAwaySeconds: [Double]
 
     /// Latency and payload of all hops of a round.
     let waySeconds: Double
@@ -22,7 +23,7 @@ struct PipelinePrediction: Equatable {
     /// Predicts a ring whose experts are with their layers.
     init(stageSeconds: [Double], owners: [Int], waySeconds: Double, microBatchCount: Int) {
         self.stageSeconds = stageSeconds
-        awaySeconds = stageSeconds.map { _ in 0 }
+        usualAwaySeconds = stageSeconds.map { _ in 0 }
         self.waySeconds = waySeconds
         forecast = PipelineForecast(
             stageSeconds: stageSeconds, owners: owners, waySeconds: waySeconds,
@@ -43,7 +44,7 @@ struct PipelinePrediction: Equatable {
         microBatchCount: Int
     ) {
         stageSeconds = round.stages.map(\.computeSeconds)
-        awaySeconds = round.stages.map(\.awaySeconds)
+        usualAwaySeconds = round.stages.map(\.usualAwaySeconds)
         waySeconds = round.waySeconds
         var work: [Int: Double] = [:]
         for (seconds, owner) in zip(stageSeconds, owners) { work[owner, default: 0] += seconds }
@@ -56,8 +57,8 @@ struct PipelinePrediction: Equatable {
             .map { ($0.computeSeconds + $0.awaySeconds) / Double(stepsAtOnce) }.max() ?? 0
         let forecast = PipelineForecast(
             stageSeconds: stageSeconds, owners: owners,
-            waySeconds: awaySeconds.reduce(round.waySeconds, +), microBatchCount: microBatchCount,
-            othersSeconds: max(busy.values.max() ?? 0, longestStay))
+            waySeconds: round.stages.reduce(round.waySeconds) { $0 + $1.awaySeconds },
+            microBatchCount: microBatchCount, othersSeconds: max(busy.values.max() ?? 0, longestStay))
         self.forecast = forecast
         hiddenShares = zip(round.stages, owners).map { stage, owner in
             let communication = PipelineForecast.Communication(

@@ -17,8 +17,8 @@ public struct PipelineReport: Encodable, Sendable {
         public let layerCount: Int
         /// Milliseconds of compute for one decode micro-batch (median).
         public let stepMs: Double
-        /// Milliseconds that one waits for experts elsewhere, beyond what the stage computes for it
-        /// meanwhile; 0 where all are at home.
+        /// Milliseconds that one usually waits for experts elsewhere, beyond what the stage computes
+        /// for it meanwhile (median); 0 where all are at home.
         public let expertWaitMs: Double
         /// The share of its time that it computed.
         public let busyShare: Double
@@ -102,10 +102,11 @@ public struct PipelineReport: Encodable, Sendable {
         prefixTtftMs = prefix.map { $0.firstSeconds * 1_000 }
         repeatedPrefixTtftMs = prefix.map { $0.repeatedSeconds * 1_000 }
         prefixTtftGain = prefix.map { $0.firstSeconds / $0.repeatedSeconds }
-        let stages = Self.stages(several, prediction)
+        let summary = several.trace.map { TraceSummary($0) }
+        let stages = Self.stages(several, prediction, summary)
         bubbleShareErrorMax =
             stages.map { abs($0.bubbleShare - $0.predictedBubbleShare) }.max() ?? 0
-        hiddenCommunicationShare = several.trace?.hiddenShare ?? 1
+        hiddenCommunicationShare = summary?.hiddenShare ?? 1
         self.stages = stages
     }
 
@@ -128,7 +129,7 @@ public struct PipelineReport: Encodable, Sendable {
     }
 
     private static func stages(
-        _ outcome: StreamsOutcome, _ prediction: PipelinePrediction
+        _ outcome: StreamsOutcome, _ prediction: PipelinePrediction, _ summary: TraceSummary?
     ) -> [Stage] {
         let pipeline = outcome.after.pipeline
         let forecast = prediction.forecast
@@ -149,13 +150,13 @@ public struct PipelineReport: Encodable, Sendable {
         }
         guard prediction.stageSeconds.count == busy.count else { return [] }
         return outcome.after.stages.enumerated().map { place, stage in
-            let traced = outcome.trace?.stages.first { $0.index == stage.index }
+            let traced = summary?.stages.first { $0.index == stage.index }
             return Stage(
                 stage: stage.index.rawValue,
                 node: names.first { $0.index == stage.index }?.name ?? "",
                 firstLayer: stage.slice.layers.lowerBound, layerCount: stage.slice.layers.count,
                 stepMs: prediction.stageSeconds[place] * 1_000,
-                expertWaitMs: prediction.awaySeconds[place] * 1_000, busyShare: busy[place],
+                expertWaitMs: prediction.usualAwaySeconds[place] * 1_000, busyShare: busy[place],
                 predictedBusyShare: forecast.busyShares[place],
                 bubbleShare: max(0, 1 - owned[pipeline.computeOwners[place], default: 0]),
                 predictedBubbleShare: forecast.bubbleShares[place],

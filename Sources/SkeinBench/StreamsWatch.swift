@@ -15,8 +15,8 @@ struct StreamsOutcome: Sendable {
     /// The stages when all streams decoded, and when the first one ended.
     let before: ClusterStatus
     let after: ClusterStatus
-    /// Where the time of the stages went meanwhile; `nil` where nobody traced.
-    let trace: TraceSummary?
+    /// What every node did meanwhile; `nil` where nobody traced.
+    let trace: ClusterTrace?
     /// What a micro-batch took meanwhile; `nil` where nobody traced, or no whole round.
     let round: TracedRound?
     /// Seconds between the two.
@@ -129,7 +129,7 @@ actor StreamsWatch {
             arrivalSeconds: arrivedAt.flatMap { arrived in
                 answeredAt.map { ($0 - arrived) / .seconds(1) }
             },
-            before: before.0, after: after.0, trace: trace.map { TraceSummary($0) },
+            before: before.0, after: after.0, trace: trace,
             round: trace.flatMap { TracedRound($0) },
             windowSeconds: (after.1 - before.1) / .seconds(1))
     }

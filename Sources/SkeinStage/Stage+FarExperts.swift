@@ -37,8 +37,11 @@ private struct FarStep {
 
 // A step with experts elsewhere: attention, dispatch, those at home meanwhile, combine, go on.
 //
-//     stage    │ attention A │ home A │ attention B │ home B │ combine A, attention A │ …
-//     hosts              └────► experts of A ────►──────────┘
+//     stage    │ attention A │ home A │ attention B │ combine A, attention A │ home B │ …
+//     hosts              └────► experts of A ────►──┘
+//
+// After every part the stage is left to whoever has become ready meanwhile: what a combine sets free
+// is a dispatch, or a step for the next stage, for which others wait.
 extension Stage {
     /// Runs a micro-batch, leaving the stage to others whenever it waits.
     func run(_ step: Step, number: Int, with far: FarExperts) async -> StageRun {
@@ -84,12 +87,18 @@ extension Stage {
                 turns.onBlock(block, of: number)
                 let demand = model.advance(run)
                 letOthersGo()
-                if let demand { try await ask(for: demand, run, &state, far) }
+                if let demand {
+                    try await ask(for: demand, run, &state, far)
+                } else {
+                    await giveWay(&state, after: .attention, far)
+                }
             }
         } catch {
             model.abandon(run)
             throw error
         }
+        // The head is as long as a layer; without one the next stage waits for what is ready now.
+        if model.slice.holdsHead { await giveWay(&state, after: .experts, far) }
         return try outcome(of: microBatch, model.finish(run))
     }
 
@@ -104,6 +113,7 @@ extension Stage {
         try dispatch(parcels, rows: model.routedRows(of: run), key, far)
         let dispatched = ContinuousClock.now
         note(&state, .sending, of: layer, until: dispatched, far)
+        await giveWay(&state, after: .experts, far)
         model.runHome(run)
         note(&state, .experts, of: layer, until: .now, far)
         awaitingCount += 1
@@ -190,6 +200,16 @@ extension Stage {
             $0.onCompute(
                 start: since - start, end: moment - start, isAwaitingExperts: isAwaiting)
         }
+    }
+
+    /// Lets those go first who are ready, after so much of a step.
+    private func giveWay(
+        _ state: inout FarStep, after kind: IntervalKind, of layer: LayerIndex? = nil,
+        _ far: FarExperts
+    ) async {
+        note(&state, kind, of: layer, until: .now, far)
+        await Task.yield()
+        state.since = .now
     }
 
     private func waitForTurn(_ isMine: (StepTurns) -> Bool) async {

@@ -4,7 +4,8 @@ public import SkeinCore
 /// waits for experts elsewhere.
 ///
 /// It is taken from those micro-batches of a trace that were seen on their whole round. Compute is
-/// the median. Waits and hops are the shortest: those of a micro-batch that queued behind no other.
+/// the median. Waits and hops are the shortest: those of a micro-batch that queued behind no other,
+/// as the arithmetic of a ring wants them; what a micro-batch usually waits stands beside them.
 public struct TracedRound: Equatable, Sendable {
     /// One stage.
     public struct Stage: Equatable, Sendable {
@@ -16,6 +17,9 @@ public struct TracedRound: Equatable, Sendable {
         public var expertSeconds: Double
         /// Seconds of these in which it computes for the micro-batch itself.
         public var ownSeconds: Double
+        /// Seconds that it usually waits for experts beyond what it computes meanwhile itself, the
+        /// queues of busy hosts included (median).
+        public var usualAwaySeconds: Double
         /// Seconds of the hop that reaches it; of stage 0 those of the return and of the step.
         public var hopSeconds: Double
 
@@ -25,12 +29,13 @@ public struct TracedRound: Equatable, Sendable {
         /// Describes a stage's part.
         public init(
             index: StageIndex, computeSeconds: Double, expertSeconds: Double = 0,
-            ownSeconds: Double = 0, hopSeconds: Double = 0
+            ownSeconds: Double = 0, usualAwaySeconds: Double = 0, hopSeconds: Double = 0
         ) {
             self.index = index
             self.computeSeconds = computeSeconds
             self.expertSeconds = expertSeconds
             self.ownSeconds = ownSeconds
+            self.usualAwaySeconds = usualAwaySeconds
             self.hopSeconds = hopSeconds
         }
     }
@@ -81,12 +86,14 @@ public struct TracedRound: Equatable, Sendable {
         }
         stages = zip(trace.stages, lanes).map { stage, lane in
             let seen = whole.compactMap { visits[lane]?[$0] }
-            let shortest = seen.map(\.waits).min { $0.all - $0.own < $1.all - $1.own }
+            let waits = seen.map(\.waits)
+            let shortest = waits.min { $0.all - $0.own < $1.all - $1.own }
             let isFirst = lane == lanes.first
             return Stage(
                 index: stage.index, computeSeconds: Self.median(seen.map(\.computeTime)),
                 expertSeconds: Self.seconds(shortest?.all ?? 0),
                 ownSeconds: Self.seconds(shortest?.own ?? 0),
+                usualAwaySeconds: Self.median(waits.map { $0.all - $0.own }),
                 hopSeconds: Self.seconds(
                     (hops[lane] ?? 0) + (isFirst ? hops[.coordinator] ?? 0 : 0)))
         }

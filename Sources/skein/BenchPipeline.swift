@@ -4,6 +4,7 @@ import SkeinBench
 import SkeinCluster
 import SkeinCoordinator
 import SkeinCore
+import SkeinTelemetry
 import SkeinWeights
 
 /// Measures a ring under decode, beside what the arithmetic predicts.
@@ -47,6 +48,9 @@ struct BenchPipeline: AsyncParsableCommand {
     var seed: UInt64 = 0
 
     @OptionGroup var required: BenchThresholdOptions
+
+    @Option(help: "A file for what every node did meanwhile, as 'skein trace' writes it.")
+    var trace: String?
 
     @Flag(help: "Print one JSON object.")
     var json = false
@@ -93,12 +97,15 @@ struct BenchPipeline: AsyncParsableCommand {
         let positions = min(
             load.positionCountWanted, topology?.positionCount ?? configuration.positionCountMax)
         let bounds = try required.bounds()
+        let file = trace
         let measure: Measurement = { coordinator in
             let bench = PipelineBench(
                 coordinator: coordinator, vocabularySize: configuration.vocabularySize,
                 positionCountMax: positions, load: load)
             return try await bounds.measure {
-                try await bench.run { Console.standardError($0) }
+                try await bench.run(
+                    onProgress: { Console.standardError($0) },
+                    onTrace: { if let file { try ChromeTrace($0).write(to: file) } })
             }
         }
         let (report, misses) = try await run(

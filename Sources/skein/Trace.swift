@@ -45,12 +45,7 @@ struct Trace: AsyncParsableCommand {
             Console.standardError("node \(node.name): \(node.missedCount) intervals are missing")
         }
         if let out {
-            do {
-                try Data(ChromeTrace(trace).text.utf8).write(to: URL(filePath: out))
-            } catch {
-                throw Refusal(out, "cannot be written: \(error.localizedDescription)")
-            }
-            Console.standardError("wrote \(out); open it at https://ui.perfetto.dev")
+            try ChromeTrace(trace).write(to: out)
         }
         let report = TraceReport(trace)
         if json { try Console.json(report) } else { try Console.standardOutput(report.text) }
@@ -79,5 +74,17 @@ struct Trace: AsyncParsableCommand {
                     + (message.map { String($0.prefix(200)) } ?? "without saying why"))
         }
         return try ClusterTrace(parsing: answer.value, subject: client.address.text)
+    }
+}
+
+extension ChromeTrace {
+    /// Writes the file, and says what to do with it.
+    func write(to path: String) throws(Refusal) {
+        do {
+            try Data(text.utf8).write(to: URL(filePath: path))
+        } catch {
+            throw Refusal(path, "cannot be written: \(error.localizedDescription)")
+        }
+        Console.standardError("wrote \(path); open it at https://ui.perfetto.dev")
     }
 }

@@ -86,7 +86,7 @@ import Testing
         #expect(abs(round.waySeconds - 19e-6) < 1e-12)
     }
 
-    @Test func aWaitThatQueuedDoesNotCount() throws {
+    @Test func aWaitThatQueuedDoesNotCountForTheArithmetic() throws {
         let rounds = [
             Self.round(1, from: 100, queued: 40), Self.round(2, from: 300),
             Self.round(3, from: 500, queued: 9),
@@ -94,6 +94,16 @@ import Testing
         let round = try #require(TracedRound(Self.trace(rounds)))
         #expect(round.stages[0].expertSeconds == 20e-6)
         #expect(round.stages[0].computeSeconds == 21e-6)
+    }
+
+    @Test func whatAMicroBatchUsuallyWaitsHasTheQueues() throws {
+        let rounds = [
+            Self.round(1, from: 100, queued: 40), Self.round(2, from: 300),
+            Self.round(3, from: 500, queued: 9),
+        ]
+        let round = try #require(TracedRound(Self.trace(rounds)))
+        #expect(abs(round.stages[0].usualAwaySeconds - 24e-6) < 1e-12)
+        #expect(round.stages[1].usualAwaySeconds == 0)
     }
 
     /// Those that a trace cuts lack layers, and those of prompts take longer.

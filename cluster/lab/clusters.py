@@ -31,7 +31,8 @@ def measure(hosts, wanted, placement, streams):
             output = hosts.run(0, [
                 wanted.program, "bench", "pipeline", "--json", "--cluster", file,
                 "--concurrency", streams, "--prompt-tokens", wanted.prompt_tokens,
-                "--new-tokens", wanted.new_tokens], seconds=600)
+                "--new-tokens", wanted.new_tokens, *trace_option(hosts, wanted, placement, streams)],
+                seconds=600)
     except LabError as error:
         for name in names[:len(nodes)]:
             lines = (folder / f"{name}.log").read_text().strip().splitlines()
@@ -75,6 +76,15 @@ class Resident:
                     if line.startswith("VmRSS:"):
                         bytes_now = int(line.split()[1]) * 1024
                         self.largest[name] = max(self.largest[name], bytes_now)
+
+
+def trace_option(hosts, wanted, placement, streams):
+    """Where the cluster's trace goes."""
+    if wanted.traces is None:
+        return []
+    wanted.traces.mkdir(parents=True, exist_ok=True)
+    name = f"{placement}-{hosts.delay_ms:g}ms-{streams}.json"
+    return ["--trace", wanted.traces.resolve() / name]
 
 
 def node_names(wanted):

@@ -236,6 +236,7 @@ class Hosts:
         self.addresses = [f"{NETWORK}.{number + 1}" for number in range(count)]
         self.processes = []
         self.cores = self.wires = None
+        self.delay_ms = 0.0
         atexit.register(self.close)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda number, frame: sys.exit(128 + number))
@@ -264,6 +265,7 @@ class Hosts:
 
     def shape(self, delay_ms=0.0, rate_bps=0.0, loss=0.0):
         """Delays each packet by this on its way, and paces what each host sends."""
+        self.delay_ms = delay_ms
         self.wires.shape(delay_ms, rate_bps, loss)
 
     def start(self, host, command, bounded=False, log=None, **options):

@@ -263,12 +263,7 @@ extension RingSimulator {
         let cost = flight.costs[flight.stage]
         if flight.layersLeft > 0 {
             flights[place]?.layersLeft -= 1
-            compute(
-                place,
-                [
-                    (seconds: cost.attendSeconds, event: .dispatch(place)),
-                    (seconds: cost.homeSeconds, event: .combine(place)),
-                ])
+            compute(place, [(seconds: cost.attendSeconds, event: .dispatch(place))])
         } else if cost.headSeconds > 0 {
             compute(place, [(seconds: cost.headSeconds, event: .leave(place))])
         } else {
@@ -288,6 +283,8 @@ extension RingSimulator {
             let latency = lane.longest(cost.remotes, \.latencySeconds) / 2
             timeline.plan(.experts(place, lane: index), at: gone + nanoseconds(latency))
         }
+        // Behind whoever has become ready meanwhile.
+        compute(place, [(seconds: cost.homeSeconds, event: .combine(place))])
     }
 
     private mutating func askExperts(_ place: Int, _ index: Int) {
