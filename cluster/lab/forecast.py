@@ -56,41 +56,49 @@ def middle(reports):
     return of(reports)
 
 
-# Sequences that decode where a run of the model corrects the rates, and their tokens: few would
-# pay for the first touch of most experts' weights.
-CALIBRATION_STREAMS = 8
-CALIBRATION_TOKENS = 64
+# Sequences that decode where runs of the model correct the rates, and their tokens: few would pay
+# for the first touch of most experts' weights.
+CALIBRATION_TOKENS = {4: 48, 16: 24}
 
 # So many clusters are measured between two such runs.
-CALIBRATION_PERIOD = 3
+CALIBRATION_PERIOD = 4
 
 
-def decode_speed(hosts, wanted):
-    """Tokens a second of the model alone on one thread, as it is at this moment.
+def decode_speeds(hosts, wanted):
+    """Tokens a second of the model alone on a host, by streams, as it is at this moment.
 
-    It has a core of its own: under a host's share of one it would be too slow a measure, since a
-    host that waits between two steps begins the next with all of its share.
+    The other hosts with stages run it too: they share the machine's caches in a cluster as well.
     """
-    return json.loads(hosts.run(0, [
-        wanted.program, "bench", "model", "--json", "--model", wanted.model, "--threads", 1,
-        "--prompt-tokens", 0, "--new-tokens", CALIBRATION_TOKENS, "--context", 4,
-        "--batch", CALIBRATION_STREAMS]))["decode_tokens_per_second"]
+    def run(streams):
+        command = [
+            wanted.program, "bench", "model", "--json", "--model", wanted.model, "--threads", 1,
+            "--prompt-tokens", 0, "--new-tokens", CALIBRATION_TOKENS[streams], "--context", 4,
+            "--batch", streams]
+        outputs = hosts.run_on(range(wanted.stages), command)
+        return statistics.mean(
+            json.loads(output)["decode_tokens_per_second"] for output in outputs)
+
+    return {streams: run(streams) for streams in CALIBRATION_TOKENS}
 
 
-def calibrated(hosts, wanted, rates, speed):
-    """The rates times what a run of the model itself makes of them, alone on one thread.
+def calibrated(hosts, wanted, rates, speeds):
+    """The rates times what runs of the model itself make of them, alone on a host.
 
     Kernels in a row of their own find their weights and tables in better order than a step does. A
     forecast of other hosts has the same need: measure the model once where one can.
     """
     path = hosts.folder / "alone.yaml"
     path.write_text("\n".join(
-        defaults(rates, 1) + ["hosts:", "  - {name: alone, address: tcp://127.0.0.1:7101}"]) + "\n")
-    predicted = json.loads(hosts.run(0, [
-        wanted.program, "plan", "--json", "--model", wanted.model, "--hosts", path,
-        "--concurrency", CALIBRATION_STREAMS, "--prompt-tokens", 4,
-        "--new-tokens", CALIBRATION_TOKENS]))
-    factor = speed / predicted["predicted_output_tokens_per_second"]
+        defaults(rates, wanted.cores or 1)
+        + ["hosts:", "  - {name: alone, address: tcp://127.0.0.1:7101}"]) + "\n")
+
+    def predicted(streams):
+        return json.loads(hosts.run(0, [
+            wanted.program, "plan", "--json", "--model", wanted.model, "--hosts", path,
+            "--concurrency", streams, "--prompt-tokens", 4,
+            "--new-tokens", CALIBRATION_TOKENS[streams]]))["predicted_output_tokens_per_second"]
+
+    factor = statistics.geometric_mean(speeds[streams] / predicted(streams) for streams in speeds)
     found = dict(rates)
     for name in ("float8", "bfloat16", "float32"):
         found[name] = {key: value * factor for key, value in rates[name].items()}
@@ -160,8 +168,8 @@ class Forecasts:
             self.rates = measure_rates(self.hosts, self.wanted, delay_ms)
             print(f"lab: {json.dumps(self.rates)}", file=sys.stderr, flush=True)
         if len(self.measured) % CALIBRATION_PERIOD == 0:
-            self.speeds.append(decode_speed(self.hosts, self.wanted))
-            print(f"lab: alone {self.speeds[-1]:.1f} tokens/s", file=sys.stderr, flush=True)
+            self.speeds.append(decode_speeds(self.hosts, self.wanted))
+            print(f"lab: alone {self.speeds[-1]} tokens/s", file=sys.stderr, flush=True)
         row = clusters.measure(self.hosts, self.wanted, placement, streams)
         file = self.hosts.folder / "cluster" / "lab.yaml"
         file = file.rename(file.with_name(f"lab-{len(self.measured)}.yaml"))
@@ -172,8 +180,7 @@ class Forecasts:
 
     def rows(self):
         """The delay of each cluster, and what was measured of it beside what is foretold."""
-        speed = statistics.median(self.speeds)
-        rates = calibrated(self.hosts, self.wanted, self.rates, speed)
+        rates = calibrated(self.hosts, self.wanted, self.rates, middle(self.speeds))
         for delay_ms, file, row in self.measured:
             predicted = foretell(
                 self.hosts, self.wanted, rates, delay_ms, file, row["streams"])

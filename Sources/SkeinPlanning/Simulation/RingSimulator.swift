@@ -47,6 +47,8 @@ public struct RingSimulator {
         let sentAt: UInt64
         var stage = 0
         var layersLeft = 0
+        /// When it began at its stage.
+        var beganAt: UInt64 = 0
         var pendingCount = 0
         var stageTimes: [Duration] = []
     }
@@ -242,6 +244,7 @@ extension RingSimulator {
         guard let flight = flights[place] else { return }
         let cost = flight.costs[flight.stage]
         let firstSeconds = cost.hopSeconds + cost.denseSeconds
+        flights[place]?.beganAt = now
         flights[place]?.layersLeft = cost.remotes.isEmpty ? 0 : cost.mixtureCount
         if cost.remotes.isEmpty {
             compute(place, [(seconds: cost.computeSeconds, event: .leave(place))])
@@ -311,10 +314,19 @@ extension RingSimulator {
         if pendingCount == 1 { beginLayer(place) }
     }
 
+    /// What a stage tells the schedule of a step: one that waits for experts holds up a place.
+    private mutating func heldUp(_ flight: Flight, _ place: Int) -> Duration {
+        let computed = machines.takeTime(ofFlight: place)
+        guard !flight.costs[flight.stage].remotes.isEmpty else { return computed }
+        let stay = Duration.nanoseconds(Int64(now - flight.beganAt))
+        return max(computed, stay / doors[flight.stage].withinMax)
+    }
+
     private mutating func leave(_ place: Int) {
         guard let flight = flights[place] else { return }
         let stage = flight.stage
-        flights[place]?.stageTimes.append(machines.takeTime(ofFlight: place))
+        let time = heldUp(flight, place)
+        flights[place]?.stageTimes.append(time)
         if doors[stage].waiting.isEmpty {
             doors[stage].withinCount -= 1
         } else {
