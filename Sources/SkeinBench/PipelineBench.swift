@@ -49,6 +49,9 @@ public struct PipelineBench: Sendable {
         }
     }
 
+    /// Requests alone whose first tokens are timed; their median counts.
+    private static let firstTokenCount = 5
+
     private let coordinator: Coordinator
     private let vocabularySize: Int
     private let positionCountMax: Int
@@ -77,6 +80,11 @@ public struct PipelineBench: Sendable {
     ) async throws -> PipelineReport {
         onProgress("one stream of \(load.newTokenCount) tokens")
         let single = try await runStreams(1, round: 1, arrivalTokenCount: 0)
+        var firstTokenSeconds = [single.firstTokenSeconds]
+        for number in 1..<Self.firstTokenCount {
+            let asked = request(load.promptTokenCount, 1, number: 5 << 40 + UInt64(number))
+            firstTokenSeconds.append(try await secondsToFirstToken(asked))
+        }
         onProgress("\(load.streamCount) streams of \(load.newTokenCount) tokens")
         let several = try await runStreams(load.streamCount, round: 2, arrivalTokenCount: 0)
         if let trace = several.trace { try onTrace(trace) }
@@ -95,7 +103,8 @@ public struct PipelineBench: Sendable {
                 repeatedSeconds: try await secondsToFirstToken(asked))
         }
         return PipelineReport(
-            load: load, single: single, several: several, withArrival: withArrival, prefix: prefix)
+            load: load, single: single, firstTokenSeconds: firstTokenSeconds, several: several,
+            withArrival: withArrival, prefix: prefix)
     }
 
     /// Asks for one token, alone.
@@ -107,7 +116,7 @@ public struct PipelineBench: Sendable {
             seconds = (ContinuousClock.now - began) / .seconds(1)
         }
         guard let seconds else {
-            throw Refusal("--prefix-tokens", "the prompt's sequence ended without a token")
+            throw Refusal("a prompt alone", "its sequence ended without a token")
         }
         return seconds
     }

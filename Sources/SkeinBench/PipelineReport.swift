@@ -47,7 +47,7 @@ public struct PipelineReport: Encodable, Sendable {
     public let outputTokensPerSecond: Double
     /// Tokens a second of one stream alone.
     public let singleStreamTokensPerSecond: Double
-    /// Milliseconds from one stream's request to its first token, alone.
+    /// Milliseconds from a request alone to its first token: the median of several.
     public let singleStreamTtftMs: Double
     /// How many times one stream's rate all streams reach together.
     public let batchingGain: Double
@@ -80,15 +80,15 @@ public struct PipelineReport: Encodable, Sendable {
     public let stages: [Stage]
 
     init(
-        load: PipelineBench.Load, single: StreamsOutcome, several: StreamsOutcome,
-        withArrival: StreamsOutcome?, prefix: PrefixOutcome?
+        load: PipelineBench.Load, single: StreamsOutcome, firstTokenSeconds: [Double],
+        several: StreamsOutcome, withArrival: StreamsOutcome?, prefix: PrefixOutcome?
     ) {
         concurrency = load.streamCount
         promptTokens = load.promptTokenCount
         newTokens = load.newTokenCount
         outputTokensPerSecond = several.tokensPerSecond
         singleStreamTokensPerSecond = single.tokensPerSecond
-        singleStreamTtftMs = single.firstTokenSeconds * 1_000
+        singleStreamTtftMs = Self.percentile(firstTokenSeconds.sorted(), 0.5) * 1_000
         batchingGain = several.tokensPerSecond / single.tokensPerSecond
         let pipeline = several.after.pipeline
         decodeMicroBatches = min(pipeline.decodeMicroBatchCount, load.streamCount)

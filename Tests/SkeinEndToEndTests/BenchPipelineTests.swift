@@ -38,7 +38,11 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(2))) func withExpertsAtHomeNothingIsWaitedFor() async throws {
-        let stages = try await Self.stages([])
+        let folder = try ScratchFolder()
+        let path = folder.path + "/trace.json"
+        let stages = try await Self.stages(["--trace", path])
         #expect(try stages.allSatisfy { try Self.number($0, "expert_wait_ms") == 0 })
+        let steps = try TraceFile.events(of: path).filter { $0["name"] as? String == "decode" }
+        #expect(Set(steps.compactMap { $0["tid"] as? Int }).count == 2, "a line for each stage")
     }
 }

@@ -1,10 +1,10 @@
 import Foundation
 import Testing
 
-/// `skein trace` against a head whose nodes are processes of their own.
-@Suite struct TraceTests {
-    /// The events of a file in the Trace Event Format; each must have what its phase asks for.
-    private static func events(of path: String) throws -> [[String: Any]] {
+/// A file in the Trace Event Format.
+enum TraceFile {
+    /// The events of a file; each must have what its phase asks for.
+    static func events(of path: String) throws -> [[String: Any]] {
         let bytes = try #require(FileManager.default.contents(atPath: path))
         let file = try #require(try JSONSerialization.jsonObject(with: bytes) as? [String: Any])
         let events = try #require(file["traceEvents"] as? [[String: Any]])
@@ -21,7 +21,10 @@ import Testing
         }
         return events
     }
+}
 
+/// `skein trace` against a head whose nodes are processes of their own.
+@Suite struct TraceTests {
     @Test(.timeLimit(.minutes(3)))
     func theFileShowsEveryMicroBatchOnBothStages() async throws {
         let server = try SkeinProgram.start([
@@ -64,7 +67,7 @@ import Testing
         #expect(try #require(summary["clock_error_ms"] as? Double) < 50)
         #expect(summary["missed_intervals"] as? Int == 0)
 
-        let events = try Self.events(of: path)
+        let events = try TraceFile.events(of: path)
         let processes = events.filter { $0["name"] as? String == "process_name" }
         #expect(processes.count == 3)
         let slices = events.filter { $0["ph"] as? String == "X" }

@@ -1,6 +1,7 @@
 """What `skein plan` foretells of the lab's hosts, beside what was measured on them."""
 
 import json
+import math
 import statistics
 import sys
 import time
@@ -65,32 +66,35 @@ CALIBRATION_PERIOD = 4
 
 
 def decode_speeds(hosts, wanted):
-    """Tokens a second of the model alone on a host, by streams, as it is at this moment.
+    """What a host with a core of its own would give of the model alone, by streams, at this moment.
 
-    The other hosts with stages run it too: they share the machine's caches in a cluster as well.
+    Run twice, with a core and with a host's share of one, and the middle taken: in the pauses of a
+    share a host loses its caches, which a core of its own does not show; and a stage that waits now
+    and then goes on with all of its share, which a model that always works does not show.
     """
-    def run(streams):
+    def run(streams, bounded):
         command = [
             wanted.program, "bench", "model", "--json", "--model", wanted.model, "--threads", 1,
             "--prompt-tokens", 0, "--new-tokens", CALIBRATION_TOKENS[streams], "--context", 4,
             "--batch", streams]
-        outputs = hosts.run_on(range(wanted.stages), command)
-        return statistics.mean(
-            json.loads(output)["decode_tokens_per_second"] for output in outputs)
+        output = hosts.run(0, command, bounded=bounded)
+        return json.loads(output)["decode_tokens_per_second"]
 
-    return {streams: run(streams) for streams in CALIBRATION_TOKENS}
+    share = wanted.cores or 1
+    return {
+        streams: math.sqrt(run(streams, False) * run(streams, True) / share)
+        for streams in CALIBRATION_TOKENS}
 
 
 def calibrated(hosts, wanted, rates, speeds):
-    """The rates times what runs of the model itself make of them, alone on a host.
+    """The rates times what runs of the model itself make of them, alone on one thread.
 
     Kernels in a row of their own find their weights and tables in better order than a step does. A
     forecast of other hosts has the same need: measure the model once where one can.
     """
     path = hosts.folder / "alone.yaml"
     path.write_text("\n".join(
-        defaults(rates, wanted.cores or 1)
-        + ["hosts:", "  - {name: alone, address: tcp://127.0.0.1:7101}"]) + "\n")
+        defaults(rates, 1) + ["hosts:", "  - {name: alone, address: tcp://127.0.0.1:7101}"]) + "\n")
 
     def predicted(streams):
         return json.loads(hosts.run(0, [

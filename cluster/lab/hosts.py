@@ -287,10 +287,11 @@ class Hosts:
         self.processes.append(process)
         return process
 
-    def run(self, host, command, seconds=120):
-        """Runs a command on a host to its end and returns its output."""
+    def run(self, host, command, seconds=120, bounded=False):
+        """Runs a command on a host to its end and returns its output; a bounded one has the host's
+        share of the cores."""
         with open(self.folder / "run.log", "w") as log:
-            process = self.start(host, command, log=log, stdout=subprocess.PIPE)
+            process = self.start(host, command, bounded, log=log, stdout=subprocess.PIPE)
             try:
                 output, _ = process.communicate(timeout=seconds)
             except subprocess.TimeoutExpired:
@@ -300,21 +301,6 @@ class Hosts:
             text = (self.folder / "run.log").read_text().strip().splitlines()
             raise LabError(f"{' '.join(map(str, command[1:3]))}: {(text or ['failed'])[-1]}")
         return output
-
-    def run_on(self, hosts, command, seconds=240):
-        """Runs a command on several hosts at once, each with its share of the cores; returns what
-        each wrote."""
-        processes = [
-            self.start(host, command, bounded=True, stdout=subprocess.PIPE) for host in hosts]
-        try:
-            outputs = [process.communicate(timeout=seconds)[0] for process in processes]
-        except subprocess.TimeoutExpired as error:
-            raise LabError(f"{command[1]} took longer than {seconds} s") from error
-        finally:
-            self.stop(processes)
-        if any(process.returncode != 0 for process in processes):
-            raise LabError(f"{' '.join(map(str, command[1:3]))} failed on a host")
-        return outputs
 
     def stop(self, processes, seconds=10):
         """Ends processes in good order, or else at once."""
