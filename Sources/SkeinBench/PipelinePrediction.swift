@@ -6,9 +6,10 @@ struct PipelinePrediction: Equatable {
     /// Compute of every stage for one micro-batch, in ring order.
     let stageSeconds: [Double]
 
-    /// What a micro-batch usually waits at each stage for experts elsewhere, beyond what the stage
-    /// computes for it meanwhile, queues included: measured, for the reader. The arithmetic goes by
-    /// the wait without queues.
+    /// What a micro-batch usually waits at each stage for experts elsewhere.
+    ///
+    /// Beyond what the stage computes for it meanwhile, queues included: measured, for the reader.
+    /// The arithmetic goes by the wait without queues.
     let usualAwaySeconds: [Double]
 
     /// Latency and payload of all hops of a round.
@@ -58,7 +59,8 @@ struct PipelinePrediction: Equatable {
         let forecast = PipelineForecast(
             stageSeconds: stageSeconds, owners: owners,
             waySeconds: round.stages.reduce(round.waySeconds) { $0 + $1.awaySeconds },
-            microBatchCount: microBatchCount, othersSeconds: max(busy.values.max() ?? 0, longestStay))
+            microBatchCount: microBatchCount,
+            othersSeconds: max(busy.values.max() ?? 0, longestStay))
         self.forecast = forecast
         hiddenShares = zip(round.stages, owners).map { stage, owner in
             let communication = PipelineForecast.Communication(

@@ -17,8 +17,8 @@ public struct PipelineReport: Encodable, Sendable {
         public let layerCount: Int
         /// Milliseconds of compute for one decode micro-batch (median).
         public let stepMs: Double
-        /// Milliseconds that one usually waits for experts elsewhere, beyond what the stage computes
-        /// for it meanwhile (median); 0 where all are at home.
+        /// Milliseconds that one usually waits for experts elsewhere, beyond what the stage
+        /// computes for it meanwhile (median); 0 where all are at home.
         public let expertWaitMs: Double
         /// The share of its time that it computed.
         public let busyShare: Double

@@ -40,8 +40,8 @@ private struct FarStep {
 //     stage    │ attention A │ home A │ attention B │ combine A, attention A │ home B │ …
 //     hosts              └────► experts of A ────►──┘
 //
-// After every part the stage is left to whoever has become ready meanwhile: what a combine sets free
-// is a dispatch, or a step for the next stage, for which others wait.
+// After every part the stage is left to whoever has become ready meanwhile: what a combine sets
+// free is a dispatch, or a step for the next stage, for which others wait.
 extension Stage {
     /// Runs a micro-batch, leaving the stage to others whenever it waits.
     func run(_ step: Step, number: Int, with far: FarExperts) async -> StageRun {

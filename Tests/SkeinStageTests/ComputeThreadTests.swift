@@ -4,7 +4,7 @@ import Testing
 
 /// The thread that computes for stages: in what order it runs what it is given.
 @Suite struct ComputeThreadTests {
-    private actor Worker {
+    private actor PartByPart {
         private let thread = ComputeThread(name: "worker")
         private var log: [String] = []
 
@@ -26,6 +26,6 @@ import Testing
     }
 
     @Test func whoGivesWayGoesOnBehindThoseWhoWereReady() async {
-        #expect(await Worker().work() == ["a part", "one", "another", "the next part"])
+        #expect(await PartByPart().work() == ["a part", "one", "another", "the next part"])
     }
 }

@@ -31,8 +31,8 @@ def measure(hosts, wanted, placement, streams):
             output = hosts.run(0, [
                 wanted.program, "bench", "pipeline", "--json", "--cluster", file,
                 "--concurrency", streams, "--prompt-tokens", wanted.prompt_tokens,
-                "--new-tokens", wanted.new_tokens, *trace_option(hosts, wanted, placement, streams)],
-                seconds=600)
+                "--new-tokens", wanted.new_tokens,
+                *trace_option(hosts, wanted, placement, streams)], seconds=600)
     except LabError as error:
         for name in names[:len(nodes)]:
             lines = (folder / f"{name}.log").read_text().strip().splitlines()
