@@ -80,6 +80,7 @@ public struct PipelineBench: Sendable {
     ) async throws -> PipelineReport {
         onProgress("one stream of \(load.newTokenCount) tokens")
         let single = try await runStreams(1, round: 1, arrivalTokenCount: 0)
+        onProgress("the first token of \(Self.firstTokenCount - 1) more requests alone")
         var firstTokenSeconds = [single.firstTokenSeconds]
         for number in 1..<Self.firstTokenCount {
             let asked = request(load.promptTokenCount, 1, number: 5 << 40 + UInt64(number))

@@ -116,7 +116,7 @@ public struct PipelineReport: Encodable, Sendable {
         _ outcome: StreamsOutcome, microBatchCount: Int
     ) -> PipelinePrediction {
         let pipeline = outcome.after.pipeline
-        if let round = outcome.round, round.hasFarExperts,
+        if let round = outcome.trace.flatMap({ TracedRound($0) }), round.hasFarExperts,
             round.stages.count == pipeline.computeOwners.count
         {
             return PipelinePrediction(

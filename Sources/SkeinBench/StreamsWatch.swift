@@ -17,10 +17,6 @@ struct StreamsOutcome: Sendable {
     let after: ClusterStatus
     /// What every node did meanwhile; `nil` where nobody traced.
     let trace: ClusterTrace?
-    /// What a micro-batch took meanwhile; `nil` where nobody traced, or no whole round.
-    let round: TracedRound?
-    /// Seconds between the two.
-    let windowSeconds: Double
 }
 
 /// How long a prompt took until its first token, alone: run in full, and found in the cache.
@@ -129,9 +125,7 @@ actor StreamsWatch {
             arrivalSeconds: arrivedAt.flatMap { arrived in
                 answeredAt.map { ($0 - arrived) / .seconds(1) }
             },
-            before: before.0, after: after.0, trace: trace,
-            round: trace.flatMap { TracedRound($0) },
-            windowSeconds: (after.1 - before.1) / .seconds(1))
+            before: before.0, after: after.0, trace: trace)
     }
 
     private var windowTokensMax: Int { max(newTokenCount - Self.settlingTokens, 1) }

@@ -90,7 +90,8 @@ extension Stage {
                 if let demand {
                     try await ask(for: demand, run, &state, far)
                 } else {
-                    await giveWay(&state, after: .attention, far)
+                    note(&state, .attention, until: .now, far)
+                    await giveWay(&state)
                 }
             }
         } catch {
@@ -98,7 +99,7 @@ extension Stage {
             throw error
         }
         // The head is as long as a layer; without one the next stage waits for what is ready now.
-        if model.slice.holdsHead { await giveWay(&state, after: .experts, far) }
+        if model.slice.holdsHead { await giveWay(&state) }
         return try outcome(of: microBatch, model.finish(run))
     }
 
@@ -113,7 +114,7 @@ extension Stage {
         try dispatch(parcels, rows: model.routedRows(of: run), key, far)
         let dispatched = ContinuousClock.now
         note(&state, .sending, of: layer, until: dispatched, far)
-        await giveWay(&state, after: .experts, far)
+        await giveWay(&state)
         model.runHome(run)
         note(&state, .experts, of: layer, until: .now, far)
         awaitingCount += 1
@@ -202,12 +203,8 @@ extension Stage {
         }
     }
 
-    /// Lets those go first who are ready, after so much of a step.
-    private func giveWay(
-        _ state: inout FarStep, after kind: IntervalKind, of layer: LayerIndex? = nil,
-        _ far: FarExperts
-    ) async {
-        note(&state, kind, of: layer, until: .now, far)
+    /// Lets those go first who are ready; what the step did so far was noted before.
+    private func giveWay(_ state: inout FarStep) async {
         await Task.yield()
         state.since = .now
     }

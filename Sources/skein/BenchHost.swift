@@ -87,7 +87,7 @@ struct BenchHost: AsyncParsableCommand {
             rates: rates, pricePerHour: pricePerHour, watts: watts)
         let domainCount = MachineMemory.domainCount()
         let text = HostsFile.text(of: host, domainCount: domainCount, link: road)
-        if let out { try write(text, to: out) }
+        if let out { try Console.write(text, to: out) }
         if json { return try Console.json(HostReport(host, domainCount: domainCount, road: road)) }
         if out == nil { try Console.standardOutput(text) }
     }
@@ -113,14 +113,6 @@ struct BenchHost: AsyncParsableCommand {
                     + "letters, digits, '-', '_' or '.'")
         }
         return given
-    }
-
-    private func write(_ text: String, to path: String) throws(Refusal) {
-        do {
-            try Data(text.utf8).write(to: URL(fileURLWithPath: path))
-        } catch {
-            throw Refusal(path, "cannot be written: \(error.localizedDescription)")
-        }
     }
 }
 

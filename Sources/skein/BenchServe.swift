@@ -114,15 +114,17 @@ struct BenchReportOptions: ParsableArguments {
     /// Refuses before the measurement what would fail after it.
     func checkFiles() throws {
         if let compare { _ = try ServingComparison.report(path: compare) }
-        for path in [resultFile, html, timeline].compactMap({ $0 }) { try Self.write("", to: path) }
+        for path in [resultFile, html, timeline].compactMap({ $0 }) {
+            try Console.write("", to: path)
+        }
     }
 
     /// Writes everything that is asked for.
     func write(_ report: ServingReport) throws {
         let text = report.json.text
-        if let resultFile { try Self.write(text, to: resultFile) }
-        if let html { try Self.write(report.page, to: html) }
-        if let timeline { try Self.write(report.timeline, to: timeline) }
+        if let resultFile { try Console.write(text, to: resultFile) }
+        if let html { try Console.write(report.page, to: html) }
+        if let timeline { try Console.write(report.timeline, to: timeline) }
         try Console.standardOutput(json ? text : report.table)
         if let compare {
             let comparison = try ServingComparison(
@@ -132,14 +134,6 @@ struct BenchReportOptions: ParsableArguments {
             } else {
                 try Console.standardOutput("\n" + comparison.table)
             }
-        }
-    }
-
-    private static func write(_ text: String, to path: String) throws(Refusal) {
-        do {
-            try Data(text.utf8).write(to: URL(filePath: path))
-        } catch {
-            throw Refusal(path, "cannot be written: \(error.localizedDescription)")
         }
     }
 }

@@ -22,6 +22,17 @@ enum Console {
         }
     }
 
+    /// Writes a file.
+    ///
+    /// - Throws: a `Refusal` that names it.
+    static func write(_ text: String, to path: String) throws(Refusal) {
+        do {
+            try Data(text.utf8).write(to: URL(filePath: path))
+        } catch {
+            throw Refusal(path, "cannot be written: \(error.localizedDescription)")
+        }
+    }
+
     /// Ends the program with one clear line and exit code 1.
     static func fail(_ line: String) -> Never {
         let oneLine = line.split(whereSeparator: \.isNewline).joined(separator: " ")

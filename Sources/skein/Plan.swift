@@ -74,7 +74,7 @@ struct Plan: AsyncParsableCommand {
             report.simulation = PlanReport.Simulation(
                 simulator.run(), load: simulation.load(for: plan), plan: plan)
         }
-        if let out, let topology { try write(topology, to: out) }
+        if let out, let topology { try Console.write(topology.yaml, to: out) }
         if json { return try Console.json(report) }
         try Console.standardOutput(report.text)
     }
@@ -116,13 +116,5 @@ struct Plan: AsyncParsableCommand {
             of: configuration, on: hosts, file: path)
         return try ClusterPlanner(configuration: configuration, hosts: hosts, wish: given)
             .plan(of: ring)
-    }
-
-    private func write(_ topology: Topology, to path: String) throws(Refusal) {
-        do {
-            try Data(topology.yaml.utf8).write(to: URL(fileURLWithPath: path))
-        } catch {
-            throw Refusal(path, "cannot be written: \(error.localizedDescription)")
-        }
     }
 }

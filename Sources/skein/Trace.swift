@@ -80,11 +80,7 @@ struct Trace: AsyncParsableCommand {
 extension ChromeTrace {
     /// Writes the file, and says what to do with it.
     func write(to path: String) throws(Refusal) {
-        do {
-            try Data(text.utf8).write(to: URL(filePath: path))
-        } catch {
-            throw Refusal(path, "cannot be written: \(error.localizedDescription)")
-        }
+        try Console.write(text, to: path)
         Console.standardError("wrote \(path); open it at https://ui.perfetto.dev")
     }
 }

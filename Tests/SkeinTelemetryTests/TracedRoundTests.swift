@@ -52,6 +52,11 @@ import Testing
         ]
     }
 
+    /// Three rounds, of which the second waits for nobody's turn.
+    private static let queuedRounds = [
+        round(1, from: 100, queued: 40), round(2, from: 300), round(3, from: 500, queued: 9),
+    ]
+
     private static func trace(_ rounds: [[[TracedInterval]]]) -> ClusterTrace {
         func lane(_ place: Int) -> [TracedInterval] { rounds.flatMap { $0[place] } }
         return ClusterTrace(
@@ -87,21 +92,13 @@ import Testing
     }
 
     @Test func aWaitThatQueuedDoesNotCountForTheArithmetic() throws {
-        let rounds = [
-            Self.round(1, from: 100, queued: 40), Self.round(2, from: 300),
-            Self.round(3, from: 500, queued: 9),
-        ]
-        let round = try #require(TracedRound(Self.trace(rounds)))
+        let round = try #require(TracedRound(Self.trace(Self.queuedRounds)))
         #expect(round.stages[0].expertSeconds == 20e-6)
         #expect(round.stages[0].computeSeconds == 21e-6)
     }
 
     @Test func whatAMicroBatchUsuallyWaitsHasTheQueues() throws {
-        let rounds = [
-            Self.round(1, from: 100, queued: 40), Self.round(2, from: 300),
-            Self.round(3, from: 500, queued: 9),
-        ]
-        let round = try #require(TracedRound(Self.trace(rounds)))
+        let round = try #require(TracedRound(Self.trace(Self.queuedRounds)))
         #expect(abs(round.stages[0].usualAwaySeconds - 24e-6) < 1e-12)
         #expect(round.stages[1].usualAwaySeconds == 0)
     }

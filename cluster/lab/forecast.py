@@ -97,10 +97,9 @@ def calibrated(hosts, wanted, rates, speeds):
         defaults(rates, 1) + ["hosts:", "  - {name: alone, address: tcp://127.0.0.1:7101}"]) + "\n")
 
     def predicted(streams):
-        return json.loads(hosts.run(0, [
-            wanted.program, "plan", "--json", "--model", wanted.model, "--hosts", path,
+        return plan(hosts, wanted, path, [
             "--concurrency", streams, "--prompt-tokens", 4,
-            "--new-tokens", CALIBRATION_TOKENS[streams]]))["predicted_output_tokens_per_second"]
+            "--new-tokens", CALIBRATION_TOKENS[streams]])["predicted_output_tokens_per_second"]
 
     factor = statistics.geometric_mean(speeds[streams] / predicted(streams) for streams in speeds)
     found = dict(rates)
@@ -145,14 +144,19 @@ def number(value):
     return f"{max(value, 0.001):.3f}"
 
 
+def plan(hosts, wanted, path, words):
+    """What `skein plan` says of the model on the hosts of a file."""
+    return json.loads(hosts.run(0, [
+        wanted.program, "plan", "--json", "--model", wanted.model, "--hosts", path, *words]))
+
+
 def foretell(hosts, wanted, rates, delay_ms, file, streams):
     """What `skein plan` says of a cluster file."""
     path = hosts.folder / "hosts.yaml"
     write_hosts(hosts, wanted, rates, delay_ms, path)
-    return json.loads(hosts.run(0, [
-        wanted.program, "plan", "--json", "--model", wanted.model, "--hosts", path, "--cluster",
-        file, "--concurrency", streams,
-        "--prompt-tokens", wanted.prompt_tokens, "--new-tokens", wanted.new_tokens]))
+    return plan(hosts, wanted, path, [
+        "--cluster", file, "--concurrency", streams, "--prompt-tokens", wanted.prompt_tokens,
+        "--new-tokens", wanted.new_tokens])
 
 
 class Forecasts:
