@@ -6,12 +6,13 @@ enum ClusterText {
     /// The bytes as text, without what YAML allows and a cluster file does not need.
     static func checked(_ bytes: [UInt8], path: String) throws(Refusal) -> String {
         var lineNumber = 0
+        var anchors = AnchorSearch()
         for line in bytes.split(separator: 0x0A, omittingEmptySubsequences: false) {
             lineNumber += 1
             guard let text = String(validating: line, as: UTF8.self) else {
                 throw refusal(path, lineNumber, "found bytes that are not UTF-8, expected text")
             }
-            try checkLine(text, path: path, lineNumber: lineNumber)
+            try checkLine(text, path: path, lineNumber: lineNumber, for: &anchors)
         }
         return String(decoding: bytes, as: UTF8.self)
     }
@@ -45,7 +46,7 @@ enum ClusterText {
     }
 
     private static func checkLine(
-        _ line: String, path: String, lineNumber: Int
+        _ line: String, path: String, lineNumber: Int, for anchors: inout AnchorSearch
     ) throws(Refusal) {
         let indentation = line.prefix { $0 == " " || $0 == "\t" }
         guard !indentation.contains("\t") else {
@@ -61,7 +62,7 @@ enum ClusterText {
         guard !text.hasPrefix("? ") && text != "?" else {
             throw refusal(path, lineNumber, "found a '?' key, expected 'name: value'")
         }
-        guard !holdsAnchor(text) else {
+        guard !anchors.finds(in: text) else {
             throw refusal(
                 path, lineNumber,
                 "found a YAML anchor or alias (& or *), expected the value itself")
@@ -79,24 +80,41 @@ enum ClusterText {
         }
         return line
     }
+}
 
-    /// Whether `&name` or `*name` stands where YAML may take it for an anchor or an alias.
-    ///
-    /// Keys in Z85 hold both characters, but no white space, comma or quotation mark before them.
-    private static func holdsAnchor(_ line: Substring) -> Bool {
+/// Looks for `&name` and `*name` where YAML may take them for an anchor or an alias.
+///
+/// Keys in Z85 hold both characters, but no white space, comma or quotation mark before them.
+private struct AnchorSearch {
+    /// The mark of a quoted text that has begun; it may end on a later line.
+    private var quote: Character?
+
+    mutating func finds(in line: Substring) -> Bool {
         var mayBegin = true
-        var afterQuote = false
+        var afterQuoted = false
         let characters = Array(line)
         for (index, character) in characters.enumerated() {
             let next = index + 1 < characters.count ? characters[index + 1] : " "
             if mayBegin, character == "&" || character == "*", !next.isWhitespace { return true }
+            let endsQuoted = passes(character, mayBegin: mayBegin)
             switch character {
             case "[", "{": break  // What may begin before a bracket may begin after it.
-            case ":" where afterQuote: mayBegin = true
+            case ":" where afterQuoted: mayBegin = true  // In brackets nothing must follow it.
             default: mayBegin = character.isWhitespace || character == ","
             }
-            afterQuote = character == "\"" || character == "'"
+            afterQuoted = endsQuoted
         }
         return false
+    }
+
+    /// Whether a quoted text ends with this character, or may.
+    private mutating func passes(_ character: Character, mayBegin: Bool) -> Bool {
+        guard character == "\"" || character == "'" else { return false }
+        if quote == nil, mayBegin {
+            quote = character
+            return false
+        }
+        if quote == character { quote = nil }
+        return true
     }
 }

@@ -93,6 +93,29 @@ import Testing
         #expect(topology.writtenStageLayers == [0..<10, 10..<30, 30..<50, 50..<61])
     }
 
+    /// A node's key begins as `skein keys new` happens to draw it.
+    @Test(arguments: ["'", "\""]) func aKeyMayBeginWithAnyTwoOfItsCharacters(_ quote: String) throws {
+        let characters =
+            "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
+        // Five characters are four bytes: the last three are too large to come first.
+        for first in characters.dropLast(3) {
+            for second in ":*&[{#?" {
+                let key = "\(first)\(second)einExampleKeyOfNodeA000000000000000000"
+                let text = hosts.replacing(
+                    "\"SkeinExampleKeyOfNodeA000000000000000000\"", with: quote + key + quote)
+                let topology = try ClusterFile.parse(Array(text.utf8), path: "lab.yaml")
+                #expect(topology.nodes[0].publicKey == key)
+            }
+        }
+    }
+
+    @Test(arguments: ["x: {'a':*b}", "x: {'a': *b}", "x: ['a',*b]", "x: 'a\n  b': *c", "*b: 1"])
+    func anAliasBesideQuotationMarksIsRefused(_ line: String) {
+        #expect(throws: Refusal.self) {
+            try ClusterFile.parse(Array((hosts + "\n" + line + "\n").utf8), path: "lab.yaml")
+        }
+    }
+
     @Test func nodesMayTakeAnyFreePort() throws {
         let anyPort = loopback.replacing("7101", with: "*").replacing("7102", with: "*")
         let topology = try ClusterFile.parse(Array(anyPort.utf8), path: "/lab/local.yaml")
