@@ -47,6 +47,19 @@ def measure(hosts, wanted, placement, streams):
     return {**row(json.loads(output), wanted, placement), "resident_bytes": resident.largest}
 
 
+def middle(reports):
+    """The median of each number of several reports; what is no number is the first one's."""
+    def of(values):
+        if isinstance(values[0], dict):
+            return {key: of([value[key] for value in values if key in value]) for key in values[0]}
+        if isinstance(values[0], list) and len({len(value) for value in values}) == 1:
+            return [of(list(parts)) for parts in zip(*values)]
+        is_number = all(isinstance(value, (int, float)) for value in values)
+        return statistics.median_low(values) if is_number else values[0]
+
+    return of(reports)
+
+
 class Resident:
     """Watches what nodes hold in memory, mapped weights included; a context manager."""
 

@@ -1,7 +1,6 @@
 """What `skein plan` foretells of the lab's hosts, beside what was measured on them."""
 
 import json
-import math
 import statistics
 import sys
 import time
@@ -37,7 +36,7 @@ def measure_rates(hosts, wanted, delay_ms):
                  wanted.model / "config.json"]
         road = ["--peer", f"{hosts.addresses[1]}:{ROAD_PORT}"]
         # The one that listens answers once.
-        found = middle([
+        found = clusters.middle([
             json.loads(hosts.run(0, words + (road if turn == 0 else []))) for turn in range(TRIES)])
     finally:
         hosts.stop([listening])
@@ -46,32 +45,16 @@ def measure_rates(hosts, wanted, delay_ms):
     return found
 
 
-def middle(reports):
-    """The median of each number of several reports; the first one's where only it has it."""
-    def of(values):
-        if isinstance(values[0], dict):
-            return {key: of([value[key] for value in values if key in value]) for key in values[0]}
-        is_number = isinstance(values[0], (int, float))
-        return statistics.median(values) if is_number else values[0]
-
-    return of(reports)
-
-
 # Sequences that decode where runs of the model correct the rates, and their tokens: few would pay
 # for the first touch of most experts' weights.
-CALIBRATION_TOKENS = {4: 48, 16: 24}
+CALIBRATION_TOKENS = {1: 64, 4: 48, 16: 24}
 
 # So many clusters are measured between two such runs.
 CALIBRATION_PERIOD = 4
 
 
 def decode_speeds(hosts, wanted):
-    """What a host with a core of its own would give of the model alone, by streams, at this moment.
-
-    Run twice, with a core and with a host's share of one, and the middle taken: in the pauses of a
-    share a host loses its caches, which a core of its own does not show; and a stage that waits now
-    and then goes on with all of its share, which a model that always works does not show.
-    """
+    """What one host gives of the model alone at this moment, by streams: with a core, with a share."""
     def run(streams, bounded):
         command = [
             wanted.program, "bench", "model", "--json", "--model", wanted.model, "--threads", 1,
@@ -80,9 +63,8 @@ def decode_speeds(hosts, wanted):
         output = hosts.run(0, command, bounded=bounded)
         return json.loads(output)["decode_tokens_per_second"]
 
-    share = wanted.cores or 1
     return {
-        streams: math.sqrt(run(streams, False) * run(streams, True) / share)
+        streams: {"core": run(streams, False), "share": run(streams, True)}
         for streams in CALIBRATION_TOKENS}
 
 
@@ -101,7 +83,10 @@ def calibrated(hosts, wanted, rates, speeds):
             "--concurrency", streams, "--prompt-tokens", 4,
             "--new-tokens", CALIBRATION_TOKENS[streams]])["predicted_output_tokens_per_second"]
 
-    factor = statistics.geometric_mean(speeds[streams] / predicted(streams) for streams in speeds)
+    share = wanted.cores or 1
+    factor = statistics.geometric_mean(
+        value / predicted(streams) for streams, own in speeds.items()
+        for value in (own["core"], own["share"] / share))
     found = dict(rates)
     for name in ("float8", "bfloat16", "float32"):
         found[name] = {key: value * factor for key, value in rates[name].items()}
@@ -168,31 +153,34 @@ class Forecasts:
 
     def __init__(self, hosts, wanted):
         self.hosts, self.wanted, self.rates = hosts, wanted, None
-        self.speeds, self.measured = [], []
+        self.speeds, self.files, self.count = [], {}, 0
 
     def measure(self, delay_ms, placement, streams):
-        """Measures one cluster and keeps its row, and its file; before the first one the rates."""
+        """Measures one cluster, whose row it returns; before the first one the rates."""
         if self.rates is None:
             self.rates = measure_rates(self.hosts, self.wanted, delay_ms)
             print(f"lab: {json.dumps(self.rates)}", file=sys.stderr, flush=True)
-        if len(self.measured) % CALIBRATION_PERIOD == 0:
+        if self.count % CALIBRATION_PERIOD == 0:
             self.speeds.append(decode_speeds(self.hosts, self.wanted))
-            print(f"lab: alone {self.speeds[-1]} tokens/s", file=sys.stderr, flush=True)
+            print(f"lab: alone {json.dumps(self.speeds[-1])}", file=sys.stderr, flush=True)
         row = clusters.measure(self.hosts, self.wanted, placement, streams)
         file = self.hosts.folder / "cluster" / "lab.yaml"
-        file = file.rename(file.with_name(f"lab-{len(self.measured)}.yaml"))
-        self.measured.append((delay_ms, file, row))
-        number = len(self.measured)
-        print(f"lab: measured {number}: {delay_ms:g} ms, {placement}, {streams} streams",
-              file=sys.stderr, flush=True)
+        case = (delay_ms, placement, streams)
+        self.files[case] = file.rename(file.with_name(f"lab-{self.count}.yaml"))
+        self.count += 1
+        print(f"lab: measured {self.count}: {delay_ms:g} ms, {placement}, {streams} streams, "
+              f"{row['output_tokens_per_second']:.1f} tokens/s, "
+              f"TTFT {row['single_stream_ttft_ms']:.0f} ms", file=sys.stderr, flush=True)
+        return row
 
-    def rows(self):
-        """The delay of each cluster, and what was measured of it beside what is foretold."""
-        rates = calibrated(self.hosts, self.wanted, self.rates, middle(self.speeds))
-        for delay_ms, file, row in self.measured:
-            predicted = foretell(
-                self.hosts, self.wanted, rates, delay_ms, file, row["streams"])
-            yield delay_ms, compare(row, predicted)
+    def compared(self, rows):
+        """The rows by delay, placement and streams, with what is foretold of each beside it."""
+        rates = calibrated(
+            self.hosts, self.wanted, self.rates, clusters.middle(self.speeds))
+        return {
+            case: compare(row, foretell(
+                self.hosts, self.wanted, rates, case[0], self.files[case], row["streams"]))
+            for case, row in rows.items()}
 
 
 def compare(measured, predicted):
