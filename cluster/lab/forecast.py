@@ -54,7 +54,12 @@ CALIBRATION_PERIOD = 4
 
 
 def decode_speeds(hosts, wanted):
-    """What one host gives of the model alone at this moment, by streams: with a core, with a share."""
+    """What one host gives of the model alone at this moment, by streams: with a core, with a share.
+
+    In the pauses of a share a host loses its caches, which a core of its own does not show; and a
+    stage that waits now and then goes on with all of its share, which a model that always works
+    does not show. So the rates are corrected half-way between the two.
+    """
     def run(streams, bounded):
         command = [
             wanted.program, "bench", "model", "--json", "--model", wanted.model, "--threads", 1,
