@@ -94,7 +94,8 @@ import Testing
     }
 
     /// A node's key begins as `skein keys new` happens to draw it.
-    @Test(arguments: ["'", "\""]) func aKeyMayBeginWithAnyTwoOfItsCharacters(_ quote: String) throws {
+    @Test(arguments: ["'", "\""]) func aKeyMayBeginWithAnyTwoOfItsCharacters(_ quote: String) throws
+    {
         let characters =
             "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
         // Five characters are four bytes: the last three are too large to come first.
