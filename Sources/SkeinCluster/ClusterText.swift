@@ -96,19 +96,19 @@ private struct AnchorSearch {
         for (index, character) in characters.enumerated() {
             let next = index + 1 < characters.count ? characters[index + 1] : " "
             if mayBegin, character == "&" || character == "*", !next.isWhitespace { return true }
-            let endsQuoted = passes(character, mayBegin: mayBegin)
+            let isEnd = endsQuoted(with: character, mayBegin: mayBegin)
             switch character {
             case "[", "{": break  // What may begin before a bracket may begin after it.
             case ":" where afterQuoted: mayBegin = true  // In brackets nothing must follow it.
             default: mayBegin = character.isWhitespace || character == ","
             }
-            afterQuoted = endsQuoted
+            afterQuoted = isEnd
         }
         return false
     }
 
-    /// Whether a quoted text ends with this character, or may.
-    private mutating func passes(_ character: Character, mayBegin: Bool) -> Bool {
+    /// Whether a quoted text ends with this character, or may; keeps in mind one that begins.
+    private mutating func endsQuoted(with character: Character, mayBegin: Bool) -> Bool {
         guard character == "\"" || character == "'" else { return false }
         if quote == nil, mayBegin {
             quote = character

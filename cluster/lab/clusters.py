@@ -48,7 +48,8 @@ def measure(hosts, wanted, placement, streams):
 
 
 def middle(reports):
-    """The median of each number of several reports; what is no number is the first one's."""
+    """The median of each number of several reports, of an even count the lower one, so that counts
+    stay counts; what is no number is the first one's."""
     def of(values):
         if isinstance(values[0], dict):
             return {key: of([value[key] for value in values if key in value]) for key in values[0]}

@@ -183,9 +183,10 @@ class Forecasts:
         rates = calibrated(
             self.hosts, self.wanted, self.rates, clusters.middle(self.speeds))
         return {
-            case: compare(row, foretell(
-                self.hosts, self.wanted, rates, case[0], self.files[case], row["streams"]))
-            for case, row in rows.items()}
+            (delay_ms, placement, streams): compare(row, foretell(
+                self.hosts, self.wanted, rates, delay_ms,
+                self.files[delay_ms, placement, streams], streams))
+            for (delay_ms, placement, streams), row in rows.items()}
 
 
 def compare(measured, predicted):

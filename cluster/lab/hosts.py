@@ -75,7 +75,7 @@ def settle_tcp(namespace):
         return subprocess.run(command, capture_output=True).returncode == 0
 
     # Namespaces may be kept from cubic; every kernel has reno.
-    any(set_to("tcp_congestion_control", name) for name in ("cubic", "reno"))
+    set_to("tcp_congestion_control", "cubic") or set_to("tcp_congestion_control", "reno")
     set_to("tcp_slow_start_after_idle", 0)
 
 
