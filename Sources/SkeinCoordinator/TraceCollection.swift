@@ -101,7 +101,7 @@ struct TraceCollection {
             let (lead, error) = clocks[name] ?? (.zero, .zero)
             let ahead = lead.microseconds
             let intervals = (part.intervals + part.openIntervals).compactMap {
-                Self.moved($0, by: -ahead, into: window)
+                Self.moved($0, by: -ahead, give: error.microseconds, into: window)
             }
             all.append(
                 ClusterTrace.Node(
@@ -113,17 +113,22 @@ struct TraceCollection {
             startMicroseconds: window.0, endMicroseconds: window.1, nodes: all, stages: stages)
     }
 
-    /// An interval on another clock, cut to the window; `nil` for one that lies outside of it.
+    /// An interval on another clock, cut to the window; `nil` for one that lies outside of it by
+    /// more than the clocks' error.
+    ///
+    /// One that lies outside by less may have been inside: it stays, as long as a moment.
     private static func moved(
-        _ interval: TracedInterval, by microseconds: Int64, into window: (Int64, Int64)
+        _ interval: TracedInterval, by microseconds: Int64, give: Int64,
+        into window: (Int64, Int64)
     ) -> TracedInterval? {
         var moved = interval
-        moved.startMicroseconds += microseconds
-        moved.endMicroseconds += microseconds
-        let isInside = moved.endMicroseconds >= window.0 && moved.startMicroseconds <= window.1
-        moved.startMicroseconds = max(moved.startMicroseconds, window.0)
-        moved.endMicroseconds = min(moved.endMicroseconds, window.1)
-        return isInside ? moved : nil
+        let (start, end) = (
+            moved.startMicroseconds + microseconds, moved.endMicroseconds + microseconds
+        )
+        guard end + give >= window.0, start - give <= window.1 else { return nil }
+        moved.startMicroseconds = min(max(start, window.0), window.1)
+        moved.endMicroseconds = min(max(end, window.0), window.1)
+        return moved
     }
 }
 
