@@ -1,5 +1,5 @@
+internal import CSkeinKernels
 public import SkeinCore
-internal import Synchronization
 
 #if canImport(Glibc)
 import Glibc
@@ -113,34 +113,15 @@ public struct MappedBytes: @unchecked Sendable {
         return try body(buffer.bytes)
     }
 
-    /// Reads every page once, so that later reads do not wait for the disk.
-    ///
-    /// - Parameter onProgress: is told how many bytes have been touched so far.
-    public func touch(onProgress: (Int) -> Void = { _ in }) {
-        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
-        let stretch = 8 << 20
-        var done = 0
-        while done < count {
-            let end = min(done + stretch, count)
-            let start = UInt(bitPattern: base + done) / UInt(page) * UInt(page)
-            let length = Int(UInt(bitPattern: base + end) - start)
-            // Only advice: where it is refused, the reads below fetch the pages.
-            _ = madvise(UnsafeMutableRawPointer(bitPattern: start), length, MADV_WILLNEED)
-            var sum: UInt8 = 0
-            var at = done
-            while at < end {
-                sum &+= (base + at).load(as: UInt8.self)
-                at += page
-            }
-            // One byte of the last page, and an atomic sum: reads that nobody uses are left out.
-            sum &+= (base + end - 1).load(as: UInt8.self)
-            Self.touched.wrappingAdd(sum, ordering: .relaxed)
-            done = end
-            onProgress(done)
-        }
+    /// Reads every page once, on all threads, so that later reads do not wait for the disk.
+    public func touch(on pool: ComputePool) {
+        skein_touch(pool.pool, base.assumingMemoryBound(to: UInt8.self), count)
     }
 
-    private static let touched = Atomic<UInt8>(0)
+    /// Asks the system to fetch these bytes, which will soon be read; does not wait for them.
+    public func readAhead() {
+        skein_read_ahead(base.assumingMemoryBound(to: UInt8.self), count)
+    }
 
     /// Lets go of the whole pages of these bytes: those of a file are read again when needed.
     ///

@@ -133,8 +133,8 @@ public struct WeightMatrix: Sendable {
         }
     }
 
-    /// Reads every page of the weight once, so that the first step does not wait for the disk.
-    public func touch(onProgress: (Int) -> Void = { _ in }) { bytes.touch(onProgress: onProgress) }
+    /// Asks the system to fetch the weight, which will soon be read; does not wait for it.
+    public func readAhead() { bytes.readAhead() }
 
     /// Lets go of the pages of the file that the weight was read from; they come back when they are
     /// read again.

@@ -39,8 +39,8 @@ extension Checkpoint {
 
     /// Reads a plan's tensors into memory and makes those that take another form, on all threads.
     ///
-    /// The stored pages of a tensor that was made anew are let go at once, so that the memory of
-    /// both forms is never needed.
+    /// What stays as stored is touched in the order of the disk. The stored pages of a tensor that
+    /// was made anew are let go at once, so that the memory of both forms is never needed.
     ///
     /// - Parameter onProgress: is told stored bytes done and stored bytes in all.
     /// - Returns: the checkpoint whose ``multiplier(_:rows:columns:)`` gives what was made.
@@ -49,15 +49,10 @@ extension Checkpoint {
         onProgress: (_ doneBytes: Int, _ totalBytes: Int) -> Void
     ) throws(Refusal) -> Checkpoint {
         let remade = plan.remade(as: form)
-        guard !remade.isEmpty else {
-            try touch(plan, onProgress: onProgress)
-            return self
-        }
-        let kept = plan.kept(as: form)
-        var totalBytes = 0
-        for requirement in remade + kept { totalBytes += try storedBytes(of: requirement) }
+        let kept = try parts(plan.kept(as: form))
         let arena = try WeightArena(byteCount: arenaBytes(plan, as: form))
-        var made: [String: WeightMatrix] = [:]
+        var totalBytes = kept.reduce(0) { $0 + $1.count }
+        for requirement in remade { totalBytes += try storedBytes(of: requirement) }
         var (doneBytes, reportedBytes) = (0, 0)
         func report(_ byteCount: Int) {
             doneBytes += byteCount
@@ -68,21 +63,42 @@ extension Checkpoint {
             reportedBytes = doneBytes
         }
         onProgress(0, totalBytes)
-        for requirement in remade {
-            let stored = try matrix(
-                requirement.name, rows: requirement.shape[0], columns: requirement.shape[1])
+        var made: [String: WeightMatrix] = [:]
+        for (index, requirement) in remade.enumerated() {
+            // While one is made, the disk reads the next.
+            if index + 1 < remade.count { try stored(remade[index + 1]).readAhead() }
+            let stored = try stored(requirement)
             made[requirement.name] = arena.int8(stored, on: pool)
             stored.forgetPages()
             report(try storedBytes(of: requirement))
         }
-        for requirement in kept {
+        for part in kept {
+            for lower in stride(from: 0, to: part.count, by: Self.reportedBytes) {
+                let upper = min(lower + Self.reportedBytes, part.count)
+                part.subrange(lower..<upper).touch(on: pool)
+                report(upper - lower)
+            }
+        }
+        return made.isEmpty ? self : Checkpoint(self, made: made)
+    }
+
+    /// The bytes of some tensors in the order of the disk, neighbours in one part.
+    private func parts(_ requirements: [WeightRequirement]) throws(Refusal) -> [MappedBytes] {
+        var files: [String: (file: SafetensorsFile, ranges: RangeSet<Int>)] = [:]
+        for requirement in requirements {
             let found = try find(requirement)
             for tensor in [found.tensor, found.scales].compactMap({ $0 }) {
-                tensor.file.bytes(tensor.range).touch()
+                files[tensor.file.path, default: (tensor.file, RangeSet())].ranges
+                    .insert(contentsOf: tensor.range)
             }
-            report(try storedBytes(of: requirement))
         }
-        return Checkpoint(self, made: made)
+        return files.values.sorted { $0.file.path < $1.file.path }.flatMap { part in
+            part.ranges.ranges.map { part.file.bytes($0) }
+        }
+    }
+
+    private func stored(_ requirement: WeightRequirement) throws(Refusal) -> WeightMatrix {
+        try matrix(requirement.name, rows: requirement.shape[0], columns: requirement.shape[1])
     }
 
     /// Bytes that one use of a planned tensor reads.
@@ -108,6 +124,6 @@ extension Checkpoint {
             + (found.scales?.range.count ?? 0)
     }
 
-    /// Bytes between two reports of progress.
+    /// Bytes touched at once, and between two reports of progress.
     private static let reportedBytes = 32 << 20
 }

@@ -114,48 +114,6 @@ extension Checkpoint {
         }
         return tally
     }
-
-    /// Reads a plan's tensors into memory, in the order of the disk.
-    ///
-    /// - Parameters:
-    ///   - plan: the tensors; nothing else is touched.
-    ///   - onProgress: is told bytes done and bytes in all, after every few dozen megabytes.
-    public func touch(
-        _ plan: WeightPlan, onProgress: (_ doneBytes: Int, _ totalBytes: Int) -> Void
-    ) throws(Refusal) {
-        var ranges: [String: (file: SafetensorsFile, ranges: [Range<Int>])] = [:]
-        for requirement in plan.requirements {
-            let found = try find(requirement)
-            for tensor in [found.tensor, found.scales].compactMap({ $0 }) {
-                ranges[tensor.file.path, default: (tensor.file, [])].ranges.append(tensor.range)
-            }
-        }
-        // Gate and up of a fused expert are two names of one range.
-        let parts = ranges.values.sorted { $0.file.path < $1.file.path }.map { part in
-            (part.file, Set(part.ranges).sorted { $0.lowerBound < $1.lowerBound })
-        }
-        let totalBytes = parts.reduce(0) { $0 + $1.1.reduce(0) { $0 + $1.count } }
-        var (doneBytes, reportedBytes) = (0, 0)
-        onProgress(0, totalBytes)
-        for (file, ranges) in parts {
-            for range in ranges {
-                for lower in stride(
-                    from: range.lowerBound, to: range.upperBound, by: Self.touchBytes)
-                {
-                    let upper = min(lower + Self.touchBytes, range.upperBound)
-                    file.bytes(lower..<upper).touch()
-                    doneBytes += upper - lower
-                    if doneBytes - reportedBytes >= Self.touchBytes || doneBytes == totalBytes {
-                        onProgress(doneBytes, totalBytes)
-                        reportedBytes = doneBytes
-                    }
-                }
-            }
-        }
-    }
-
-    /// Bytes touched between two reports of progress.
-    private static let touchBytes = 32 << 20
 }
 
 extension Checkpoint {

@@ -7,6 +7,8 @@ import Testing
 
 @Suite("Checkpoint")
 struct CheckpointTests {
+    private static let pool = ComputePool(threadCount: 2)
+
     /// All rows of a matrix.
     private func rows(_ matrix: WeightMatrix) -> [[Float]] {
         (0..<matrix.rowCount).map(matrix.decodedRow)
@@ -99,7 +101,7 @@ struct CheckpointTests {
         #expect(checkpoint.openFileCount == 1)
         var reports: [Int] = []
         var total = 0
-        try checkpoint.touch(plan) {
+        _ = try checkpoint.loaded(plan, as: .native, on: Self.pool) {
             reports.append($0)
             total = $1
         }
@@ -224,8 +226,10 @@ struct CheckpointTests {
         }
         // Gate and up are two names of one range, which is touched and counted once.
         var totals = [0, 0]
-        try left.touch(.whole(left.configuration)) { totals[0] = $1 }
-        try right.touch(.whole(right.configuration)) { totals[1] = $1 }
+        for (side, checkpoint) in [left, right].enumerated() {
+            let plan = WeightPlan.whole(checkpoint.configuration)
+            _ = try checkpoint.loaded(plan, as: .native, on: Self.pool) { totals[side] = $1 }
+        }
         #expect(totals[0] == totals[1] && totals[0] > 0)
         #expect(!right.contains(names.expert(0).gate + ".none"))
         #expect(right.contains(names.expert(0).gate))

@@ -75,6 +75,13 @@ size_t skein_i8_scale_count(size_t rows, size_t columns);
 /// largest magnitude of 128 columns of a row divided by 127. Rows and columns beyond are zero.
 void skein_pack_i8(skein_pool *pool, const skein_weight *weight, uint8_t *bytes, float *scales);
 
+// ---- pages -----------------------------------------------------------------------------------
+
+/// Asks the system to fetch the pages of some mapped bytes; does not wait for them.
+void skein_read_ahead(const uint8_t *bytes, size_t count);
+/// Reads every page of some bytes once, stretch by stretch, on all threads of the pool.
+void skein_touch(skein_pool *pool, const uint8_t *bytes, size_t count);
+
 // ---- products --------------------------------------------------------------------------------
 
 /// output[m, n] = sum over k of bf16(input[m, k]) * weight[n, k]; F32 weights multiply in F32.
