@@ -58,7 +58,7 @@ public struct ClusterPlanner: Sendable {
     /// - Throws: a refusal where nothing fits, with what is missing and what would make it fit.
     public func plan() throws(Refusal) -> ClusterPlan {
         let kinds = wish.kind.map { [$0] } ?? PlacementKind.allCases
-        let candidates = kinds.flatMap { best(of: $0).map(alternative) }
+        let candidates = kinds.flatMap { best(of: $0).map(withCredits).map(alternative) }
         guard let first = candidates.first else { throw Shortfall(self).refusal }
         let chosen = candidates.dropFirst().reduce(first) { best, other in
             other.gain(over: best) > 1 ? other : best
@@ -81,15 +81,21 @@ public struct ClusterPlanner: Sendable {
         return clusterPlan(given, of: [given])
     }
 
+    /// A ring with experts on other hosts gets as many credits as serve it best.
+    private func withCredits(_ candidate: Candidate) -> Candidate {
+        var candidate = candidate
+        if !candidate.ring.shards.isEmpty {
+            candidate.ring.microBatchesInFlightMax =
+                candidate.ring.microBatchesInFlightMax ?? candidate.forecast.microBatchCount
+        }
+        return candidate
+    }
+
     /// What a ring gives, in full.
     private func alternative(_ candidate: Candidate) -> ClusterPlan.Alternative {
-        var ring = candidate.ring
-        if !ring.shards.isEmpty, ring.microBatchesInFlightMax == nil {
-            ring.microBatchesInFlightMax = candidate.forecast.microBatchCount
-        }
-        let costs = RingCosts(model: model, hosts: hosts, ring: ring)
+        let costs = RingCosts(model: model, hosts: hosts, ring: candidate.ring)
         return ClusterPlan.Alternative(
-            ring: ring, forecast: candidate.forecast,
+            ring: candidate.ring, forecast: candidate.forecast,
             outlook: PlanOutlook(costs: costs, wish: wish))
     }
 
@@ -139,7 +145,7 @@ public struct ClusterPlanner: Sendable {
 
     /// A ring that fits, and what it gives.
     struct Candidate {
-        let ring: PlannedRing
+        var ring: PlannedRing
         let forecast: RingForecast
 
         /// What counts when shapes are compared.

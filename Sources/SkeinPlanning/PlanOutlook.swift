@@ -26,6 +26,8 @@ public struct PlanOutlook: Equatable, Sendable {
             var trial = wish
             trial.positionCount = max(wish.positionCount, decodeTokenCount + 1)
             trial.sequenceCount = max(sequenceCount, wish.sequenceCount)
+            // All of them are under way, however long the trial makes them and few the pages are.
+            trial.givenPageCount = nil
             var simulator = RingSimulator(
                 costs: costs,
                 load: SimulatedLoad(

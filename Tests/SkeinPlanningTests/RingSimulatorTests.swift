@@ -46,6 +46,15 @@ import Testing
         #expect(outlook.singleStreamTokensPerSecond == outlook.tokensPerSecond)
     }
 
+    /// What is foretold is all sequences under way, not some that gave up their pages.
+    @Test func fewGivenPagesDoNotSlowWhatIsForetold() throws {
+        var (costs, wish) = try ring(2, latencyMilliseconds: 1, sequenceCount: 8)
+        wish.positionCount = 64
+        let ample = PlanOutlook(costs: costs, wish: wish)
+        wish.givenPageCount = 10
+        #expect(PlanOutlook(costs: costs, wish: wish) == ample)
+    }
+
     @Test func aThinLinkBringsAPromptSoonerInFP8() throws {
         let model = ModelCosts(ModelArithmetic(try SampleModel.bench()))
         let hosts = try SampleHosts.equal(

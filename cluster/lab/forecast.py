@@ -1,7 +1,6 @@
 """What `skein plan` foretells of the lab's hosts, beside what was measured on them."""
 
 import json
-import statistics
 import sys
 import time
 
@@ -46,60 +45,69 @@ def measure_rates(hosts, wanted, delay_ms):
 
 
 # Sequences that decode where runs of the model correct the rates, and their tokens: few would pay
-# for the first touch of most experts' weights.
-CALIBRATION_TOKENS = {1: 64, 4: 48, 16: 24}
+# for the first touch of most experts' weights. One stream is bound by reading, many by multiplying.
+CALIBRATION_TOKENS = {1: 64, 16: 24}
 
 # So many clusters are measured between two such runs.
 CALIBRATION_PERIOD = 4
 
+# A factor changes its part of a step's time only: each turn leaves half of the error or less.
+CALIBRATION_TURNS = 8
+
 
 def decode_speeds(hosts, wanted):
-    """What one host gives of the model alone at this moment, by streams: with a core, with a share.
+    """What one host with its share gives of the model alone at this moment, by streams.
 
-    In the pauses of a share a host loses its caches, which a core of its own does not show; and a
-    stage that waits now and then goes on with all of its share, which a model that always works
-    does not show. So the rates are corrected half-way between the two.
+    In the pauses of a share a host loses its caches, which a core of its own does not show.
     """
-    def run(streams, bounded):
+    def run(streams):
         command = [
             wanted.program, "bench", "model", "--json", "--model", wanted.model, "--threads", 1,
             "--prompt-tokens", 0, "--new-tokens", CALIBRATION_TOKENS[streams], "--context", 4,
             "--batch", streams]
-        output = hosts.run(0, command, bounded=bounded)
-        return json.loads(output)["decode_tokens_per_second"]
+        return json.loads(hosts.run(0, command, bounded=True))["decode_tokens_per_second"]
 
-    return {
-        streams: {"core": run(streams, False), "share": run(streams, True)}
-        for streams in CALIBRATION_TOKENS}
+    return {streams: run(streams) for streams in CALIBRATION_TOKENS}
+
+
+def scaled(rates, reading, multiplying):
+    """Rates times two factors: what depends on reading weights and the like, and products."""
+    found = dict(rates)
+    for name in ("float8", "bfloat16", "float32"):
+        found[name] = {
+            "weight_gb_per_second": rates[name]["weight_gb_per_second"] * reading,
+            "gflops": rates[name]["gflops"] * multiplying}
+    for name in ("read_gb_per_second", "attention_gflops", "message_gb_per_second"):
+        found[name] = rates[name] * reading
+    for name in ("layer_us", "message_us"):
+        found[name] = rates[name] / reading
+    return found
 
 
 def calibrated(hosts, wanted, rates, speeds):
-    """The rates times what runs of the model itself make of them, alone on one thread.
+    """The rates with which a plan foretells what runs of the model alone gave, on one thread.
 
     Kernels in a row of their own find their weights and tables in better order than a step does. A
     forecast of other hosts has the same need: measure the model once where one can.
     """
     path = hosts.folder / "alone.yaml"
-    path.write_text("\n".join(
-        defaults(rates, 1) + ["hosts:", "  - {name: alone, address: tcp://127.0.0.1:7101}"]) + "\n")
+    share = wanted.cores or 1
+    reading = multiplying = 1.0
 
-    def predicted(streams):
-        return plan(hosts, wanted, path, [
+    def ratio(streams):
+        path.write_text("\n".join(
+            defaults(scaled(rates, reading, multiplying), 1)
+            + ["hosts:", "  - {name: alone, address: tcp://127.0.0.1:7101}"]) + "\n")
+        predicted = plan(hosts, wanted, path, [
             "--concurrency", streams, "--prompt-tokens", 4,
             "--new-tokens", CALIBRATION_TOKENS[streams]])["predicted_output_tokens_per_second"]
+        return speeds[streams] / share / predicted
 
-    share = wanted.cores or 1
-    factor = statistics.geometric_mean(
-        value / predicted(streams) for streams, own in speeds.items()
-        for value in (own["core"], own["share"] / share))
-    found = dict(rates)
-    for name in ("float8", "bfloat16", "float32"):
-        found[name] = {key: value * factor for key, value in rates[name].items()}
-    for name in ("read_gb_per_second", "attention_gflops", "message_gb_per_second"):
-        found[name] = rates[name] * factor
-    for name in ("layer_us", "message_us"):
-        found[name] = rates[name] / factor
-    return found
+    fewest, most = min(CALIBRATION_TOKENS), max(CALIBRATION_TOKENS)
+    for _ in range(CALIBRATION_TURNS):
+        reading *= ratio(fewest)
+        multiplying *= ratio(most)
+    return scaled(rates, reading, multiplying)
 
 
 def defaults(rates, share):
