@@ -101,7 +101,7 @@ struct TraceCollection {
             let (lead, error) = clocks[name] ?? (.zero, .zero)
             let ahead = lead.microseconds
             let intervals = (part.intervals + part.openIntervals).compactMap {
-                Self.moved($0, by: -ahead, give: error.microseconds, into: window)
+                Self.moved($0, by: -ahead, error: error.microseconds, into: window)
             }
             all.append(
                 ClusterTrace.Node(
@@ -118,14 +118,14 @@ struct TraceCollection {
     ///
     /// One that lies outside by less may have been inside: it stays, as long as a moment.
     private static func moved(
-        _ interval: TracedInterval, by microseconds: Int64, give: Int64,
+        _ interval: TracedInterval, by microseconds: Int64, error: Int64,
         into window: (Int64, Int64)
     ) -> TracedInterval? {
         var moved = interval
         let (start, end) = (
             moved.startMicroseconds + microseconds, moved.endMicroseconds + microseconds
         )
-        guard end + give >= window.0, start - give <= window.1 else { return nil }
+        guard end + error >= window.0, start - error <= window.1 else { return nil }
         moved.startMicroseconds = min(max(start, window.0), window.1)
         moved.endMicroseconds = min(max(end, window.0), window.1)
         return moved

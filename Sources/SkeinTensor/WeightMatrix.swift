@@ -133,9 +133,6 @@ public struct WeightMatrix: Sendable {
         }
     }
 
-    /// Asks the system to fetch the weight, which will soon be read; does not wait for it.
-    public func readAhead() { bytes.readAhead() }
-
     /// Lets go of the pages of the file that the weight was read from; they come back when they are
     /// read again.
     public func forgetPages() { bytes.forgetPages() }

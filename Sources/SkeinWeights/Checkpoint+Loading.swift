@@ -66,8 +66,11 @@ extension Checkpoint {
         var made: [String: WeightMatrix] = [:]
         for (index, requirement) in remade.enumerated() {
             // While one is made, the disk reads the next.
-            if index + 1 < remade.count { try stored(remade[index + 1]).readAhead() }
-            let stored = try stored(requirement)
+            if index + 1 < remade.count {
+                for part in try parts([remade[index + 1]]) { part.readAhead() }
+            }
+            let stored = try matrix(
+                requirement.name, rows: requirement.shape[0], columns: requirement.shape[1])
             made[requirement.name] = arena.int8(stored, on: pool)
             stored.forgetPages()
             report(try storedBytes(of: requirement))
@@ -95,10 +98,6 @@ extension Checkpoint {
         return files.values.sorted { $0.file.path < $1.file.path }.flatMap { part in
             part.ranges.ranges.map { part.file.bytes($0) }
         }
-    }
-
-    private func stored(_ requirement: WeightRequirement) throws(Refusal) -> WeightMatrix {
-        try matrix(requirement.name, rows: requirement.shape[0], columns: requirement.shape[1])
     }
 
     /// Bytes that one use of a planned tensor reads.
