@@ -7,8 +7,11 @@
 #include <stdlib.h>
 
 // Rows of one tile: at most this many, fewer where their decoded BF16 form would leave L2. For few
-// rows of input a tile is a stretch of memory, long enough for the prefetch to pay.
-enum { TILE_ROWS_MAX = 64, TILE_BYTES = 384 << 10, STRETCH_BYTES = 256 << 10 };
+// rows of input a tile is a stretch of memory, long enough for the prefetch to pay. AVX2 kernels
+// decode a few rows at a time and copy the input for every tile: larger ones pay where there are
+// enough of them.
+enum { TILE_ROWS_MAX = 64, AVX2_TILE_ROWS_MAX = 128 };
+enum { TILE_BYTES = 384 << 10, STRETCH_BYTES = 256 << 10 };
 enum { TILES_PER_THREAD = 4 };
 
 enum { SLOT_PACKED = 0, SLOT_INNER = 1, SLOT_PREFIX = 2 };
@@ -29,10 +32,13 @@ static size_t tile_rows(const skein_pool *pool, const skein_weight *weight, size
                         size_t bytes_per_element) {
     if (weight->format == SKEIN_I8) return i8_tile_rows(pool, weight, count);
     size_t rows = TILE_BYTES / (bytes_per_element * (weight->columns + SKEIN_STEP));
-    rows = skein_min(rows, TILE_ROWS_MAX);
+    size_t shared = weight->rows / (TILES_PER_THREAD * skein_pool_thread_count(pool));
     if (count <= SKEIN_DIRECT_MAX) {
-        size_t shared = weight->rows / (TILES_PER_THREAD * skein_pool_thread_count(pool));
         rows = skein_min(STRETCH_BYTES / skein_row_bytes(weight), shared);
+    } else if (skein_pool_isa(pool) == SKEIN_ISA_AVX2 && shared >= AVX2_TILE_ROWS_MAX) {
+        rows = skein_min(TILE_BYTES / skein_row_bytes(weight), AVX2_TILE_ROWS_MAX);
+    } else {
+        rows = skein_min(rows, TILE_ROWS_MAX);
     }
     return rows < 8 ? 8 : rows / 4 * 4;
 }

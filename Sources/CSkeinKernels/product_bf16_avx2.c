@@ -1,8 +1,11 @@
-// BF16 products with AVX2: four weight rows against up to three input rows.
+// BF16 products with AVX2: four weight rows against one or two input rows.
 #include "tile_avx2.h"
 #include "twins.h"
 
 #if defined(__x86_64__)
+
+/// Up to so many rows of input take less time in pairs than through widened planes.
+enum { FEW_MAX = 6 };
 
 typedef struct {
     const uint8_t *weights[ROWS_MAX];
@@ -78,8 +81,8 @@ SKEIN_256_INLINE void lone_tile(const weight_rows *some, const float *planes, fl
 #define TILE_CASE(rows, count) \
     case (rows) * 4 + (count): tile(&some, inputs, outputs, rows, count); break;
 #define TILE_CASES(rows)                                          \
-    case (rows) * 4: lone_tile(&some, planes, outputs[0], rows); break; \
-    TILE_CASE(rows, 1) TILE_CASE(rows, 2) TILE_CASE(rows, 3)
+    case (rows) * 4 + 1: lone_tile(&some, planes, outputs[0], rows); break; \
+    TILE_CASE(rows, 2)
 
 /// Up to TOKENS_MAX rows of input, straight from the weight.
 SKEIN_256 static void multiply_some(const skein_product *job) {
@@ -104,7 +107,7 @@ SKEIN_256 static void multiply_some(const skein_product *job) {
         for (size_t m = 0; m < count; m++) {
             outputs[m] = output_row(job, m) + row - job->row_begin;
         }
-        switch (rows * 4 + (count == 1 ? 0 : count)) {
+        switch (rows * 4 + count) {
             TILE_CASES(1) TILE_CASES(2) TILE_CASES(3) TILE_CASES(4)
         }
     }
@@ -141,10 +144,11 @@ SKEIN_256 static void product_widened(const skein_product *job, size_t row, size
 }
 
 SKEIN_256 void skein_product_bf16_avx2(const skein_product *job) {
-    if (job->count <= TOKENS_MAX) {
-        multiply_some(job);
-        return;
+    for (size_t first = 0; job->count <= FEW_MAX && first < job->count; first += TOKENS_MAX) {
+        skein_product some = some_inputs(job, first, skein_min(TOKENS_MAX, job->count - first));
+        multiply_some(&some);
     }
+    if (job->count <= FEW_MAX) return;
     for (size_t first = 0; first < job->count; first += SKEIN_WIDENED_ROWS) {
         size_t count = skein_min(SKEIN_WIDENED_ROWS, job->count - first);
         begin_rows(job, first, count);

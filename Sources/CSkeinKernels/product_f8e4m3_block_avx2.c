@@ -149,7 +149,6 @@ SKEIN_256_INLINE bool decode_planes(const uint8_t *codes, size_t count, float *p
 SKEIN_256 static void product_decoded(const skein_product *job, size_t row, size_t rows,
                                       size_t first, size_t count) {
     block_scratch *scratch = job->scratch;
-    for (size_t n = 0; n < rows; n++) memset(scratch->totals[n], 0, count * sizeof(lanes));
     FOR_BLOCKS(job->weight) {
         float scales[BLOCK_ROWS];
         for (size_t n = 0; n < rows; n++) {

@@ -8,9 +8,8 @@
 #if defined(__x86_64__)
 #include "f8e4m3_avx2.h"
 
-// One part of a tile has twelve accumulators; with three factors and a weight the registers are
-// full.
-enum { TOKENS_MAX = 3, ROWS_MAX = 4 };
+// One part of a tile has eight accumulators: with twelve, compilers move some to memory.
+enum { TOKENS_MAX = 2, ROWS_MAX = 4 };
 
 SKEIN_256_INLINE float reduce_parts(__m256 first, __m256 second, const bool crossed) {
     __m128 four;
@@ -85,22 +84,33 @@ SKEIN_256_INLINE float *output_row(const skein_product *job, size_t m) {
     return job->output + skein_numbered(job->output_rows, m) * job->output_stride;
 }
 
+/// The same product for `count` input rows from `first` on.
+SKEIN_256_INLINE skein_product some_inputs(const skein_product *job, size_t first, size_t count) {
+    skein_product some = *job;
+    some.count = count;
+    if (job->input_rows != NULL) some.input_rows += first;
+    else some.input = input_row(job, first);
+    if (job->output_rows != NULL) some.output_rows += first;
+    else some.output = output_row(job, first);
+    return some;
+}
+
 /// So many columns at a time: what a block takes of all input rows and of a few widened weight rows
-/// fits the first cache. A tile of a block has eight accumulators: with twelve, compilers move some
-/// to memory.
-enum { BLOCK_COLUMNS = 128, BLOCK_ROWS = 4, BLOCK_TOKENS = 2 };
+/// fits the first cache.
+enum { BLOCK_COLUMNS = 128, BLOCK_ROWS = 4 };
 
 /// Sums of one input row and one weight row, the lanes of both parts.
 typedef struct {
     float part[2][8];
 } lanes;
 
-/// What lies in a thread's scratch while a tile is multiplied.
+/// What lies in a thread's scratch while a tile is multiplied; first what is read in whole vectors,
+/// so that none of them lies in two lines of the cache.
 typedef struct {
-    const uint16_t *inputs;  // of a block: [row, its width]
     float weights[BLOCK_ROWS][BLOCK_COLUMNS];
     lanes sums[BLOCK_ROWS][SKEIN_WIDENED_ROWS];
     lanes totals[BLOCK_ROWS][SKEIN_WIDENED_ROWS];
+    const uint16_t *inputs;  // of a block: [row, its width]
 } block_scratch;
 
 _Static_assert(sizeof(block_scratch) <= SKEIN_BLOCK_BYTES, "room for a block's numbers");
@@ -169,6 +179,7 @@ SKEIN_256_INLINE void begin_rows(const skein_product *job, size_t first, size_t 
 /// How a block's sums begin and end.
 typedef struct {
     bool begins;          // from zero, else from what was kept
+    bool begins_totals;
     const float *scales;  // of the weight rows, where the sums end here and enter the totals
 } block_ends;
 
@@ -180,8 +191,8 @@ SKEIN_256_INLINE void block_tile(lanes (*sums)[SKEIN_WIDENED_ROWS],
                                  block_ends ends, const int rows, const int count) {
 #pragma clang loop unroll(disable)
     for (size_t part = 0; part < 2; part++) {
-        __m256 sum[BLOCK_TOKENS][ROWS_MAX];
-        const uint16_t *x[BLOCK_TOKENS];
+        __m256 sum[TOKENS_MAX][ROWS_MAX];
+        const uint16_t *x[TOKENS_MAX];
 #pragma clang loop unroll(full)
         for (int m = 0; m < count; m++) {
             x[m] = inputs + (size_t)m * width + 16 * part;
@@ -195,7 +206,7 @@ SKEIN_256_INLINE void block_tile(lanes (*sums)[SKEIN_WIDENED_ROWS],
         for (size_t k = 0; k < width; k += SKEIN_STEP) {
 #pragma clang loop unroll(full)
             for (size_t parity = 0; parity < 2; parity++) {
-                __m256 some[BLOCK_TOKENS];
+                __m256 some[TOKENS_MAX];
 #pragma clang loop unroll(full)
                 for (int m = 0; m < count; m++) {
                     __m256i pairs = _mm256_loadu_si256((const __m256i *)(x[m] + k));
@@ -221,8 +232,9 @@ SKEIN_256_INLINE void block_tile(lanes (*sums)[SKEIN_WIDENED_ROWS],
                     _mm256_storeu_ps(sums[n][m].part[part], sum[m][n]);
                 } else {
                     float *total = totals[n][m].part[part];
-                    _mm256_storeu_ps(total, _mm256_fmadd_ps(sum[m][n], scale,
-                                                            _mm256_loadu_ps(total)));
+                    __m256 before = ends.begins_totals ? _mm256_setzero_ps()
+                                                      : _mm256_loadu_ps(total);
+                    _mm256_storeu_ps(total, _mm256_fmadd_ps(sum[m][n], scale, before));
                 }
             }
         }
@@ -241,12 +253,12 @@ SKEIN_256 static void multiply_block(block_scratch *scratch, block_place at, con
                                      size_t rows, size_t count) {
     for (size_t n = 0; n < rows; n += ROWS_MAX) {
         const float (*weights)[BLOCK_COLUMNS] = (const float (*)[BLOCK_COLUMNS])scratch->weights[n];
-        block_ends ends = {at.begins, scales == NULL ? NULL : scales + n};
-        for (size_t m = 0; m < count; m += BLOCK_TOKENS) {
+        block_ends ends = {at.begins, at.scale == 0, scales == NULL ? NULL : scales + n};
+        for (size_t m = 0; m < count; m += TOKENS_MAX) {
             const uint16_t *x = scratch->inputs + at.column * count + m * at.width;
             lanes (*sums)[SKEIN_WIDENED_ROWS] = (void *)&scratch->sums[n][m];
             lanes (*totals)[SKEIN_WIDENED_ROWS] = (void *)&scratch->totals[n][m];
-            switch (skein_min(ROWS_MAX, rows - n) * 4 + skein_min(BLOCK_TOKENS, count - m)) {
+            switch (skein_min(ROWS_MAX, rows - n) * 4 + skein_min(TOKENS_MAX, count - m)) {
                 BLOCK_CASES(1) BLOCK_CASES(2) BLOCK_CASES(3) BLOCK_CASES(4)
             }
         }
