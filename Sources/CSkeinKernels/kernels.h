@@ -106,6 +106,12 @@ static inline skein_floating_state skein_flush_subnormals(void) {
     __builtin_ia32_ldmxcsr(old | 0x8040);  // FTZ and DAZ
     return old;
 }
+/// Flushes what becomes subnormal, but reads what is.
+static inline skein_floating_state skein_read_subnormals(void) {
+    uint32_t old = __builtin_ia32_stmxcsr();
+    __builtin_ia32_ldmxcsr((old | 0x8000) & ~0x40u);
+    return old;
+}
 static inline void skein_restore(skein_floating_state old) { __builtin_ia32_ldmxcsr(old); }
 #elif defined(__aarch64__)
 typedef uint64_t skein_floating_state;

@@ -12,6 +12,9 @@ SKEIN_256_INLINE const uint8_t *step_codes(const uint8_t *codes, size_t left, ui
     return padded;
 }
 
+/// Up to so many rows of input take less time from the codes than through decoded planes.
+enum { FEW_MAX = 12 };
+
 // ---- straight from the codes -----------------------------------------------------------------
 
 /// sums[m][n] = planes[m] . codes[n] over one block of columns; false where a code is not normal.
@@ -166,16 +169,37 @@ SKEIN_256 static void product_decoded(const skein_product *job, size_t row, size
     }
 }
 
-SKEIN_256 void skein_product_f8e4m3_block_avx2(const skein_product *job) {
+/// Up to SKEIN_DIRECT_MAX rows of input by the tables.
+SKEIN_256 static void product_by_tables(const skein_product *job) {
     const skein_weight *weight = job->weight;
-    if (job->count <= SKEIN_DIRECT_MAX) {
-        size_t width = skein_packed_width(weight->columns, weight->block_columns);
-        float *planes[SKEIN_DIRECT_MAX];
-        for (size_t m = 0; m < job->count; m++) {
-            planes[m] = (float *)job->scratch + m * skein_packed_stride(weight);
-            widen(input_row(job, m), width, planes[m], true);
+    size_t width = skein_packed_width(weight->columns, weight->block_columns);
+    float *planes[SKEIN_DIRECT_MAX];
+    for (size_t m = 0; m < job->count; m++) {
+        planes[m] = (float *)job->scratch + m * skein_packed_stride(weight);
+        widen(input_row(job, m), width, planes[m], true);
+    }
+    product_direct(job, (const float *const *)planes);
+}
+
+/// Few rows of input: the codes of a tile are decoded once for every four of them.
+SKEIN_256 static void product_few(const skein_product *job) {
+    for (size_t first = 0; first < job->count; first += SKEIN_DIRECT_MAX) {
+        size_t count = skein_min(SKEIN_DIRECT_MAX, job->count - first);
+        skein_product some = some_inputs(job, first, count);
+        if (job->row_begin == 0) {  // there is nothing before its codes
+            some.row_end = 1;
+            product_by_tables(&some);
+            some.row_begin = 1;
+            some.row_end = job->row_end;
+            some.output += 1;
         }
-        product_direct(job, (const float *const *)planes);
+        if (!skein_product_f8e4m3_tiny_avx2(&some)) product_by_tables(&some);
+    }
+}
+
+SKEIN_256 void skein_product_f8e4m3_block_avx2(const skein_product *job) {
+    if (job->count <= FEW_MAX) {
+        product_few(job);
         return;
     }
     for (size_t first = 0; first < job->count; first += SKEIN_WIDENED_ROWS) {

@@ -62,6 +62,23 @@ enum Fixture {
             blockRows: block, blockColumns: blockColumns)
     }
 
+    /// E4M3 codes of all kinds, a third of them subnormal, with one scale among others; every
+    /// twentieth row has a NaN.
+    static func anyFloat8(rows: Int, columns: Int, scale: Float) -> WeightMatrix {
+        var generator = Generator(seed: 9)
+        var codes = (0..<rows * columns).map { _ in
+            let code = UInt8(truncatingIfNeeded: generator.next() >> 20)
+            if generator.next() % 3 == 0 { return code & 0x87 }
+            return code & 0x7F == 0x7F ? code & 0xF0 : code
+        }
+        for row in stride(from: 15, to: rows, by: 20) { codes[row * columns + columns / 3] = 0xFF }
+        let blocks = (columns + 127) / 128
+        let scales = (0..<(rows + 127) / 128 * blocks).map { $0 % 3 == 0 ? scale : 0.02 }
+        return WeightMatrix(
+            float8: MappedBytes(owning: codes), scales: scales, rows: rows, columns: columns,
+            blockRows: 128, blockColumns: 128)
+    }
+
     /// An INT8 weight, made by the scalar kernels where nothing else is said.
     static func int8(
         of weight: WeightMatrix,

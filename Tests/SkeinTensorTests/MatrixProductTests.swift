@@ -103,15 +103,17 @@ import Darwin
     }
 
     /// The last tensor of a checkpoint may end with the file and the file with a page: reading one
-    /// byte more would end the process, so the test passes by surviving.
-    @Test(arguments: Kernels.supported) func nothingIsReadBeyondTheWeight(isa: InstructionSet)
-        throws
-    {
+    /// byte more would end the process, so the test passes by surviving. So would reading before
+    /// the first one.
+    @Test(arguments: Kernels.supported, GuardedBytes.Place.allCases)
+    func nothingIsReadBesideTheWeight(isa: InstructionSet, place: GuardedBytes.Place) throws {
         let pool = ComputePool(threadCount: 1, instructionSet: isa)
-        for (rows, columns) in [(1, 1), (3, 33), (5, 65), (6, 100), (7, 129), (2, 190), (9, 31)] {
+        for (rows, columns) in [
+            (1, 1), (3, 33), (5, 65), (6, 100), (7, 129), (2, 190), (9, 31), (1, 128), (5, 160),
+        ] {
             for width in [1, 2, 4] {
                 let byteCount = rows * columns * width
-                let guarded = try GuardedBytes(byteCount: byteCount)
+                let guarded = try GuardedBytes(byteCount: byteCount, place)
                 let weight: WeightMatrix =
                     switch width {
                     case 1:
@@ -187,8 +189,12 @@ import Darwin
     }
 }
 
-/// Zeros that end where a page ends, before a page that may not be touched.
-private final class GuardedBytes {
+/// Zeros that begin or end where a page does, beside a page that may not be touched.
+final class GuardedBytes {
+    enum Place: CaseIterable, Sendable {
+        case atTheBeginning, atTheEnd
+    }
+
     let bytes: MappedBytes
 
     private final class Mapping {
@@ -203,13 +209,14 @@ private final class GuardedBytes {
         deinit { munmap(base, byteCount) }
     }
 
-    init(byteCount: Int) throws {
+    init(byteCount: Int, _ place: Place) throws {
         let page = Int(sysconf(Int32(_SC_PAGESIZE)))
         let usable = (byteCount + page - 1) / page * page
-        let mapping = try Mapping(byteCount: usable + page)
-        try #require(mprotect(mapping.base + usable, page, PROT_NONE) == 0)
+        let mapping = try Mapping(byteCount: usable + 2 * page)
+        try #require(mprotect(mapping.base, page, PROT_NONE) == 0)
+        try #require(mprotect(mapping.base + page + usable, page, PROT_NONE) == 0)
+        let begin = place == .atTheBeginning ? page : page + usable - byteCount
         bytes = MappedBytes(
-            owner: mapping, base: UnsafeRawPointer(mapping.base + usable - byteCount),
-            count: byteCount)
+            owner: mapping, base: UnsafeRawPointer(mapping.base + begin), count: byteCount)
     }
 }

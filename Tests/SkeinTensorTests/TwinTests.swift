@@ -30,6 +30,13 @@ import Testing
         }
     }
 
+    /// A NaN is a NaN, whatever its payload.
+    static func forgetPayloads(_ tensor: Tensor) {
+        for row in 0..<tensor.rowCount {
+            tensor.setRow(row, to: tensor.row(row).map { $0.isNaN ? .nan : $0 })
+        }
+    }
+
     @Test(arguments: lengths) func productsAreEqualBitForBit(columns: Int) {
         for weight in Fixture.weights(rows: 71, columns: columns) {
             for count in [1, 2, 3, 4, 5, 6, 7, 13] {
@@ -89,6 +96,35 @@ import Testing
                     #expect(
                         made.decodedRow(row) == expected.decodedRow(row),
                         "\(pool.instructionSet), \(weight.format), row \(row)")
+                }
+            }
+        }
+    }
+
+    /// What decides whether E4M3 codes are multiplied as tiny numbers: magnitudes of the input and
+    /// of the scales, widths, and codes that are subnormal or no number.
+    @Test(arguments: [32, 128, 160, 1504, 4256])
+    func anyE4M3ProductIsEqualBitForBit(columns: Int) {
+        let inputs: [(largest: Float, least: Float)] = [
+            (1, 1), (127, 0x1p-126), (256, 0), (0x1p50, 0x1p-66), (0x1p50, 0x1p-67),
+            (0x1p100, 1), (0x1p101, 1), (.greatestFiniteMagnitude, 1), (1, 0x1p-130),
+            (.infinity, 1), (.nan, 1),
+        ]
+        let scales: [Float] = [1, 0, -0.01, 0x1p-126, 0x1p-127, 0x1p83, 0x1p84, 0x1p126, .nan]
+        for (place, some) in inputs.enumerated() {
+            let input = Fixture.tensor(rows: 9, columns: columns, seed: UInt64(place))
+            for row in 0..<9 where row % 4 != 3 {
+                input[row, 5] = some.largest
+                input[row, 17] = -some.least
+            }
+            for scale in some.largest < 300 ? scales : [1, 0x1p-126, 0x1p30] {
+                let weight = Fixture.anyFloat8(rows: 35, columns: columns, scale: scale)
+                for count in [1, 2, 3, 4, 9] {
+                    Self.compare(columns: 35, "\(some) * \(scale), \(count) x \(columns)") {
+                        let rows = Tensor((0..<count).map { input.row($0) })
+                        MatrixProduct.multiply(rows, by: weight, into: $1, on: $0)
+                        Self.forgetPayloads($1)
+                    }
                 }
             }
         }
