@@ -8,8 +8,7 @@
 
 // Rows of one tile: at most this many, fewer where their decoded BF16 form would leave L2. For few
 // rows of input a tile is a stretch of memory, long enough for the prefetch to pay. AVX2 kernels
-// decode a few rows at a time and copy the input for every tile: larger ones pay where there are
-// enough of them.
+// decode a few rows at a time and copy the input for every tile: there larger ones pay.
 enum { TILE_ROWS_MAX = 64, AVX2_TILE_ROWS_MAX = 128 };
 enum { TILE_BYTES = 384 << 10, STRETCH_BYTES = 256 << 10 };
 enum { TILES_PER_THREAD = 4 };

@@ -7,9 +7,9 @@
 // places, a byte further each time.
 //
 // The input is multiplied by a power of two before, and the scales of blocks by another after, so
-// that every product and sum is the one of the plain numbers times a power of two: equal to the last
-// bit, as long as nothing overflows and nothing is lost below. Input rows and scales that could make
-// it so are refused, codes without a number are found; both are left to the tables.
+// that every product and sum is the one of the plain numbers times a power of two: equal to the
+// last bit, as long as nothing overflows and nothing is lost below. Input rows and scales that
+// could make it so are refused, codes without a number are found; both are left to the tables.
 #include "tile_avx2.h"
 #include "twins.h"
 
@@ -37,7 +37,7 @@ typedef struct {
     const float *planes[SKEIN_TINY_MAX];
     float *outputs[SKEIN_TINY_MAX];
     lanes (*kept)[SKEIN_TINY_MAX];  // [weight row], between stretches
-    float after;              // what a block's scale is multiplied by
+    float after;                    // what a block's scale is multiplied by
 } tiny_tile;
 
 /// Blocks of columns.
@@ -73,8 +73,8 @@ SKEIN_256_INLINE int input_power(const skein_product *job, size_t width) {
     // A sum of 128 products with codes below 2^9 stays below 2^127.
     if (largest > 100) return INT_MIN;
     if (largest <= 126 - TINY) return TINY;
-    // All products are multiples of 2^(smallest - 7 - 9), and so are their sums: nothing that is not
-    // zero may fall below 2^-126.
+    // All products are multiples of 2^(smallest - 7 - 9), and so are their sums: what is not zero
+    // may not fall below 2^-126.
     int power = 126 - largest;
     return smallest - 16 + power - TINY >= -126 ? power : INT_MIN;
 }
@@ -159,7 +159,7 @@ SKEIN_256_INLINE bool tiny_block(const uint8_t *const *codes, const float *const
             most = _mm256_max_epu8(most, magnitudes);
             HERE(most);
         }
-        // Columns 3, 2, 1 and 0 of every four: the odd and the even one of a lane, and of the one
+        // Columns 3, 2, 1 and 0 of every four: the odd and the even one of a lane, then of the lane
         // before it.
 #pragma clang loop unroll(full)
         for (int column = 3; column >= 0; column--) {
@@ -250,7 +250,8 @@ SKEIN_256_INLINE bool tiny_rows(const tiny_tile *tile, size_t row, stretch some,
     case (rows) * 8 + (count): return tiny_rows(tile, row, some, rows, count);
 
 /// Never a part of its caller, whose numbers are computed with subnormals read as zero.
-SKEIN_256 static __attribute__((noinline)) bool some_rows(const tiny_tile *tile, size_t row, stretch some, size_t rows) {
+SKEIN_256 static __attribute__((noinline)) bool some_rows(const tiny_tile *tile, size_t row,
+                                                          stretch some, size_t rows) {
     switch (rows * 8 + tile->job->count) {
         TINY_CASE(1, 1) TINY_CASE(1, 2) TINY_CASE(1, 3) TINY_CASE(1, 4)
         TINY_CASE(2, 1) TINY_CASE(2, 2)
