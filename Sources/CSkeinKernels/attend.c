@@ -1,8 +1,8 @@
-// Attention over latent rows: gives (row, some heads) to the pool.
+// Attention over latent rows: gives parts, some heads of a row, to the pool.
 #include "kernels.h"
 
-// Heads of one task share each latent row while it is in L1.
-enum { TASK_HEADS = 8 };
+/// So many tasks for each thread, where there are enough parts.
+enum { TASKS_PER_THREAD = 4 };
 
 typedef struct {
     skein_pool *pool;
@@ -10,38 +10,59 @@ typedef struct {
     const skein_latent_rows *rows;
     const int32_t *pages;
     const size_t *page_starts, *positions;
-    size_t head_count, tasks_per_row;
+    size_t head_count, parts_per_row, part_count, parts_per_tile;
     float scale;
     const float *queries;
     float *output;
 } attend_job;
 
+static skein_attend_part part_of(const attend_job *job, size_t number) {
+    size_t m = number / job->parts_per_row;
+    size_t head = number % job->parts_per_row * SKEIN_PART_HEADS;
+    size_t first = m * job->head_count + head;
+    return (skein_attend_part){
+        .position = job->positions[m],
+        .head_count = skein_min(SKEIN_PART_HEADS, job->head_count - head),
+        .queries = job->queries + first * job->rows->width,
+        .output = job->output + first * job->rows->latent_width};
+}
+
+/// Parts of rows with the same pages are one task: each page is widened once for them.
 static void attend_tile(void *arguments, size_t tile, size_t thread) {
     const attend_job *job = arguments;
-    size_t m = tile / job->tasks_per_row;
-    size_t head = tile % job->tasks_per_row * TASK_HEADS;
-    size_t first = m * job->head_count + head;
-    skein_attend_task task = {
-        .rows = job->rows, .pages = job->pages + job->page_starts[m],
-        .position = job->positions[m], .head_count = skein_min(TASK_HEADS, job->head_count - head),
-        .scale = job->scale, .queries = job->queries + first * job->rows->width,
-        .output = job->output + first * job->rows->latent_width,
-        .scratch = skein_pool_thread_scratch(job->pool, thread)};
-    job->kernel(&task);
+    size_t number = tile * job->parts_per_tile;
+    size_t end = skein_min(number + job->parts_per_tile, job->part_count);
+    while (number < end) {
+        size_t start = job->page_starts[number / job->parts_per_row];
+        skein_attend_task task = {.rows = job->rows, .pages = job->pages + start,
+                                  .scale = job->scale,
+                                  .scratch = skein_pool_thread_scratch(job->pool, thread)};
+        while (number < end && job->page_starts[number / job->parts_per_row] == start) {
+            task.parts[task.part_count++] = part_of(job, number++);
+        }
+        job->kernel(&task);
+    }
 }
 
 void skein_attend_latent(skein_pool *pool, const skein_latent_rows *rows, const int32_t *pages,
                          const size_t *page_starts, const size_t *positions, size_t head_count,
                          float scale, const float *queries, float *output, size_t count) {
     if (count == 0) return;
+    size_t parts_per_row = (head_count + SKEIN_PART_HEADS - 1) / SKEIN_PART_HEADS;
+    size_t parts = count * parts_per_row;
+    size_t threads = skein_pool_thread_count(pool);
+    size_t together = threads == 1 ? parts : parts / (TASKS_PER_THREAD * threads);
+    together = skein_min(SKEIN_TASK_PARTS, together == 0 ? 1 : together);
     attend_job job = {pool, skein_kernels_of(skein_pool_isa(pool))->attend_latent, rows, pages,
-                      page_starts, positions, head_count,
-                      (head_count + TASK_HEADS - 1) / TASK_HEADS, scale, queries, output};
-    // A page in F32, and for each head its query, its scores and its output, in whole vectors.
+                      page_starts, positions, head_count, parts_per_row, parts, together, scale,
+                      queries, output};
+    // A page in F32 and the scores of a part's heads; for each head of all parts its query and its
+    // output, in whole vectors.
     size_t stride = (rows->width + SKEIN_LANES - 1) / SKEIN_LANES * SKEIN_LANES;
-    size_t floats = rows->page_rows * stride + TASK_HEADS * (2 * stride + rows->page_rows);
+    size_t floats = rows->page_rows * (stride + SKEIN_PART_HEADS) +
+                    together * SKEIN_PART_HEADS * 2 * stride;
     skein_pool_lock(pool);
     skein_pool_reserve(pool, floats * sizeof(float));
-    skein_pool_run(pool, count * job.tasks_per_row, attend_tile, &job);
+    skein_pool_run(pool, (parts + together - 1) / together, attend_tile, &job);
     skein_pool_unlock(pool);
 }

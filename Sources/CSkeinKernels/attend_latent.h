@@ -1,11 +1,10 @@
 // Attention over latent rows with vectors of sixteen; compiled for AVX2 and AVX-512 after
 // rows_f32.h. The meaning is that of attend_latent_scalar.c, operation by operation.
 //
-// A page is widened to F32 once for the heads of a task; scores and sums then run over it in
-// register tiles, of sizes that the including file gives: SCORE_HEADS by SCORE_ROWS sums of sixteen
-// lanes each, and SUM_HEADS by SUM_VECTORS. That file also brings widen_codes, for FP8.
-
-enum { HEADS_MAX = 8 };
+// A page is widened to F32 once for the parts of a task; scores and sums then run over it in
+// register tiles, of sizes that the including file gives: SCORE_HEADS by SCORE_ROWS sums, of whose
+// sixteen lanes SCORE_LANES at a time, and SUM_HEADS by SUM_VECTORS. That file also brings
+// widen_codes, for FP8.
 
 SKEIN_INLINE void widen_rows(const skein_latent_rows *rows, const uint8_t *row, size_t count,
                              float *out, size_t stride) {
@@ -22,23 +21,39 @@ SKEIN_INLINE void widen_rows(const skein_latent_rows *rows, const uint8_t *row, 
     }
 }
 
+/// The lanes of one part of a score.
+typedef float score_part __attribute__((vector_size(4 * SCORE_LANES), aligned(4)));
+
 SKEIN_INLINE void score_tile(const float *queries, const float *rows, size_t stride, float scale,
                              float *scores, size_t score_stride, const int heads, const int count) {
-    v16 lanes[SCORE_HEADS][SCORE_ROWS];
-    for (int h = 0; h < heads; h++) for (int j = 0; j < count; j++) lanes[h][j] = splat(0.0f);
-    for (size_t k = 0; k < stride; k += 16) {
-        v16 row[SCORE_ROWS];
-        for (int j = 0; j < count; j++) row[j] = *(const v16 *)(rows + (size_t)j * stride + k);
+    v16 sums[SCORE_HEADS][SCORE_ROWS];
+#pragma clang loop unroll(disable)
+    for (size_t part = 0; part < 16; part += SCORE_LANES) {
+        score_part lanes[SCORE_HEADS][SCORE_ROWS];
         for (int h = 0; h < heads; h++) {
-            v16 query = *(const v16 *)(queries + (size_t)h * stride + k);
+            for (int j = 0; j < count; j++) lanes[h][j] = (score_part){0};
+        }
+        for (size_t k = part; k < stride; k += 16) {
+            score_part row[SCORE_ROWS];
             for (int j = 0; j < count; j++) {
-                lanes[h][j] = __builtin_elementwise_fma(query, row[j], lanes[h][j]);
+                row[j] = *(const score_part *)(rows + (size_t)j * stride + k);
+            }
+            for (int h = 0; h < heads; h++) {
+                score_part query = *(const score_part *)(queries + (size_t)h * stride + k);
+                for (int j = 0; j < count; j++) {
+                    lanes[h][j] = __builtin_elementwise_fma(query, row[j], lanes[h][j]);
+                }
+            }
+        }
+        for (int h = 0; h < heads; h++) {
+            for (int j = 0; j < count; j++) {
+                *(score_part *)((float *)&sums[h][j] + part) = lanes[h][j];
             }
         }
     }
     for (int h = 0; h < heads; h++) {
         for (int j = 0; j < count; j++) {
-            scores[(size_t)h * score_stride + (size_t)j] = reduce16(&lanes[h][j]) * scale;
+            scores[(size_t)h * score_stride + (size_t)j] = reduce16(&sums[h][j]) * scale;
         }
     }
 }
@@ -147,36 +162,86 @@ SKEIN_INLINE float soften(float *scores, size_t count, float *largest, float *su
     return correction;
 }
 
+/// One part of a task, as far as its pages have been read.
+typedef struct {
+    float *queries, *output;  // [head, stride], [head, padded]
+    float largest[SKEIN_PART_HEADS], sums[SKEIN_PART_HEADS];
+} part_state;
+
+/// What parts and pages have in common.
+typedef struct {
+    const skein_latent_rows *rows;
+    size_t stride, padded;  // a row and a latent in whole vectors
+    float scale;
+    float *page, *scores;
+} page_space;
+
+SKEIN_INLINE void begin_part(const skein_attend_part *part, const page_space *space,
+                             part_state *state) {
+    size_t width = space->rows->width, stride = space->stride, padded = space->padded;
+    for (size_t h = 0; h < part->head_count; h++) {
+        memcpy(state->queries + h * stride, part->queries + h * width, width * sizeof(float));
+        memset(state->queries + h * stride + width, 0, (stride - width) * sizeof(float));
+        memset(state->output + h * padded, 0, padded * sizeof(float));
+        state->largest[h] = -__builtin_inff();
+        state->sums[h] = 0;
+    }
+}
+
+/// Adds the first `count` rows of the widened page.
+SKEIN_INLINE void add_page(const skein_attend_part *part, const page_space *space, size_t count,
+                           part_state *state) {
+    size_t stride = space->stride, score_stride = space->rows->page_rows;
+    size_t heads = part->head_count;
+    float corrections[SKEIN_PART_HEADS];
+    score_page(state->queries, space->page, stride, space->scale, space->scores, score_stride,
+               heads, count);
+    for (size_t h = 0; h < heads; h++) {
+        corrections[h] = soften(space->scores + h * score_stride, count, &state->largest[h],
+                                &state->sums[h]);
+    }
+    sum_page(state->output, space->padded, corrections, space->scores, score_stride, space->page,
+             stride, count, heads, space->rows->latent_width);
+}
+
+SKEIN_INLINE void end_part(const skein_attend_part *part, const page_space *space,
+                           const part_state *state) {
+    size_t latent = space->rows->latent_width;
+    for (size_t h = 0; h < part->head_count; h++) {
+        const float *output = state->output + h * space->padded;
+        for (size_t c = 0; c < latent; c++) {
+            part->output[h * latent + c] = output[c] / state->sums[h];
+        }
+    }
+}
+
 SKEIN_TARGET void SKEIN_NAME(skein_attend_latent)(const skein_attend_task *task) {
     const skein_latent_rows *rows = task->rows;
-    size_t heads = task->head_count, width = rows->width, stride = (width + 15) / 16 * 16;
-    size_t padded = (rows->latent_width + 15) / 16 * 16, score_stride = rows->page_rows;
-    float *page = task->scratch, *queries = page + rows->page_rows * stride;
-    float *scores = queries + HEADS_MAX * stride, *output = scores + HEADS_MAX * score_stride;
-    float largest[HEADS_MAX], sums[HEADS_MAX], corrections[HEADS_MAX];
-    for (size_t h = 0; h < heads; h++) {
-        memcpy(queries + h * stride, task->queries + h * width, width * sizeof(float));
-        memset(queries + h * stride + width, 0, (stride - width) * sizeof(float));
-        memset(output + h * padded, 0, padded * sizeof(float));
-        largest[h] = -__builtin_inff();
-        sums[h] = 0;
+    page_space space = {.rows = rows, .stride = (rows->width + 15) / 16 * 16,
+                        .padded = (rows->latent_width + 15) / 16 * 16, .scale = task->scale,
+                        .page = task->scratch};
+    space.scores = space.page + rows->page_rows * space.stride;
+    float *free = space.scores + SKEIN_PART_HEADS * rows->page_rows;
+    part_state states[SKEIN_TASK_PARTS];
+    size_t last = 0;
+    for (size_t p = 0; p < task->part_count; p++) {
+        states[p].queries = free;
+        states[p].output = free + SKEIN_PART_HEADS * space.stride;
+        free += SKEIN_PART_HEADS * (space.stride + space.padded);
+        begin_part(&task->parts[p], &space, &states[p]);
+        if (task->parts[p].position > last) last = task->parts[p].position;
     }
-    for (size_t begin = 0; begin <= task->position; begin += rows->page_rows) {
+    for (size_t begin = 0; begin <= last; begin += rows->page_rows) {
         size_t number = (size_t)task->pages[begin / rows->page_rows];
-        size_t count = skein_min(rows->page_rows, task->position + 1 - begin);
-        widen_rows(rows, rows->bytes + number * rows->page_rows * rows->row_bytes, count, page,
-                   stride);
-        score_page(queries, page, stride, task->scale, scores, score_stride, heads, count);
-        for (size_t h = 0; h < heads; h++) {
-            corrections[h] = soften(scores + h * score_stride, count, &largest[h], &sums[h]);
-        }
-        sum_page(output, padded, corrections, scores, score_stride, page, stride, count, heads,
-                 rows->latent_width);
-    }
-    for (size_t h = 0; h < heads; h++) {
-        float *target = task->output + h * rows->latent_width;
-        for (size_t c = 0; c < rows->latent_width; c++) {
-            target[c] = output[h * padded + c] / sums[h];
+        size_t count = skein_min(rows->page_rows, last + 1 - begin);
+        widen_rows(rows, rows->bytes + number * rows->page_rows * rows->row_bytes, count,
+                   space.page, space.stride);
+        for (size_t p = 0; p < task->part_count; p++) {
+            size_t position = task->parts[p].position;
+            if (position < begin) continue;
+            size_t seen = skein_min(rows->page_rows, position + 1 - begin);
+            add_page(&task->parts[p], &space, seen, &states[p]);
         }
     }
+    for (size_t p = 0; p < task->part_count; p++) end_part(&task->parts[p], &space, &states[p]);
 }

@@ -6,8 +6,8 @@
 #pragma clang diagnostic ignored "-Wunused-function"
 #include "f8e4m3_avx2.h"
 #include "rows_f32.h"
-// Eight registers of sums, two to a vector of sixteen.
-enum { SCORE_HEADS = 2, SCORE_ROWS = 2, SUM_HEADS = 2, SUM_VECTORS = 2 };
+// Eight registers of sums, one to half a score's lanes, two to a vector of sixteen.
+enum { SCORE_LANES = 8, SCORE_HEADS = 4, SCORE_ROWS = 2, SUM_HEADS = 2, SUM_VECTORS = 2 };
 
 /// The whole steps of `count` codes; false where a code is not normal.
 SKEIN_256_INLINE bool widen_steps(const uint8_t *codes, size_t count, float scale, float *out,

@@ -7,7 +7,7 @@
 #include "tile_avx512.h"
 #include "rows_f32.h"
 #include "f8e4m3_f32_avx512.h"
-enum { SCORE_HEADS = 4, SCORE_ROWS = 4, SUM_HEADS = 4, SUM_VECTORS = 4 };
+enum { SCORE_LANES = 16, SCORE_HEADS = 4, SCORE_ROWS = 4, SUM_HEADS = 4, SUM_VECTORS = 4 };
 
 /// The codes of one tile, times its scale.
 SKEIN_INLINE void widen_codes(const uint8_t *codes, size_t count, float scale, float *out) {

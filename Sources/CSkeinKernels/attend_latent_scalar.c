@@ -14,14 +14,15 @@ static float score(const float *query, const float *row, size_t width) {
     return skein_reduce(lanes);
 }
 
-static void attend_head(const skein_attend_task *task, const float *query, float *output) {
+static void attend_head(const skein_attend_task *task, size_t position, const float *query,
+                        float *output) {
     const skein_latent_rows *rows = task->rows;
     float largest = -__builtin_inff(), sum = 0;
     float *weights = task->scratch, *page = weights + rows->page_rows;
     for (size_t c = 0; c < rows->latent_width; c++) output[c] = 0;
-    for (size_t begin = 0; begin <= task->position; begin += rows->page_rows) {
+    for (size_t begin = 0; begin <= position; begin += rows->page_rows) {
         size_t first = (size_t)task->pages[begin / rows->page_rows] * rows->page_rows;
-        size_t count = skein_min(rows->page_rows, task->position + 1 - begin);
+        size_t count = skein_min(rows->page_rows, position + 1 - begin);
         float before = largest;
         for (size_t j = 0; j < count; j++) {
             float *row = page + j * rows->width;
@@ -48,8 +49,11 @@ static void attend_head(const skein_attend_task *task, const float *query, float
 }
 
 void skein_attend_latent_scalar(const skein_attend_task *task) {
-    for (size_t h = 0; h < task->head_count; h++) {
-        attend_head(task, task->queries + h * task->rows->width,
-                    task->output + h * task->rows->latent_width);
+    for (size_t p = 0; p < task->part_count; p++) {
+        const skein_attend_part *part = &task->parts[p];
+        for (size_t h = 0; h < part->head_count; h++) {
+            attend_head(task, part->position, part->queries + h * task->rows->width,
+                        part->output + h * task->rows->latent_width);
+        }
     }
 }

@@ -55,14 +55,24 @@ typedef struct skein_transposed {
     void *scratch;  // rows * 64 floats
 } skein_transposed;
 
+/// Some heads of one query row.
+typedef struct skein_attend_part {
+    size_t position, head_count;
+    const float *queries;  // of the first head
+    float *output;
+} skein_attend_part;
+
+/// So many heads of a row share each latent row while it is in L1, and so many parts a page while
+/// it is in L2.
+enum { SKEIN_PART_HEADS = 8, SKEIN_TASK_PARTS = 4 };
+
+/// Parts of one sequence, with its pages.
 typedef struct skein_attend_task {
     const skein_latent_rows *rows;
     const int32_t *pages;
-    size_t position;
-    size_t head_count;
+    skein_attend_part parts[SKEIN_TASK_PARTS];
+    size_t part_count;
     float scale;
-    const float *queries;  // of the first head
-    float *output;
     float *scratch;
 } skein_attend_task;
 

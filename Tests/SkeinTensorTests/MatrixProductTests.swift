@@ -102,9 +102,9 @@ import Darwin
         }
     }
 
-    /// The last tensor of a checkpoint may end with the file and the file with a page: reading one
-    /// byte more would end the process, so the test passes by surviving. So would reading before
-    /// the first one.
+    /// Reading a byte beside the weight would end the process: the test passes by surviving.
+    ///
+    /// The last tensor of a checkpoint may end with the file, and the file with a page.
     @Test(arguments: Kernels.supported, GuardedBytes.Place.allCases)
     func nothingIsReadBesideTheWeight(isa: InstructionSet, place: GuardedBytes.Place) throws {
         let pool = ComputePool(threadCount: 1, instructionSet: isa)
