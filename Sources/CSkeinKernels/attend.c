@@ -10,7 +10,7 @@ typedef struct {
     const skein_latent_rows *rows;
     const int32_t *pages;
     const size_t *page_starts, *positions;
-    size_t head_count, parts_per_row, part_count, parts_per_tile;
+    size_t head_count, part_heads, parts_per_row, part_count, parts_per_tile;
     float scale;
     const float *queries;
     float *output;
@@ -18,11 +18,11 @@ typedef struct {
 
 static skein_attend_part part_of(const attend_job *job, size_t number) {
     size_t m = number / job->parts_per_row;
-    size_t head = number % job->parts_per_row * SKEIN_PART_HEADS;
+    size_t head = number % job->parts_per_row * job->part_heads;
     size_t first = m * job->head_count + head;
     return (skein_attend_part){
         .position = job->positions[m],
-        .head_count = skein_min(SKEIN_PART_HEADS, job->head_count - head),
+        .head_count = skein_min(job->part_heads, job->head_count - head),
         .queries = job->queries + first * job->rows->width,
         .output = job->output + first * job->rows->latent_width};
 }
@@ -44,18 +44,26 @@ static void attend_tile(void *arguments, size_t tile, size_t thread) {
     }
 }
 
+/// Fewer heads a part where the threads would not all have one: each of them then widens pages, but
+/// all are done sooner.
+static size_t heads_of_part(size_t count, size_t head_count, size_t threads) {
+    size_t heads = SKEIN_PART_HEADS;
+    while (heads > 1 && count * ((head_count + heads - 1) / heads) < threads) heads /= 2;
+    return heads;
+}
+
 void skein_attend_latent(skein_pool *pool, const skein_latent_rows *rows, const int32_t *pages,
                          const size_t *page_starts, const size_t *positions, size_t head_count,
                          float scale, const float *queries, float *output, size_t count) {
     if (count == 0) return;
-    size_t parts_per_row = (head_count + SKEIN_PART_HEADS - 1) / SKEIN_PART_HEADS;
-    size_t parts = count * parts_per_row;
     size_t threads = skein_pool_thread_count(pool);
+    size_t heads = heads_of_part(count, head_count, threads);
+    size_t parts_per_row = (head_count + heads - 1) / heads, parts = count * parts_per_row;
     size_t together = threads == 1 ? parts : parts / (TASKS_PER_THREAD * threads);
     together = skein_min(SKEIN_TASK_PARTS, together == 0 ? 1 : together);
     attend_job job = {pool, skein_kernels_of(skein_pool_isa(pool))->attend_latent, rows, pages,
-                      page_starts, positions, head_count, parts_per_row, parts, together, scale,
-                      queries, output};
+                      page_starts, positions, head_count, heads, parts_per_row, parts, together,
+                      scale, queries, output};
     // A page in F32 and the scores of a part's heads; for each head of all parts its query and its
     // output, in whole vectors.
     size_t stride = (rows->width + SKEIN_LANES - 1) / SKEIN_LANES * SKEIN_LANES;
