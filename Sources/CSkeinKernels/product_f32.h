@@ -7,6 +7,9 @@
 /// Rows of the weight that are decoded together: every row of input is read once for all of them.
 enum { DECODED_ROWS = 8 };
 
+/// Input rows that stay in the second cache while the rows of the weight pass.
+enum { PASSED_INPUTS = 64 };
+
 /// A subnormal code is read with the smallest normal exponent and a hidden one, which is then taken
 /// away: exact, and no step is subnormal.
 SKEIN_INLINE v16 decode16(u8v codes) {
@@ -154,12 +157,8 @@ SKEIN_INLINE void decoded_tiles_f32(const float *decoded, size_t width,
     }
 }
 
-SKEIN_TARGET static void SKEIN_NAME(product_f32)(const skein_product *job) {
-    if (job->count == 1 && job->weight->format == SKEIN_F8E4M3 &&
-        job->weight->columns % 64 == 0 && job->weight->block_columns % 64 == 0) {
-        lone_product_f32(job);
-        return;
-    }
+/// Input rows `begin` ..< `end` against all rows of the job's weight.
+SKEIN_INLINE void passed_product_f32(const skein_product *job, size_t begin, size_t end) {
     size_t columns = job->weight->columns, width = (columns + 15) / 16 * 16;
     float *decoded = job->scratch;
     for (size_t row = job->row_begin; row < job->row_end; row += DECODED_ROWS) {
@@ -167,8 +166,8 @@ SKEIN_TARGET static void SKEIN_NAME(product_f32)(const skein_product *job) {
         for (size_t n = 0; n < rows; n++) {
             decode_f32(job->weight, row + n, 0, columns, decoded + n * width, true);
         }
-        for (size_t first = 0; first < job->count; first += TILE_INPUTS) {
-            size_t count = skein_min(TILE_INPUTS, job->count - first);
+        for (size_t first = begin; first < end; first += TILE_INPUTS) {
+            size_t count = skein_min(TILE_INPUTS, end - first);
             const float *inputs[TILE_INPUTS];
             float *outputs[TILE_INPUTS];
             for (size_t m = 0; m < count; m++) {
@@ -179,6 +178,17 @@ SKEIN_TARGET static void SKEIN_NAME(product_f32)(const skein_product *job) {
             }
             decoded_tiles_f32(decoded, width, inputs, columns, outputs, rows, count);
         }
+    }
+}
+
+SKEIN_TARGET static void SKEIN_NAME(product_f32)(const skein_product *job) {
+    if (job->count == 1 && job->weight->format == SKEIN_F8E4M3 &&
+        job->weight->columns % 64 == 0 && job->weight->block_columns % 64 == 0) {
+        lone_product_f32(job);
+        return;
+    }
+    for (size_t first = 0; first < job->count; first += PASSED_INPUTS) {
+        passed_product_f32(job, first, skein_min(first + PASSED_INPUTS, job->count));
     }
 }
 
@@ -202,6 +212,11 @@ SKEIN_INLINE void load_scales(const skein_weight *weight, size_t row, size_t col
     if (weight->format != SKEIN_F8E4M3) return;
     const float *scales = skein_weight_scales(weight, row);
     size_t end = skein_min(PANEL, weight->columns - column);
+    size_t block = column / weight->block_columns;
+    if (column + end <= (block + 1) * weight->block_columns) {
+        for (int v = 0; v < 4; v++) out[v] = splat(scales[block]);
+        return;
+    }
     for (size_t c = 0; c < end; c++) {
         out[c / 16][c % 16] = scales[(column + c) / weight->block_columns];
     }
