@@ -24,10 +24,10 @@ enum { SKEIN_LANES = 16, SKEIN_STEP = 32 };
 enum { SKEIN_DIRECT_MAX = 4 };
 
 /// So many input rows at a time are widened to F32 where there are no products of BF16.
-enum { SKEIN_WIDENED_ROWS = 48 };
+enum { SKEIN_WIDENED_ROWS = 80 };
 
 /// Scratch of a block's numbers beside the widened rows.
-enum { SKEIN_BLOCK_BYTES = 32 << 10 };
+enum { SKEIN_BLOCK_BYTES = 48 << 10 };
 
 /// Rows of `output` and `input` are numbered by the lists, or 0 ..< count where a list is NULL.
 typedef struct skein_product {
