@@ -21,25 +21,25 @@ SKEIN_INLINE void widen_rows(const skein_latent_rows *rows, const uint8_t *row, 
     }
 }
 
-/// The lanes of one part of a score.
-typedef float score_part __attribute__((vector_size(4 * SCORE_LANES), aligned(4)));
+/// Some lanes of a score.
+typedef float score_lanes __attribute__((vector_size(4 * SCORE_LANES), aligned(4)));
 
 SKEIN_INLINE void score_tile(const float *queries, const float *rows, size_t stride, float scale,
                              float *scores, size_t score_stride, const int heads, const int count) {
     v16 sums[SCORE_HEADS][SCORE_ROWS];
 #pragma clang loop unroll(disable)
-    for (size_t part = 0; part < 16; part += SCORE_LANES) {
-        score_part lanes[SCORE_HEADS][SCORE_ROWS];
+    for (size_t first = 0; first < 16; first += SCORE_LANES) {
+        score_lanes lanes[SCORE_HEADS][SCORE_ROWS];
         for (int h = 0; h < heads; h++) {
-            for (int j = 0; j < count; j++) lanes[h][j] = (score_part){0};
+            for (int j = 0; j < count; j++) lanes[h][j] = (score_lanes){0};
         }
-        for (size_t k = part; k < stride; k += 16) {
-            score_part row[SCORE_ROWS];
+        for (size_t k = first; k < stride; k += 16) {
+            score_lanes row[SCORE_ROWS];
             for (int j = 0; j < count; j++) {
-                row[j] = *(const score_part *)(rows + (size_t)j * stride + k);
+                row[j] = *(const score_lanes *)(rows + (size_t)j * stride + k);
             }
             for (int h = 0; h < heads; h++) {
-                score_part query = *(const score_part *)(queries + (size_t)h * stride + k);
+                score_lanes query = *(const score_lanes *)(queries + (size_t)h * stride + k);
                 for (int j = 0; j < count; j++) {
                     lanes[h][j] = __builtin_elementwise_fma(query, row[j], lanes[h][j]);
                 }
@@ -47,7 +47,7 @@ SKEIN_INLINE void score_tile(const float *queries, const float *rows, size_t str
         }
         for (int h = 0; h < heads; h++) {
             for (int j = 0; j < count; j++) {
-                *(score_part *)((float *)&sums[h][j] + part) = lanes[h][j];
+                *(score_lanes *)((float *)&sums[h][j] + first) = lanes[h][j];
             }
         }
     }

@@ -113,6 +113,13 @@ SKEIN_256 static void multiply_some(const skein_product *job) {
     }
 }
 
+SKEIN_256 static void product_few(const skein_product *job) {
+    for (size_t first = 0; first < job->count; first += TOKENS_MAX) {
+        skein_product some = some_inputs(job, first, skein_min(TOKENS_MAX, job->count - first));
+        multiply_some(&some);
+    }
+}
+
 /// Widens `count` numbers of a weight row, at most a block, into planes.
 SKEIN_256_INLINE void widen_weight(const uint8_t *from, size_t count, float *planes) {
     for (size_t k = 0; k < count; k += SKEIN_STEP) {
@@ -144,11 +151,10 @@ SKEIN_256 static void product_widened(const skein_product *job, size_t row, size
 }
 
 SKEIN_256 void skein_product_bf16_avx2(const skein_product *job) {
-    for (size_t first = 0; job->count <= FEW_MAX && first < job->count; first += TOKENS_MAX) {
-        skein_product some = some_inputs(job, first, skein_min(TOKENS_MAX, job->count - first));
-        multiply_some(&some);
+    if (job->count <= FEW_MAX) {
+        product_few(job);
+        return;
     }
-    if (job->count <= FEW_MAX) return;
     for (size_t first = 0; first < job->count; first += SKEIN_WIDENED_ROWS) {
         size_t count = skein_min(SKEIN_WIDENED_ROWS, job->count - first);
         begin_rows(job, first, count);

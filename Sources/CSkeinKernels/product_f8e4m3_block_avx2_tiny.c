@@ -23,27 +23,21 @@ enum { TINY = 120 };
 /// So many bytes of widened input stay in the first cache while weights pass.
 enum { STRETCH_BYTES = 16 << 10 };
 
-enum { BLOCK = 128 };
-
 static inline float power_of_two(int exponent) {
-    uint32_t bits = (uint32_t)(exponent + 127) << 23;
-    float power;
-    memcpy(&power, &bits, sizeof power);
-    return power;
+    return skein_float_of_bits((uint32_t)(exponent + 127) << 23);
 }
 
 typedef struct {
     const skein_product *job;
-    const float *planes[SKEIN_TINY_MAX];
-    float *outputs[SKEIN_TINY_MAX];
-    lanes (*kept)[SKEIN_TINY_MAX];  // [weight row], between stretches
+    const float *planes[SKEIN_DIRECT_MAX];
+    float *outputs[SKEIN_DIRECT_MAX];
+    lanes (*kept)[SKEIN_DIRECT_MAX];  // [weight row], between stretches
     float after;                    // what a block's scale is multiplied by
 } tiny_tile;
 
 /// Blocks of columns.
 typedef struct {
     size_t begin, end;
-    bool is_first, is_last;
 } stretch;
 
 // ---- what can be had this way ------------------------------------------------------------------
@@ -82,15 +76,14 @@ SKEIN_256_INLINE int input_power(const skein_product *job, size_t width) {
 /// Whether scales of the weight rows, multiplied by 2^power, are as exact as before.
 SKEIN_256_INLINE bool can_multiply_scales(const skein_product *job, int power) {
     const skein_weight *weight = job->weight;
-    size_t blocks = (weight->columns + BLOCK - 1) / BLOCK;
+    size_t blocks = (weight->columns + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS;
     const float *last = NULL;
     for (size_t row = job->row_begin; row < job->row_end; row++) {
         const float *scales = skein_weight_scales(weight, row);
         if (scales == last) continue;
         last = scales;
         for (size_t b = 0; b < blocks; b++) {
-            uint32_t bits;
-            memcpy(&bits, scales + b, sizeof bits);
+            uint32_t bits = skein_bits_of_float(scales[b]);
             int exponent = (int)(bits >> 23 & 0xFF);
             bool is_zero = (bits & 0x7FFFFFFF) == 0;
             if (!is_zero && (exponent == 0 || exponent + power > 254)) return false;
@@ -143,7 +136,7 @@ SKEIN_256_INLINE __m256 tiny_numbers(__m256i shifted) {
 
 /// sums[n][m] = planes[m] . codes[n] over one block; false where a code is NaN.
 SKEIN_256_INLINE bool tiny_block(const uint8_t *const *codes, const float *const *planes,
-                                 size_t width, size_t ahead, __m256 sums[2][SKEIN_TINY_MAX][2],
+                                 size_t width, size_t ahead, __m256 sums[2][SKEIN_DIRECT_MAX][2],
                                  const int rows, const int count) {
     __m256i most = _mm256_setzero_si256();
     for (int n = 0; n < rows; n++) {
@@ -195,28 +188,28 @@ SKEIN_256_INLINE bool tiny_rows(const tiny_tile *tile, size_t row, stretch some,
                                 const int count) {
     const skein_product *job = tile->job;
     const skein_weight *weight = job->weight;
-    lanes (*kept)[SKEIN_TINY_MAX] = tile->kept + (row - job->row_begin);
-    __m256 totals[2][SKEIN_TINY_MAX][2];
+    lanes (*kept)[SKEIN_DIRECT_MAX] = tile->kept + (row - job->row_begin);
+    __m256 totals[2][SKEIN_DIRECT_MAX][2];
     const uint8_t *codes[2];
-    const float *scales[2], *planes[SKEIN_TINY_MAX];
-    for (int m = 0; m < count; m++) planes[m] = tile->planes[m] + some.begin * BLOCK;
+    const float *scales[2], *planes[SKEIN_DIRECT_MAX];
+    for (int m = 0; m < count; m++) planes[m] = tile->planes[m] + some.begin * BLOCK_COLUMNS;
     for (int n = 0; n < rows; n++) {
-        codes[n] = skein_weight_row(weight, row + (size_t)n) + some.begin * BLOCK;
+        codes[n] = skein_weight_row(weight, row + (size_t)n) + some.begin * BLOCK_COLUMNS;
         scales[n] = skein_weight_scales(weight, row + (size_t)n);
         for (int m = 0; m < count; m++) {
             for (int part = 0; part < 2; part++) {
-                totals[n][m][part] = some.is_first ? _mm256_setzero_ps()
-                                                   : _mm256_loadu_ps(kept[n][m].part[part]);
+                totals[n][m][part] = some.begin == 0 ? _mm256_setzero_ps()
+                                                     : _mm256_loadu_ps(kept[n][m].part[part]);
             }
         }
     }
     size_t ahead = (size_t)rows * weight->columns;  // the next rows arrive meanwhile
     bool is_number = true;
     for (size_t block = some.begin; block < some.end; block++) {
-        size_t width = skein_min(BLOCK, weight->columns - block * BLOCK);
-        __m256 sums[2][SKEIN_TINY_MAX][2];
-        if (width == BLOCK) {  // unrolled
-            is_number &= tiny_block(codes, planes, BLOCK, ahead, sums, rows, count);
+        size_t width = skein_min(BLOCK_COLUMNS, weight->columns - block * BLOCK_COLUMNS);
+        __m256 sums[2][SKEIN_DIRECT_MAX][2];
+        if (width == BLOCK_COLUMNS) {  // unrolled
+            is_number &= tiny_block(codes, planes, BLOCK_COLUMNS, ahead, sums, rows, count);
         } else {
             is_number &= tiny_block(codes, planes, width, ahead, sums, rows, count);
         }
@@ -228,14 +221,14 @@ SKEIN_256_INLINE bool tiny_rows(const tiny_tile *tile, size_t row, stretch some,
                                                          totals[n][m][part]);
                 }
             }
-            codes[n] += BLOCK;
+            codes[n] += BLOCK_COLUMNS;
         }
-        for (int m = 0; m < count; m++) planes[m] += BLOCK;
+        for (int m = 0; m < count; m++) planes[m] += BLOCK_COLUMNS;
     }
     for (int n = 0; n < rows; n++) {
         for (int m = 0; m < count; m++) {
             __m256 even = totals[n][m][0], odd = totals[n][m][1];
-            if (some.is_last) {
+            if (some.end * BLOCK_COLUMNS >= weight->columns) {
                 tile->outputs[m][row + (size_t)n - job->row_begin] = reduce_alternating(even, odd);
             } else {
                 _mm256_storeu_ps(kept[n][m].part[0], even);
@@ -262,24 +255,23 @@ SKEIN_256 static __attribute__((noinline)) bool some_rows(const tiny_tile *tile,
 SKEIN_256 bool skein_product_f8e4m3_tiny_avx2(const skein_product *job) {
     const skein_weight *weight = job->weight;
     size_t width = weight->columns, stride = skein_packed_stride(weight);
-    if (weight->block_columns != BLOCK || width % SKEIN_STEP != 0) return false;
+    if (weight->block_columns != BLOCK_COLUMNS || width % SKEIN_STEP != 0) return false;
     int power = input_power(job, width);
     if (power == INT_MIN || !can_multiply_scales(job, TINY - power)) return false;
     float *planes = job->scratch;
     tiny_tile tile = {.job = job, .after = power_of_two(TINY - power)};
-    tile.kept = (lanes (*)[SKEIN_TINY_MAX])(void *)(planes + SKEIN_TINY_MAX * stride);
+    tile.kept = (lanes (*)[SKEIN_DIRECT_MAX])(void *)(planes + SKEIN_DIRECT_MAX * stride);
     for (size_t m = 0; m < job->count; m++) {
         widen_alternating(input_row(job, m), width, power_of_two(power), planes + m * stride);
         tile.planes[m] = planes + m * stride;
         tile.outputs[m] = output_row(job, m);
     }
-    size_t blocks = (width + BLOCK - 1) / BLOCK, side = job->count <= 2 ? 2 : 1;
-    size_t most = STRETCH_BYTES / (BLOCK * sizeof(float) * job->count);
+    size_t blocks = (width + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS, side = job->count <= 2 ? 2 : 1;
+    size_t most = STRETCH_BYTES / (BLOCK_COLUMNS * sizeof(float) * job->count);
     bool is_number = true;
     skein_floating_state state = skein_read_subnormals();
     for (size_t block = 0; block < blocks; block += most) {
-        stretch some = {block, skein_min(blocks, block + most), block == 0,
-                        block + most >= blocks};
+        stretch some = {block, skein_min(blocks, block + most)};
         for (size_t row = job->row_begin; row < job->row_end; row += side) {
             is_number &= some_rows(&tile, row, some, skein_min(side, job->row_end - row));
         }

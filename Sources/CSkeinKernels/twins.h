@@ -16,8 +16,7 @@ int32_t skein_peak_i8_scalar(size_t rounds);
 void skein_product_bf16_avx2(const skein_product *job);
 void skein_product_bf16_avx512(const skein_product *job);
 void skein_product_f8e4m3_block_avx2(const skein_product *job);
-/// Up to SKEIN_TINY_MAX rows of input, but no first weight row; false where it cannot be had so.
-enum { SKEIN_TINY_MAX = 4 };
+/// Up to SKEIN_DIRECT_MAX rows of input, but no first weight row; false where it cannot be had so.
 bool skein_product_f8e4m3_tiny_avx2(const skein_product *job);
 void skein_product_f8e4m3_block_avx512(const skein_product *job);
 void skein_product_i8_group_avx2(const skein_product *job);

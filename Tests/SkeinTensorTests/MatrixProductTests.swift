@@ -124,7 +124,7 @@ import Darwin
                     case 2: WeightMatrix(bfloat16: guarded.bytes, rows: rows, columns: columns)
                     default: WeightMatrix(float32: guarded.bytes, rows: rows, columns: columns)
                     }
-                for count in [1, 2, 5, 7] {
+                for count in [1, 2, 5, 7, 13] {
                     let input = Fixture.tensor(rows: count, columns: columns, seed: 1)
                     let output = Tensor(rows: 0, columns: rows)
                     MatrixProduct.multiply(input, by: weight, into: output, on: pool)
