@@ -3,23 +3,7 @@
 //
 // A page is widened to F32 once for the parts of a task; scores and sums then run over it in
 // register tiles, of sizes that the including file gives: SCORE_HEADS by SCORE_ROWS sums, of whose
-// sixteen lanes SCORE_LANES at a time, and SUM_HEADS by SUM_VECTORS. That file also brings
-// widen_codes, for FP8.
-
-SKEIN_INLINE void widen_rows(const skein_latent_rows *rows, const uint8_t *row, size_t count,
-                             float *out, size_t stride) {
-    size_t width = rows->width, coded = rows->coded_width;
-    for (size_t j = 0; j < count; j++) {
-        for (size_t k = 0; k < coded; k += SKEIN_TILE_COLUMNS) {
-            widen_codes(row + k, skein_min(SKEIN_TILE_COLUMNS, coded - k),
-                        skein_latent_scale(row, coded, k), out + k);
-        }
-        widen_bf16(row + skein_latent_plain(coded), width - coded, out + coded);
-        for (size_t k = width; k < stride; k++) out[k] = 0;
-        row += rows->row_bytes;
-        out += stride;
-    }
-}
+// sixteen lanes SCORE_LANES at a time, and SUM_HEADS by SUM_VECTORS. It comes after widen_rows.h.
 
 /// Some lanes of a score.
 typedef float score_lanes __attribute__((vector_size(4 * SCORE_LANES), aligned(4)));

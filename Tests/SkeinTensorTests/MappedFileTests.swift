@@ -10,10 +10,15 @@ import Testing
         return path
     }
 
+    /// A file that is gone from its folder as soon as it is mapped.
+    private func mapped(_ bytes: [UInt8]) throws -> MappedFile {
+        let path = try temporaryFile(bytes)
+        defer { #expect(throws: Never.self) { try FileManager.default.removeItem(atPath: path) } }
+        return try MappedFile(path: path)
+    }
+
     @Test func partsOfAFileAreItsBytes() throws {
-        let path = try temporaryFile(Array(0..<200))
-        let file = try MappedFile(path: path)
-        try FileManager.default.removeItem(atPath: path)
+        let file = try mapped(Array(0..<200))
         #expect(file.byteCount == 200)
         let part = file.bytes(10..<20)
         #expect(part.copied() == Array(10..<20))
@@ -45,7 +50,7 @@ import Testing
     }
 
     @Test func nothingIsTouchedOfNothing() throws {
-        let file = try MappedFile(path: try temporaryFile([1]))
+        let file = try mapped([1])
         file.bytes(1..<1).readAhead()
         file.bytes(1..<1).touch(on: ComputePool(threadCount: 2))
     }
@@ -63,7 +68,7 @@ import Testing
     }
 
     @Test func anEmptyFileHasNoBytes() throws {
-        let file = try MappedFile(path: try temporaryFile([]))
+        let file = try mapped([])
         #expect(file.byteCount == 0)
         #expect(file.bytes(0..<0).copied().isEmpty)
     }
