@@ -199,10 +199,25 @@ SKEIN_INLINE void end_part(const skein_attend_part *part, const page_space *spac
     }
 }
 
+/// The rows of a page, or of as many selected positions.
+SKEIN_INLINE void widen_block(const skein_attend_task *task, size_t begin, size_t count, float *out,
+                              size_t stride) {
+    const skein_latent_rows *rows = task->rows;
+    if (task->selected == NULL) {
+        widen_rows(rows, skein_latent_row(rows, task->pages, begin), count, out, stride);
+        return;
+    }
+    for (size_t j = 0; j < count; j++) {
+        const uint8_t *row =
+            skein_latent_row(rows, task->pages, (size_t)task->selected[begin + j]);
+        widen_rows(rows, row, 1, out + j * stride, stride);
+    }
+}
+
 SKEIN_TARGET void SKEIN_NAME(skein_attend_latent)(const skein_attend_task *task) {
     const skein_latent_rows *rows = task->rows;
-    page_space space = {.rows = rows, .stride = (rows->width + 15) / 16 * 16,
-                        .padded = (rows->latent_width + 15) / 16 * 16, .scale = task->scale,
+    page_space space = {.rows = rows, .stride = skein_lanes(rows->width),
+                        .padded = skein_lanes(rows->latent_width), .scale = task->scale,
                         .page = task->scratch};
     space.scores = space.page + rows->page_rows * space.stride;
     float *free = space.scores + SKEIN_PART_HEADS * rows->page_rows;
@@ -216,10 +231,8 @@ SKEIN_TARGET void SKEIN_NAME(skein_attend_latent)(const skein_attend_task *task)
         if (task->parts[p].position > last) last = task->parts[p].position;
     }
     for (size_t begin = 0; begin <= last; begin += rows->page_rows) {
-        size_t number = (size_t)task->pages[begin / rows->page_rows];
         size_t count = skein_min(rows->page_rows, last + 1 - begin);
-        widen_rows(rows, rows->bytes + number * rows->page_rows * rows->row_bytes, count,
-                   space.page, space.stride);
+        widen_block(task, begin, count, space.page, space.stride);
         for (size_t p = 0; p < task->part_count; p++) {
             size_t position = task->parts[p].position;
             if (position < begin) continue;

@@ -1,7 +1,8 @@
 // The meaning of attention over latent rows: one query row, several heads, pages in order.
 //
 // Scores: lane l takes elements 16 s + l by fma. Each page is one block of an online softmax; the
-// weighted sum of a page goes row by row. So a query's result depends on its own position only.
+// weighted sum of a page goes row by row. So a query's result depends on its own position only. Of
+// selected positions as many as a page has rows are a block.
 #include "kernels.h"
 #include "twins.h"
 
@@ -21,12 +22,12 @@ static void attend_head(const skein_attend_task *task, size_t position, const fl
     float *weights = task->scratch, *page = weights + rows->page_rows;
     for (size_t c = 0; c < rows->latent_width; c++) output[c] = 0;
     for (size_t begin = 0; begin <= position; begin += rows->page_rows) {
-        size_t first = (size_t)task->pages[begin / rows->page_rows] * rows->page_rows;
         size_t count = skein_min(rows->page_rows, position + 1 - begin);
         float before = largest;
         for (size_t j = 0; j < count; j++) {
             float *row = page + j * rows->width;
-            skein_unpack_latent(row, rows->bytes + (first + j) * rows->row_bytes, rows->width,
+            size_t place = task->selected == NULL ? begin + j : (size_t)task->selected[begin + j];
+            skein_unpack_latent(row, skein_latent_row(rows, task->pages, place), rows->width,
                                 rows->coded_width);
             weights[j] = score(query, row, rows->width) * task->scale;
             largest = weights[j] > largest ? weights[j] : largest;

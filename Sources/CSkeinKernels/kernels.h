@@ -70,11 +70,29 @@ enum { SKEIN_PART_HEADS = 8, SKEIN_TASK_PARTS = 4 };
 typedef struct skein_attend_task {
     const skein_latent_rows *rows;
     const int32_t *pages;
+    const int32_t *selected;  // the positions that parts' positions count; NULL: all
     skein_attend_part parts[SKEIN_TASK_PARTS];
     size_t part_count;
     float scale;
     float *scratch;
 } skein_attend_task;
+
+/// One query row of the lightning indexer.
+typedef struct skein_index_query {
+    size_t position;
+    const float *queries;  // [head, width]
+    const float *weights;  // [head]
+    float *scores;         // [position + 1]
+} skein_index_query;
+
+/// Queries of one sequence, with the keys of its positions `begin` ..< `end`; `begin` is a page's.
+typedef struct skein_index_task {
+    const skein_latent_rows *keys;
+    const int32_t *pages;
+    skein_index_query queries[SKEIN_TASK_PARTS];
+    size_t query_count, head_count, begin, end;
+    float *scratch;  // of skein_index_scratch_bytes
+} skein_index_task;
 
 /// The kernels of one ISA.
 typedef struct skein_kernels {
@@ -87,6 +105,7 @@ typedef struct skein_kernels {
     void (*quantize_f8e4m3)(const float *in, size_t count, uint8_t *codes, float *scale);
     void (*transposed_f32)(const skein_transposed *);
     void (*attend_latent)(const skein_attend_task *);
+    void (*score_index)(const skein_index_task *);
     void (*pack_bf16)(uint16_t *out, const float *in, size_t count);
     void (*normalize)(const float *in, const float *weight, float epsilon, float *out,
                       size_t count);
@@ -270,6 +289,11 @@ static inline size_t skein_numbered(const uint32_t *numbers, size_t i) {
 
 static inline size_t skein_min(size_t a, size_t b) { return a < b ? a : b; }
 
+/// `count` in whole vectors.
+static inline size_t skein_lanes(size_t count) {
+    return (count + SKEIN_LANES - 1) / SKEIN_LANES * SKEIN_LANES;
+}
+
 // ---- latent rows -----------------------------------------------------------------------------
 
 /// Where the BF16 numbers of a latent row begin: behind its codes and their scales.
@@ -281,6 +305,18 @@ static inline size_t skein_latent_plain(size_t coded_width) {
 /// The scale of the codes from `column` on, the first of a tile.
 static inline float skein_latent_scale(const uint8_t *row, size_t coded_width, size_t column) {
     return skein_load_f32(row + coded_width + 4 * (column / SKEIN_TILE_COLUMNS));
+}
+
+/// Where the latent row of a position lies.
+static inline const uint8_t *skein_latent_row(const skein_latent_rows *rows, const int32_t *pages,
+                                              size_t position) {
+    size_t page = (size_t)pages[position / rows->page_rows];
+    return rows->bytes + (page * rows->page_rows + position % rows->page_rows) * rows->row_bytes;
+}
+
+/// A page of index keys in F32, the same turned round, and the scores of its rows.
+static inline size_t skein_index_scratch_bytes(const skein_latent_rows *keys) {
+    return skein_lanes(keys->page_rows) * (2 * skein_lanes(keys->width) + 1) * sizeof(float);
 }
 
 #endif

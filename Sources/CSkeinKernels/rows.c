@@ -29,17 +29,63 @@ void skein_normalize(skein_pool *pool, const float *input, size_t input_stride, 
     skein_pool_unlock(pool);
 }
 
-void skein_rotate_interleaved(float *row, size_t head_count, size_t head_stride,
-                              const float *cosines, const float *sines, size_t pairs) {
+/// Rotates pairs of which `step` numbers lie between the first ones and `apart` between the two.
+static inline void rotate(float *row, size_t head_count, size_t head_stride, const float *cosines,
+                          const float *sines, size_t pairs, size_t step, size_t apart) {
     skein_floating_state state = skein_flush_subnormals();
     for (size_t h = 0; h < head_count; h++) {
         float *head = row + h * head_stride;
         for (size_t i = 0; i < pairs; i++) {
-            float x = head[2 * i], y = head[2 * i + 1];
+            float x = head[step * i], y = head[step * i + apart];
             float xs = x * sines[i], xc = x * cosines[i], ys = y * sines[i], yc = y * cosines[i];
-            head[2 * i] = xc - ys;
-            head[2 * i + 1] = xs + yc;
+            head[step * i] = xc - ys;
+            head[step * i + apart] = xs + yc;
         }
+    }
+    skein_restore(state);
+}
+
+void skein_rotate_interleaved(float *row, size_t head_count, size_t head_stride,
+                              const float *cosines, const float *sines, size_t pairs) {
+    rotate(row, head_count, head_stride, cosines, sines, pairs, 2, 1);
+}
+
+void skein_rotate_half_split(float *row, size_t head_count, size_t head_stride,
+                             const float *cosines, const float *sines, size_t pairs) {
+    rotate(row, head_count, head_stride, cosines, sines, pairs, 1, pairs);
+}
+
+void skein_transform_hadamard(float *row, size_t head_count, size_t width) {
+    skein_floating_state state = skein_flush_subnormals();
+    float factor = 1.0f / __builtin_sqrtf((float)width);
+    for (size_t h = 0; h < head_count; h++) {
+        float *head = row + h * width;
+        for (size_t apart = 1; apart < width; apart *= 2) {
+            for (size_t i = 0; i < width; i++) {
+                if (i & apart) continue;
+                float x = head[i], y = head[i + apart];
+                head[i] = x + y;
+                head[i + apart] = x - y;
+            }
+        }
+        for (size_t i = 0; i < width; i++) head[i] *= factor;
+    }
+    skein_restore(state);
+}
+
+void skein_normalize_layer(float *row, const float *weight, const float *bias, float epsilon,
+                           size_t columns) {
+    skein_floating_state state = skein_flush_subnormals();
+    float sums[SKEIN_LANES] = {0}, squares[SKEIN_LANES] = {0};
+    for (size_t c = 0; c < columns; c++) sums[c % SKEIN_LANES] += row[c];
+    float mean = skein_reduce(sums) / (float)columns;
+    for (size_t c = 0; c < columns; c++) {
+        float difference = row[c] - mean, *square = &squares[c % SKEIN_LANES];
+        *square = __builtin_fmaf(difference, difference, *square);
+    }
+    float inverse = 1.0f / __builtin_sqrtf(skein_reduce(squares) / (float)columns + epsilon);
+    for (size_t c = 0; c < columns; c++) {
+        row[c] = __builtin_fmaf((row[c] - mean) * inverse, weight[c], bias[c]);
     }
     skein_restore(state);
 }

@@ -37,6 +37,7 @@ const skein_kernels skein_kernels_avx2 = {
     .quantize_f8e4m3 = SKEIN_NAME(quantize_f8e4m3),
     .transposed_f32 = SKEIN_NAME(transposed_f32),
     .attend_latent = skein_attend_latent_avx2,
+    .score_index = skein_score_index_avx2,
     .pack_bf16 = SKEIN_NAME(pack_bf16),
     .normalize = SKEIN_NAME(normalize),
     .softmax = SKEIN_NAME(softmax),

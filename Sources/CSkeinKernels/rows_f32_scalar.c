@@ -16,6 +16,7 @@ const skein_kernels skein_kernels_scalar = {
     .quantize_f8e4m3 = SKEIN_NAME(quantize_f8e4m3),
     .transposed_f32 = SKEIN_NAME(transposed_f32),
     .attend_latent = skein_attend_latent_scalar,
+    .score_index = skein_score_index_scalar,
     .pack_bf16 = SKEIN_NAME(pack_bf16),
     .normalize = SKEIN_NAME(normalize),
     .softmax = SKEIN_NAME(softmax),

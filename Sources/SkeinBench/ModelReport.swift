@@ -96,7 +96,7 @@ public struct ModelReport: Encodable, Sendable {
         self.loadSeconds = loadSeconds
         let streams = Double(load.streamCount)
         let stepBytes = cost.decodeBytes(
-            touchedExpertCount: findings.touchedExpertCount,
+            rowCount: load.streamCount, touchedExpertCount: findings.touchedExpertCount,
             positionCount: findings.stepPositionCount)
         let stepFlops = cost.decodeFlops(
             rowCount: load.streamCount, positionCount: findings.stepPositionCount)

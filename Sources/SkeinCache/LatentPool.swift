@@ -5,6 +5,7 @@ import SkeinTensor
 ///
 ///     page table ──► page ──► 64 rows ──► latent (kvLoraRank), then rope key, BF16;
 ///                                         or the latent as FP8 codes and their scales
+///                        └──► 64 rows ──► index key, BF16 or FP8, where a model has an indexer
 ///
 /// Every stage uses the same page numbers in its own pool, so nobody has to be asked and no stage
 /// can run out alone. A page that was never written takes no memory. A pool belongs to one actor.
@@ -14,6 +15,9 @@ public final class LatentPool {
 
     let store: LatentStore
 
+    /// The lightning indexer's keys, one row for each latent row.
+    let indexKeys: LatentStore?
+
     /// Makes room for `pageCount` pages in each of the layers.
     ///
     /// - Parameters:
@@ -21,8 +25,11 @@ public final class LatentPool {
     ///   - pageCount: what the coordinator may give out.
     ///   - rowWidth: numbers of a latent row, rope key included.
     ///   - codedWidth: numbers at a row's beginning that are kept as FP8 codes.
+    ///   - indexKeyWidth: numbers of an index key; 0 for a model without an indexer.
+    ///   - indexKeysAreCoded: whether they are kept as FP8 codes.
     public init(
-        layers: Range<Int>, pageCount: Int, rowWidth: Int, codedWidth: Int = 0
+        layers: Range<Int>, pageCount: Int, rowWidth: Int, codedWidth: Int = 0,
+        indexKeyWidth: Int = 0, indexKeysAreCoded: Bool = false
     ) throws(Refusal) {
         precondition(!layers.isEmpty && rowWidth > 0, "a pool for \(layers) of \(rowWidth)")
         guard pageCount >= 1, pageCount <= Int(Int32.max) else {
@@ -32,6 +39,12 @@ public final class LatentPool {
         store = try LatentStore(
             layerCount: layers.count, pageCount: pageCount, rowWidth: rowWidth,
             codedWidth: codedWidth)
+        indexKeys =
+            indexKeyWidth == 0
+            ? nil
+            : try LatentStore(
+                layerCount: layers.count, pageCount: pageCount, rowWidth: indexKeyWidth,
+                codedWidth: indexKeysAreCoded ? indexKeyWidth : 0)
     }
 
     /// Makes room for `pageCount` pages of a slice, with rows in some form.
@@ -40,14 +53,16 @@ public final class LatentPool {
     ) throws(Refusal) {
         try self.init(
             layers: slice.layers, pageCount: pageCount, rowWidth: configuration.latentRowWidth,
-            codedWidth: form.codedWidth(latentWidth: configuration.kvLoraRank))
+            codedWidth: form.codedWidth(latentWidth: configuration.kvLoraRank),
+            indexKeyWidth: configuration.indexer?.headSize ?? 0,
+            indexKeysAreCoded: form == .fp8)
     }
 
     /// Bytes that one page takes over `layerCount` layers; needs no pool.
     public static func bytesPerPage(
         configuration: ModelConfiguration, layerCount: Int, form: LatentForm = .bf16
     ) -> Int {
-        layerCount * Limits.pageRowCount * form.rowByteCount(of: configuration)
+        layerCount * Limits.pageRowCount * form.positionByteCount(of: configuration)
     }
 
     /// Pages that hold `positionCount` positions of one sequence.
@@ -67,6 +82,7 @@ public final class LatentPool {
                     + "\(byteCount) bytes, this machine has \(available) available")
         }
         store.populate()
+        indexKeys?.populate()
     }
 
     /// Pages of every layer.
@@ -76,21 +92,23 @@ public final class LatentPool {
     public var rowWidth: Int { store.rowWidth }
 
     /// Bytes of one page over all layers.
-    public var bytesPerPage: Int { store.bytesPerPage }
+    public var bytesPerPage: Int { store.bytesPerPage + (indexKeys?.bytesPerPage ?? 0) }
 
     /// Bytes when every page is in use.
-    public var byteCount: Int { store.byteCount }
+    public var byteCount: Int { store.byteCount + (indexKeys?.byteCount ?? 0) }
 
     /// The rows of one layer.
     ///
     /// - Precondition: the layer is one of `layers`.
     public func view(of layer: LayerIndex) -> LatentView {
         precondition(layers.contains(layer.rawValue), "layer \(layer.rawValue) of \(layers)")
-        return LatentView(store: store, storedLayer: layer.rawValue - layers.lowerBound)
+        return LatentView(
+            store: store, indexKeys: indexKeys, storedLayer: layer.rawValue - layers.lowerBound)
     }
 
     /// Copies the first rows of a page to another one, in every layer.
     public func copyPage(from source: PageIndex, to target: PageIndex, rowCount: Int) {
         store.copyPage(from: source, to: target, rowCount: rowCount)
+        indexKeys?.copyPage(from: source, to: target, rowCount: rowCount)
     }
 }

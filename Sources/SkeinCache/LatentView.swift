@@ -5,6 +5,8 @@ public import SkeinTensor
 public struct LatentView {
     let store: LatentStore
 
+    let indexKeys: LatentStore?
+
     /// Counted from the pool's first layer.
     let storedLayer: Int
 
@@ -17,7 +19,22 @@ public struct LatentView {
     ///   - rows: `[row, rowWidth]`: the normed latent, then the rotated rope key.
     ///   - spans: together they cover all rows, in order.
     public func write(_ rows: Tensor, spans: [AttentionSpan]) {
-        precondition(rows.columnCount == rowWidth, "rows of \(rows.columnCount), not \(rowWidth)")
+        write(rows, spans: spans, to: store)
+    }
+
+    /// Whether index keys are kept as FP8 codes.
+    public var indexKeysAreCoded: Bool { existingIndexKeys.codedWidth > 0 }
+
+    /// Writes the index keys of new tokens, rounded to the form in which the pool keeps them.
+    ///
+    /// - Parameters:
+    ///   - rows: `[row, key]`, normed and rotated.
+    ///   - spans: together they cover all rows, in order.
+    public func writeIndexKeys(_ rows: Tensor, spans: [AttentionSpan]) {
+        write(rows, spans: spans, to: existingIndexKeys)
+    }
+
+    private func write(_ rows: Tensor, spans: [AttentionSpan], to store: LatentStore) {
         for span in spans {
             for (offset, row) in span.rows.enumerated() {
                 let place = Self.place(of: span.firstPosition + offset, in: span.pageTable)
@@ -25,6 +42,23 @@ public struct LatentView {
                     layer: storedLayer, page: place.page, row: place.row, from: rows, row: row)
             }
         }
+    }
+
+    private var existingIndexKeys: LatentStore {
+        guard let indexKeys else { preconditionFailure("the pool has no index keys") }
+        return indexKeys
+    }
+
+    /// Scores the positions of the rows' sequences, and keeps the best of each row.
+    ///
+    /// - Parameters: as of `PositionSelection`.
+    public func select(
+        _ queries: Tensor, weights: Tensor, spans: [AttentionSpan], keptCount: Int,
+        on pool: ComputePool
+    ) -> PositionSelection? {
+        PositionSelection(
+            queries, weights: weights, keys: existingIndexKeys, layer: storedLayer, spans: spans,
+            keptCount: keptCount, on: pool)
     }
 
     /// A copy of the row of one position.
@@ -38,15 +72,16 @@ public struct LatentView {
     /// - Parameters:
     ///   - queries: `[row, headCount * rowWidth]`.
     ///   - spans: together they cover all rows, in order.
+    ///   - selection: what rows with many positions attend to; nothing: to all of them.
     ///   - latentWidth: numbers of a row before the rope key.
     ///   - output: resized to `[row, headCount * latentWidth]`.
     public func attend(
-        _ queries: Tensor, spans: [AttentionSpan], headCount: Int, latentWidth: Int, scale: Float,
-        into output: Tensor, on pool: ComputePool
+        _ queries: Tensor, spans: [AttentionSpan], selection: PositionSelection? = nil,
+        headCount: Int, latentWidth: Int, scale: Float, into output: Tensor, on pool: ComputePool
     ) {
         PagedAttention.attend(
-            queries, to: store, layer: storedLayer, spans: spans, headCount: headCount,
-            latentWidth: latentWidth, scale: scale, into: output, on: pool)
+            queries, to: store, layer: storedLayer, spans: spans, selection: selection,
+            headCount: headCount, latentWidth: latentWidth, scale: scale, into: output, on: pool)
     }
 
     private static func place(

@@ -5,8 +5,8 @@
 public enum LatentForm: String, CaseIterable, Sendable {
     /// All numbers of a row in BF16.
     case bf16
-    /// The latent as FP8 codes with an F32 scale for each 128 of them, the rope key in BF16;
-    /// answers differ a little from BF16's.
+    /// The latent, and an index key, as FP8 codes with an F32 scale for each 128 of them, the rope
+    /// key in BF16; answers differ a little from BF16's.
     case fp8
 
     /// Numbers at the beginning of a row that are kept as FP8 codes.
@@ -17,6 +17,17 @@ public enum LatentForm: String, CaseIterable, Sendable {
         Self.rowByteCount(
             rowWidth: model.latentRowWidth,
             codedWidth: codedWidth(latentWidth: model.kvLoraRank))
+    }
+
+    /// Bytes of a model's index key, 0 where it has none: of 128 numbers 256 in BF16 and 132 in FP8.
+    public func indexKeyByteCount(of model: ModelConfiguration) -> Int {
+        let width = model.indexer?.headSize ?? 0
+        return Self.rowByteCount(rowWidth: width, codedWidth: codedWidth(latentWidth: width))
+    }
+
+    /// Bytes of one position of a layer.
+    public func positionByteCount(of model: ModelConfiguration) -> Int {
+        rowByteCount(of: model) + indexKeyByteCount(of: model)
     }
 
     /// Bytes of a row of `rowWidth` numbers whose first `codedWidth` are FP8 codes.

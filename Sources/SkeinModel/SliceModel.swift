@@ -25,7 +25,7 @@ public final class SliceModel {
     private let latents: LatentPool
     private let compute: ComputePool
 
-    private let scratch: StepScratch
+    let scratch: StepScratch
 
     /// Room for steps; more than one only where some wait for experts elsewhere.
     private var rooms: [SliceRoom]
@@ -65,7 +65,6 @@ public final class SliceModel {
         precondition(
             latents.layers == slice.layers && latents.rowWidth == model.latentRowWidth,
             "a pool for layers \(latents.layers), not \(slice.layers)")
-        try Self.refuseSparseAttention(checkpoint)
         let rotary = YarnRotary(configuration: model)
         embedding = slice.holdsEmbedding ? try Embedding(checkpoint: checkpoint) : nil
         var blocks: [Block] = []
@@ -87,15 +86,6 @@ public final class SliceModel {
         finalRows = Tensor(rows: 0, columns: model.hiddenSize)
         headRows = Tensor(rows: 0, columns: model.hiddenSize)
         logits = Tensor(rows: 0, columns: slice.holdsHead ? model.vocabularySize : 0)
-    }
-
-    /// Refuses a model whose attention Skein cannot compute yet: dense attention would give wrong
-    /// numbers beyond the indexer's top-k.
-    static func refuseSparseAttention(_ checkpoint: Checkpoint) throws(Refusal) {
-        guard let indexer = checkpoint.configuration.indexer else { return }
-        throw Refusal(
-            checkpoint.folder,
-            "needs sparse attention (index_topk \(indexer.topK)), which is not available yet")
     }
 
     /// Runs one step whose experts are all at home.

@@ -61,6 +61,14 @@ final class StepScratch {
     let mixedLatents: Tensor
     /// `[row, head * value]`.
     let mixedValues: Tensor
+    /// The indexer's queries, `[row, head * key]`, or empty.
+    let indexQueries: Tensor
+    /// Its heads' weights, `[row, head]`, or empty.
+    let indexWeights: Tensor
+    /// `[row, key]`, or empty.
+    let indexKeys: Tensor
+    /// What the rows attend to that do not attend to all.
+    var selection: PositionSelection?
     /// `[row, expert]`.
     let scores: Tensor
     /// `[assigned row, hidden]`.
@@ -83,6 +91,9 @@ final class StepScratch {
         absorbed = other.absorbed
         mixedLatents = other.mixedLatents
         mixedValues = other.mixedValues
+        indexQueries = other.indexQueries
+        indexWeights = other.indexWeights
+        indexKeys = other.indexKeys
         scores = other.scores
         expertOutputs = other.expertOutputs
         rounded = rows()
@@ -101,6 +112,10 @@ final class StepScratch {
         absorbed = rows(of: model.headCount * model.latentRowWidth)
         mixedLatents = rows(of: model.headCount * model.kvLoraRank)
         mixedValues = rows(of: model.headCount * model.valueHeadSize)
+        let (indexHeads, keySize) = (model.indexer?.headCount ?? 0, model.indexer?.headSize ?? 0)
+        indexQueries = rows(of: indexHeads * keySize)
+        indexWeights = rows(of: indexHeads)
+        indexKeys = rows(of: keySize)
         scores = rows(of: model.routing?.expertCount ?? 0)
         expertOutputs = rows(of: model.hiddenSize)
         rounded = rows(of: model.hiddenSize)

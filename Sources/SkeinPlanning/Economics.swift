@@ -14,7 +14,7 @@ public struct Economics: Equatable, Sendable {
     /// How many times the weights' operations a dense model would need.
     public let denseRatio: Double
     /// Bytes of one token's latent rows.
-    public let latentBytesPerToken: Int
+    public let cacheBytesPerToken: Int
     /// Bytes of one token if keys and values of all heads were kept.
     public let expandedBytesPerToken: Int
     /// Bytes of weights that one token reads, at the plan's rows a micro-batch.
@@ -39,12 +39,13 @@ public struct Economics: Equatable, Sendable {
         parameterCount = arithmetic.main.parameterCount
         activeParameterCount = arithmetic.activeParameterCount
         flopsPerToken =
-            Double(arithmetic.flopsPerToken) + plan.wish.meanPositionCount
-            * Double(arithmetic.absorbedAttentionFlopsPerPosition)
+            Double(arithmetic.flopsPerToken)
+            + AttentionCost(arithmetic, layerCount: plan.configuration.layerCount)
+            .flops(rowCount: 1, positionSum: plan.wish.meanPositionCount)
         denseFlopsPerToken =
             2 * Double(arithmetic.main.parameterCount - arithmetic.embedding.parameterCount)
         denseRatio = denseFlopsPerToken / Double(arithmetic.flopsPerToken)
-        latentBytesPerToken = arithmetic.latentBytesPerToken()
+        cacheBytesPerToken = arithmetic.cacheBytesPerToken()
         expandedBytesPerToken = arithmetic.expandedBytesPerToken
         let rowCount =
             Double(plan.forecast.sequenceCount) / Double(plan.forecast.microBatchCount)

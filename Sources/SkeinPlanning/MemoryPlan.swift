@@ -44,7 +44,7 @@ struct MemoryPlan: Sendable {
     /// - Parameter homeExpertCount: routed experts of each MoE layer that stay on its stage.
     func table(homeExpertCount: Int) -> Table {
         let latentBytes =
-            pageCount * Limits.pageRowCount * arithmetic.latentBytesPerToken(layerCount: 1)
+            pageCount * Limits.pageRowCount * arithmetic.cacheBytesPerToken(layerCount: 1)
         let awayBytes = (expertCount - homeExpertCount) * expertBytes
         return Table(
             denseBytes: arithmetic.denseLayer.totalBytes + latentBytes,

@@ -24,8 +24,7 @@ public struct ModelCosts: Sendable {
     private let routedExpert: WeightPart
     private let sharedExperts: WeightPart
     private let head: WeightPart
-    private let latentBytesPerPosition: Double
-    private let attentionFlopsPerPosition: Double
+    private let layerAttention: AttentionCost
 
     /// Takes a model's sums apart.
     public init(_ arithmetic: ModelArithmetic) {
@@ -53,9 +52,7 @@ public struct ModelCosts: Sendable {
         }
         head = WeightPart(
             model.tiesWordEmbeddings ? arithmetic.head + arithmetic.embedding : arithmetic.head)
-        latentBytesPerPosition = Double(arithmetic.latentBytesPerToken(layerCount: 1))
-        attentionFlopsPerPosition =
-            Double(arithmetic.absorbedAttentionFlopsPerPosition) / Double(model.layerCount)
+        layerAttention = AttentionCost(arithmetic, layerCount: 1)
     }
 
     /// Bytes of a row of the residual on the wire, in BF16.
@@ -141,8 +138,10 @@ public struct ModelCosts: Sendable {
 
     private func attention(_ shape: StepShape) -> StepWork {
         var work = StepWork()
-        work.latentBytes = shape.positionSum * latentBytesPerPosition
-        work.attentionFlops = shape.positionSum * attentionFlopsPerPosition
+        work.latentBytes = layerAttention.bytes(
+            rowCount: shape.rowCount, positionSum: shape.positionSum)
+        work.attentionFlops = layerAttention.flops(
+            rowCount: shape.rowCount, positionSum: shape.positionSum)
         work.layerCount = 1
         return work
     }

@@ -20,7 +20,7 @@ struct StepWork: Equatable, Sendable {
     /// Operations in F32, products head by head included.
     var float32Flops = 0.0
 
-    /// Bytes of latent rows that attention reads.
+    /// Bytes of latent rows, and of index keys, that attention reads.
     var latentBytes = 0.0
 
     /// Operations of attention.
@@ -58,7 +58,7 @@ public struct StepShape: Hashable, Sendable {
     /// Rows, each a token; of several micro-batches the mean.
     public var rowCount: Double
 
-    /// Positions that all rows attend to, summed over rows.
+    /// Positions that all rows see, summed over rows.
     public var positionSum: Double
 
     /// Rows for which the head gives logits.

@@ -94,6 +94,14 @@ public final class LatentStore {
         return base + ((layer * pageCount + page) * pageRowCount + row) * rowByteCount
     }
 
+    /// One layer's rows as kernels take them.
+    func rows(of layer: Int, latentWidth: Int) -> skein_latent_rows {
+        skein_latent_rows(
+            bytes: rowBase(layer: layer, page: PageIndex(0), row: 0), page_rows: pageRowCount,
+            row_bytes: rowByteCount, width: rowWidth, coded_width: codedWidth,
+            latent_width: latentWidth)
+    }
+
     /// Writes a latent row from a tensor's row, rounded to the form that is kept.
     ///
     /// - Parameter instructionSet: of the kernel; all give the same bytes.

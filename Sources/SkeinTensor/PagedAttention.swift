@@ -18,31 +18,17 @@ public struct AttentionSpan: Sendable, Equatable {
     }
 }
 
-/// Absorbed attention over latent rows in pages.
-///
-/// Each row attends to positions 0 up to its own. Pages are taken in order, each as one block of an
-/// online softmax in F32, so that a row's result depends on its own position and sequence only: not
-/// on chunks, on other rows, or on threads.
-public enum PagedAttention {
-    /// Attends each query to the latent rows of its own sequence.
-    ///
-    /// - Parameters:
-    ///   - queries: `[m, headCount * store.rowWidth]`, absorbed: latent part, then rope part.
-    ///   - layer: counted from the slice's first.
-    ///   - spans: together they cover rows `0 ..< m`, in order.
-    ///   - output: resized to `[m, headCount * latentWidth]`: the weighted sum of latents.
-    public static func attend(
-        _ queries: Tensor, to store: LatentStore, layer: Int, spans: [AttentionSpan],
-        headCount: Int, latentWidth: Int, scale: Float, into output: Tensor, on pool: ComputePool
-    ) {
-        precondition(
-            queries.columnCount == headCount * store.rowWidth && latentWidth <= store.rowWidth
-                && output.columnCount == headCount * latentWidth,
-            "\(queries.columnCount) and \(output.columnCount) columns for \(headCount) heads")
-        output.resize(rows: queries.rowCount)
-        var pages: [Int32] = []
-        var pageStarts: [Int] = []
-        var positions: [Int] = []
+/// Where the cached rows of the rows of a call lie.
+struct PagedRows {
+    /// Page tables, one after the other.
+    private(set) var pages: [Int32] = []
+    /// Where each row's page table begins.
+    private(set) var pageStarts: [Int] = []
+    /// Of each row.
+    private(set) var positions: [Int] = []
+
+    /// Lists the rows of spans which cover `rowCount` rows in order.
+    init(_ spans: [AttentionSpan], rowCount: Int, in store: LatentStore) {
         for span in spans {
             precondition(span.rows.lowerBound == positions.count, "spans cover rows in order")
             let lastPosition = span.firstPosition + span.rows.count - 1
@@ -61,13 +47,40 @@ public enum PagedAttention {
                 pages.append(page.rawValue)
             }
         }
-        precondition(positions.count == queries.rowCount, "spans for \(positions.count) rows")
-        var rows = skein_latent_rows(
-            bytes: store.rowBase(layer: layer, page: PageIndex(0), row: 0),
-            page_rows: store.pageRowCount, row_bytes: store.rowByteCount, width: store.rowWidth,
-            coded_width: store.codedWidth, latent_width: latentWidth)
+        precondition(positions.count == rowCount, "spans for \(positions.count) rows")
+    }
+}
+
+/// Absorbed attention over latent rows in pages.
+///
+/// Each row attends to positions 0 up to its own, or to those selected of them. Pages are taken in order, each as one block of an
+/// online softmax in F32, so that a row's result depends on its own position and sequence only: not
+/// on chunks, on other rows, or on threads.
+public enum PagedAttention {
+    /// Attends each query to the latent rows of its own sequence.
+    ///
+    /// - Parameters:
+    ///   - queries: `[m, headCount * store.rowWidth]`, absorbed: latent part, then rope part.
+    ///   - layer: counted from the slice's first.
+    ///   - spans: together they cover rows `0 ..< m`, in order.
+    ///   - selection: what rows with many positions attend to; nothing: to all of them.
+    ///   - output: resized to `[m, headCount * latentWidth]`: the weighted sum of latents.
+    public static func attend(
+        _ queries: Tensor, to store: LatentStore, layer: Int, spans: [AttentionSpan],
+        selection: PositionSelection? = nil, headCount: Int, latentWidth: Int, scale: Float,
+        into output: Tensor, on pool: ComputePool
+    ) {
+        precondition(
+            queries.columnCount == headCount * store.rowWidth && latentWidth <= store.rowWidth
+                && output.columnCount == headCount * latentWidth,
+            "\(queries.columnCount) and \(output.columnCount) columns for \(headCount) heads")
+        output.resize(rows: queries.rowCount)
+        let paged = PagedRows(spans, rowCount: queries.rowCount, in: store)
+        var rows = store.rows(of: layer, latentWidth: latentWidth)
+        selection?.check(paged)
         skein_attend_latent(
-            pool.pool, &rows, pages, pageStarts, positions, headCount, scale, queries.base,
+            pool.pool, &rows, paged.pages, paged.pageStarts, paged.positions,
+            selection?.places, selection?.keptCount ?? 0, headCount, scale, queries.base,
             output.base, queries.rowCount)
     }
 }

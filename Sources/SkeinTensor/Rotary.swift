@@ -33,17 +33,25 @@ public struct RotaryTable: Sendable {
     }
 }
 
-/// Rotation of interleaved pairs by position.
+/// Rotation of pairs by position.
 public enum Rotary {
-    /// Rotates pairs `(2i, 2i + 1)` of columns `firstColumn ..< firstColumn + 2 * pairs` of every
-    /// head, in place.
+    /// Which of the rotated numbers are a pair.
+    public enum Layout: Sendable {
+        /// `(2i, 2i + 1)`: multi-head latent attention.
+        case interleaved
+        /// `(i, i + pairs)`: the lightning indexer.
+        case halfSplit
+    }
+
+    /// Rotates the pairs of columns `firstColumn ..< firstColumn + 2 * pairs` of every head, in
+    /// place.
     ///
     /// - Parameters:
     ///   - tensor: `[m, at least headCount * headStride]`.
     ///   - positions: one for each row.
-    public static func rotateInterleaved(
-        _ tensor: Tensor, firstColumn: Int, headCount: Int, headStride: Int, table: RotaryTable,
-        positions: [Int]
+    public static func rotate(
+        _ tensor: Tensor, layout: Layout, firstColumn: Int, headCount: Int, headStride: Int,
+        table: RotaryTable, positions: [Int]
     ) {
         precondition(positions.count == tensor.rowCount, "\(positions.count) positions")
         precondition(
@@ -57,9 +65,15 @@ public enum Rotary {
                 known.flatMap { $0.position == position ? $0.row : nil }
                 ?? table.row(position: position)
             known = (position, angles)
-            skein_rotate_interleaved(
-                tensor.rowBase(row) + firstColumn, headCount, headStride, angles.cosines,
-                angles.sines, table.pairCount)
+            let base = tensor.rowBase(row) + firstColumn
+            switch layout {
+            case .interleaved:
+                skein_rotate_interleaved(
+                    base, headCount, headStride, angles.cosines, angles.sines, table.pairCount)
+            case .halfSplit:
+                skein_rotate_half_split(
+                    base, headCount, headStride, angles.cosines, angles.sines, table.pairCount)
+            }
         }
     }
 }

@@ -136,10 +136,14 @@ extension ModelArithmetic {
         return 2 * configuration.layerCount * configuration.headCount * headSizes
     }
 
-    /// Bytes of one token's indexer keys: FP8 with one F32 scale for each 128 numbers.
-    public var indexerBytesPerToken: Int {
-        guard let indexer = configuration.indexer else { return 0 }
-        return configuration.layerCount * (indexer.headSize + 4 * ((indexer.headSize + 127) / 128))
+    /// Bytes of one token's index keys; 0 for a model without an indexer.
+    public func indexKeyBytesPerToken(layerCount: Int? = nil) -> Int {
+        (layerCount ?? configuration.layerCount) * latentForm.indexKeyByteCount(of: configuration)
+    }
+
+    /// Bytes of all that the cache keeps of one token.
+    public func cacheBytesPerToken(layerCount: Int? = nil) -> Int {
+        latentBytesPerToken(layerCount: layerCount) + indexKeyBytesPerToken(layerCount: layerCount)
     }
 
     /// What a node will hold in memory.
@@ -158,7 +162,7 @@ extension ModelArithmetic {
         return MemoryPrediction(
             weightBytes: weightBytes ?? weights(of: slices).totalBytes,
             latentBytes: pageCount * Limits.pageRowCount
-                * latentBytesPerToken(layerCount: layerCount),
+                * cacheBytesPerToken(layerCount: layerCount),
             activationBytes: slices.isEmpty
                 ? dispatchBytes(rowCount: activationRowCount)
                 : activationBytes(rowCount: activationRowCount),
@@ -186,6 +190,7 @@ extension ModelArithmetic {
             (model.queryLoraRank ?? 0) + model.latentRowWidth + latents
             + model.headCount
             * (model.qkNopeHeadSize + model.qkRopeHeadSize + model.kvLoraRank + model.valueHeadSize)
+            + (model.indexer.map { ($0.headCount + 1) * ($0.headSize + 1) + $0.topK } ?? 0)
         // What came in, the residual, its norm, and what attention or the experts add; and once
         // more the row as it came over the wire and as it leaves, in BF16.
         let residuals = bytes(rows: rowCount, columns: 5 * hidden)

@@ -14,9 +14,6 @@ public struct ModelCost: Sendable {
     /// Bytes of one routed expert; 0 for a dense model.
     public let expertBytes: Int
 
-    /// Bytes of the latent rows of one position, over all layers.
-    public let latentBytesPerPosition: Int
-
     /// Operations of one row in everything but the routed experts and the head; a multiply-add is
     /// two.
     public let sharedFlops: Int
@@ -27,8 +24,8 @@ public struct ModelCost: Sendable {
     /// Operations of one row in the experts that it has chosen, over all layers.
     public let chosenFlops: Int
 
-    /// Operations of one row for each position that it attends to, in absorbed form.
-    public let attentionFlopsPerPosition: Int
+    /// What attention costs over all layers, in absorbed form.
+    public let attention: AttentionCost
 
     /// Layers with routed experts.
     public let mixtureLayerCount: Int
@@ -72,29 +69,30 @@ public struct ModelCost: Sendable {
         chosenFlops =
             expertCount == 0
             ? 0 : experts.flops / expertCount * expertsPerRow * mixtureLayerCount
-        latentBytesPerPosition = arithmetic.latentBytesPerToken()
-        attentionFlopsPerPosition = arithmetic.absorbedAttentionFlopsPerPosition
+        attention = AttentionCost(arithmetic, layerCount: model.layerCount)
     }
 
     /// Bytes that a step of decode reads.
     ///
     /// - Parameters:
     ///   - touchedExpertCount: different experts that its rows have chosen, summed over layers.
-    ///   - positionCount: positions that its rows attend to, summed over sequences.
-    public func decodeBytes(touchedExpertCount: Double, positionCount: Double) -> Double {
+    ///   - positionCount: positions that its rows see, summed over sequences.
+    public func decodeBytes(
+        rowCount: Int, touchedExpertCount: Double, positionCount: Double
+    ) -> Double {
         Double(sharedBytes + headBytes) + touchedExpertCount * Double(expertBytes)
-            + positionCount * Double(latentBytesPerPosition)
+            + attention.bytes(rowCount: Double(rowCount), positionSum: positionCount)
     }
 
     /// Operations of a step of decode.
     public func decodeFlops(rowCount: Int, positionCount: Double) -> Double {
         Double(rowCount * (sharedFlops + headFlops + chosenFlops))
-            + positionCount * Double(attentionFlopsPerPosition)
+            + attention.flops(rowCount: Double(rowCount), positionSum: positionCount)
     }
 
-    /// Operations of a prompt: each row attends to all before it, and the last one has logits.
+    /// Operations of a prompt: each row sees all before it, and the last one has logits.
     public func prefillFlops(rowCount: Int) -> Double {
         Double(rowCount * (sharedFlops + chosenFlops) + headFlops)
-            + Double(rowCount * (rowCount + 1) / 2) * Double(attentionFlopsPerPosition)
+            + attention.promptFlops(rowCount: rowCount)
     }
 }

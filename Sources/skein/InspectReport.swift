@@ -72,7 +72,7 @@ struct InspectReport: Encodable {
         parametersNextToken = arithmetic.nextTokenLayers.parameterCount
         flopsPerToken = arithmetic.flopsPerToken
         latents = layout.latents.rawValue
-        cacheBytesPerToken = arithmetic.latentBytesPerToken()
+        cacheBytesPerToken = arithmetic.cacheBytesPerToken()
         expandedCacheBytesPerToken = arithmetic.expandedBytesPerToken
         weightBytes = arithmetic.main.totalBytes
         diskBytes = arithmetic.published.totalBytes

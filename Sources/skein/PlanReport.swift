@@ -164,7 +164,7 @@ struct EconomicsReport: Encodable {
         flopsPerToken = economics.flopsPerToken
         denseFlopsPerToken = economics.denseFlopsPerToken
         denseRatio = economics.denseRatio
-        cacheBytesPerToken = economics.latentBytesPerToken
+        cacheBytesPerToken = economics.cacheBytesPerToken
         expandedCacheBytesPerToken = economics.expandedBytesPerToken
         weightBytesPerToken = economics.weightBytesPerToken
         weightBytesPerTokenAlone = economics.weightBytesPerTokenAlone

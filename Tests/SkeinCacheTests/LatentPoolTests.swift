@@ -42,6 +42,24 @@ import Testing
         }
     }
 
+    @Test func indexKeysAreCountedAndCopiedWithTheirPage() throws {
+        let pool = try LatentPool(layers: 3..<5, pageCount: 2, rowWidth: 6, indexKeyWidth: 2)
+        #expect(pool.bytesPerPage == 2 * 64 * (12 + 4))
+        #expect(pool.byteCount == 2 * pool.bytesPerPage)
+        let compute = ComputePool(threadCount: 1)
+        let latents = pool.view(of: LayerIndex(4))
+        // Position 1 has the best key, then 2, then 0.
+        latents.writeIndexKeys(
+            Tensor([[1, 0], [3, 0], [2, 0]]),
+            spans: [AttentionSpan(rows: 0..<3, firstPosition: 0, pageTable: [PageIndex(0)])])
+        pool.copyPage(from: PageIndex(0), to: PageIndex(1), rowCount: 3)
+        let selection = latents.select(
+            Tensor([[1, 0]]), weights: Tensor([[1]]),
+            spans: [AttentionSpan(rows: 0..<1, firstPosition: 2, pageTable: [PageIndex(1)])],
+            keptCount: 2, on: compute)
+        #expect(selection?.positions(row: 0, position: 2) == [1, 2])
+    }
+
     @Test func bytesAreCountedAsTheyAreStored() throws {
         let pool = try LatentPool(layers: 0..<3, pageCount: 5, rowWidth: 576)
         #expect(pool.bytesPerPage == 3 * 64 * 1_152)

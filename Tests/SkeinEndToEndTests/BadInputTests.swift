@@ -135,17 +135,8 @@ import Testing
                 atPath: path, withDestinationPath: path)
             return path
         },
-        .folder("sparse attention", naming: "sparse attention") { _ in
-            SkeinProgram.golden("oracle/v32")
-        },
         BadInput("more stages than layers", naming: "--stages", "6 layers") { _ in
             ["generate", "--model", SkeinProgram.gosling, "--tokens", "1", "--stages", "7"]
-        },
-        BadInput("sparse attention, scored", naming: "sparse attention") { folder in
-            let file = try folder.write(#"{"prompts": [[1, 2]]}"#, to: "prompts.json")
-            return [
-                "score", "--model", SkeinProgram.golden("oracle/v32"), "--tokens-json", file,
-            ]
         },
     ]
 

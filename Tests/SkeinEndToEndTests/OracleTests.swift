@@ -5,7 +5,7 @@ import Testing
 /// float32; bounds are the oracle's own: 1.5 times what transformers loses in bfloat16.
 @Suite struct OracleTests {
     static let cases = [
-        "v2lite", "v2", "v3", "v3fp8", "v3fp8_ue8m0", "kimi", "glm4_moe_lite",
+        "v2lite", "v2", "v3", "v3fp8", "v3fp8_ue8m0", "v32", "kimi", "glm4_moe_lite",
     ]
 
     private struct Expected: Decodable {

@@ -8,7 +8,7 @@ import Testing
 /// A row's numbers depend on its own sequence alone: not one bit moves with slices, chunks,
 /// neighbours, pages or threads.
 @Suite struct SamenessTests {
-    static let cases = ["v2lite", "v3", "v3fp8", "kimi", "glm4_moe_lite"]
+    static let cases = ["v2lite", "v3", "v3fp8", "v32", "kimi", "glm4_moe_lite"]
     static let everything: Capture = [.logits, .hidden, .router]
 
     /// Tokens that cross three pages; the same on every machine.
@@ -48,7 +48,7 @@ import Testing
         #expect(several.bits == one.bits)
     }
 
-    @Test(arguments: ["v3", "v3fp8"], Kernels.supported)
+    @Test(arguments: ["v3", "v3fp8", "v32"], Kernels.supported)
     func instructionsDoNotChangeABit(name: String, instructionSet: InstructionSet) throws {
         let usual = try PipelineRig(folder: folder(name)).run(tokens(), capture: Self.everything)
         let run = try PipelineRig(Checkpoint.open(folder(name)), instructionSet: instructionSet)

@@ -17,8 +17,8 @@ import Testing
         // Two heads of 2 + 8 columns: the first two of each are not rotated.
         let row = [9, 8] + rotation.x + [7, 6] + rotation.x
         let tensor = Tensor([row, row])
-        Rotary.rotateInterleaved(
-            tensor, firstColumn: 2, headCount: 2, headStride: 10,
+        Rotary.rotate(
+            tensor, layout: .interleaved, firstColumn: 2, headCount: 2, headStride: 10,
             table: RotaryTable(frequencies: rotation.frequencies),
             positions: [rotation.position, 0])
         for head in 0..<2 {
@@ -30,6 +30,26 @@ import Testing
         }
         #expect(tensor[0, 0] == 9 && tensor[0, 1] == 8 && tensor[0, 10] == 7)
         #expect(tensor.row(1) == row, "position 0 turns nothing")
+    }
+
+    @Test func pairsHalfAHeadApartTurnAsTheSamePairsSideBySide() throws {
+        let rotation = try Fixture.vectors("yarn.json", as: Vectors.self).rotation
+        let pairCount = rotation.frequencies.count
+        func apart(_ row: [Float]) -> [Float] {
+            (0..<2 * pairCount).map { row[2 * ($0 % pairCount) + $0 / pairCount] }
+        }
+        let table = RotaryTable(frequencies: rotation.frequencies)
+        // The rotated numbers come first, others follow.
+        let split = Tensor([apart(rotation.x) + [7, 6] + apart(rotation.x) + [5, 4]])
+        Rotary.rotate(
+            split, layout: .halfSplit, firstColumn: 0, headCount: 2,
+            headStride: 2 * pairCount + 2, table: table, positions: [rotation.position])
+        let pairs = Tensor([rotation.x])
+        Rotary.rotate(
+            pairs, layout: .interleaved, firstColumn: 0, headCount: 1, headStride: 2 * pairCount,
+            table: table, positions: [rotation.position])
+        let turned = apart(pairs.row(0))
+        #expect(split.row(0) == turned + [7, 6] + turned + [5, 4])
     }
 
     @Test func theMagnitudeMultipliesBothParts() {

@@ -5,7 +5,7 @@ import Testing
 /// Every instruction set gives the bits of the scalar kernels; so do threads, splits and company.
 ///
 /// The twins, by their files: product_bf16, product_f8e4m3_block, product_i8_group,
-/// attend_latent and rows_f32. peak_f32 measures the processor and gives no result to compare.
+/// attend_latent, score_index and rows_f32. peak_f32 measures the processor and gives no result to compare.
 @Suite struct TwinTests {
     static let lengths = [1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 160, 576, 700]
     static let reference = ComputePool(threadCount: 1, instructionSet: .scalar)
@@ -279,6 +279,43 @@ import Testing
             PagedAttention.attend(
                 queries, to: store, layer: 1, spans: spans, headCount: heads,
                 latentWidth: latent, scale: 0.3, into: $1, on: $0)
+        }
+    }
+
+    @Test(
+        arguments: [(24, 3), (33, 1), (128, 64), (16, 9), (150, 5)], [16, 64])
+    func indexScoresAreEqualBitForBit(sizes: (width: Int, heads: Int), pageRows: Int) throws {
+        let (width, heads) = sizes
+        for coded in [0, width] {
+            let (keys, spans) = try PagedAttentionTests.store(
+                width: width, coded: coded, pageRows: pageRows, spans: [(7 * pageRows + 3, 1)])
+            let queries = Fixture.tensor(rows: 1, columns: heads * width, seed: 2)
+            let weights = Fixture.tensor(rows: 1, columns: heads, seed: 3)
+            Self.compare(columns: 7 * pageRows + 4, "\(width) \(heads) \(coded)") {
+                $1.resize(rows: 1)
+                $1.setRow(
+                    0,
+                    to: PositionSelection.scores(
+                        queries, weights: weights, keys: keys, layer: 1, span: spans[0], on: $0))
+            }
+        }
+    }
+
+    /// Rows of several sequences, some that attend to all of their positions and some that do not.
+    @Test func selectedAttentionIsEqualBitForBit() throws {
+        let spans: [(first: Int, count: Int)] = [(0, 30), (60, 5), (100, 1)]
+        let (store, rows) = try PagedAttentionTests.store(width: 40, pageRows: 16, spans: spans)
+        let (keys, _) = try PagedAttentionTests.store(width: 32, pageRows: 16, spans: spans)
+        let index = Fixture.tensor(rows: 36, columns: 4 * 32, seed: 1)
+        let weights = Fixture.tensor(rows: 36, columns: 4, seed: 2)
+        let queries = Fixture.tensor(rows: 36, columns: 9 * 40, seed: 3)
+        Self.compare(columns: 9 * 33, "selected") {
+            let selection = PositionSelection(
+                index, weights: weights, keys: keys, layer: 1, spans: rows, keptCount: 20, on: $0)
+            #expect(selection != nil)
+            PagedAttention.attend(
+                queries, to: store, layer: 1, spans: rows, selection: selection, headCount: 9,
+                latentWidth: 33, scale: 0.3, into: $1, on: $0)
         }
     }
 

@@ -54,7 +54,10 @@ struct ModelArithmeticTests {
         }
         #expect(perToken["main_bf16"] == .integer(model.latentBytesPerToken()))
         if let indexer = perToken["indexer_fp8"] {
-            #expect(indexer == .integer(model.indexerBytesPerToken))
+            let inFP8 = ModelArithmetic(model.configuration, latents: .fp8)
+            #expect(indexer == .integer(inFP8.indexKeyBytesPerToken()))
+            #expect(model.indexKeyBytesPerToken() == 61 * 256)
+            #expect(model.cacheBytesPerToken() == model.latentBytesPerToken() + 61 * 256)
         }
     }
 

@@ -147,10 +147,30 @@ void skein_pack_latent(int isa, uint8_t *row, const float *in, size_t width, siz
 void skein_unpack_latent(float *out, const uint8_t *row, size_t width, size_t coded_width);
 
 /// Row m attends to positions 0 ... positions[m]; page p of row m is pages[page_starts[m] + p].
+/// Where `selected` is not NULL and row m has more than `selected_count` positions, it attends to
+/// those in selected[m * selected_count ...] only, which ascend.
 /// queries [count, head_count * width], output [count, head_count * latent_width].
 void skein_attend_latent(skein_pool *pool, const skein_latent_rows *rows, const int32_t *pages,
-                         const size_t *page_starts, const size_t *positions, size_t head_count,
+                         const size_t *page_starts, const size_t *positions,
+                         const int32_t *selected, size_t selected_count, size_t head_count,
                          float scale, const float *queries, float *output, size_t count);
+
+/// For a row m with more than `kept` positions: the `kept` of 0 ... positions[m] with the largest
+/// scores, ascending: selected[m * kept ...]; nothing is written for other rows. The lower position
+/// goes first among equals; NaN comes last.
+///
+/// score(m, s) = sum over heads of weights[m, head] * max(0, queries[m, head] . keys[s])
+/// queries [count, head_count * width], weights [count, head_count].
+void skein_select_positions(skein_pool *pool, const skein_latent_rows *keys, const int32_t *pages,
+                            const size_t *page_starts, const size_t *positions, size_t head_count,
+                            const float *queries, const float *weights, size_t kept,
+                            int32_t *selected, size_t count);
+/// The scores of one row's positions 0 ... position.
+void skein_score_positions(skein_pool *pool, const skein_latent_rows *keys, const int32_t *pages,
+                           size_t position, size_t head_count, const float *queries,
+                           const float *weights, float *scores);
+/// The places of the `kept` largest of `count` numbers, ascending, as above.
+void skein_select_largest(const float *scores, size_t count, size_t kept, int32_t *places);
 
 // ---- rows ------------------------------------------------------------------------------------
 
@@ -158,9 +178,18 @@ void skein_attend_latent(skein_pool *pool, const skein_latent_rows *rows, const 
 void skein_normalize(skein_pool *pool, const float *input, size_t input_stride, const float *weight,
                      float epsilon, float *output, size_t output_stride, size_t columns,
                      size_t count);
+/// output[m, c] = weight[c] * (input[m, c] - mean) / sqrt(variance + epsilon) + bias[c], in place
+void skein_normalize_layer(float *row, const float *weight, const float *bias, float epsilon,
+                           size_t columns);
+/// Multiplies each of `head_count` heads by the Hadamard matrix of its width, a power of two, over
+/// the root of the width.
+void skein_transform_hadamard(float *row, size_t head_count, size_t width);
 /// Rotates pairs (2i, 2i + 1) of `head_count` heads in place; cosines and sines [pairs].
 void skein_rotate_interleaved(float *row, size_t head_count, size_t head_stride,
                               const float *cosines, const float *sines, size_t pairs);
+/// Rotates pairs (i, i + pairs) likewise.
+void skein_rotate_half_split(float *row, size_t head_count, size_t head_stride,
+                             const float *cosines, const float *sines, size_t pairs);
 void skein_softmax(int isa, float *row, size_t count);
 void skein_sigmoid(int isa, float *values, size_t count);
 void skein_exp(int isa, float *values, size_t count);

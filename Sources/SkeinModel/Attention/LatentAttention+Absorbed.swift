@@ -23,8 +23,9 @@ extension LatentAttention {
             }
         }
         latents.attend(
-            absorbed, spans: step.spans, headCount: shape.headCount, latentWidth: shape.latent,
-            scale: Float(rotary.softmaxScale), into: scratch.mixedLatents, on: pool)
+            absorbed, spans: step.spans, selection: scratch.selection, headCount: shape.headCount,
+            latentWidth: shape.latent, scale: Float(rotary.softmaxScale),
+            into: scratch.mixedLatents, on: pool)
         MatrixProduct.multiplyPerHead(
             scratch.mixedLatents, inputHeadStride: shape.latent, by: latentUp,
             heads: shape.valueRows, into: scratch.mixedValues, outputHeadStride: shape.value,

@@ -19,10 +19,13 @@ extension LatentAttention {
                 for (offset, row) in span.rows.enumerated() {
                     let first = head * shape.query
                     let query = scratch.queries.row(row)[first..<first + shape.query]
-                    let visible = span.firstPosition + offset + 1
+                    let position = span.firstPosition + offset
+                    let seen =
+                        scratch.selection?.positions(row: row, position: position)
+                        ?? Array(0...position)
                     let mixed = mix(
-                        query: query.map(Double.init), keys: expanded.keys[..<visible],
-                        values: expanded.values[..<visible])
+                        query: query.map(Double.init), keys: seen.map { expanded.keys[$0] },
+                        values: seen.map { expanded.values[$0] })
                     for column in 0..<shape.value {
                         scratch.mixedValues[row, head * shape.value + column] = Float(
                             mixed[column])
@@ -51,7 +54,7 @@ extension LatentAttention {
 
     /// The values weighed by the softmax of the scores.
     private func mix(
-        query: [Double], keys: ArraySlice<[Double]>, values: ArraySlice<[Double]>
+        query: [Double], keys: [[Double]], values: [[Double]]
     ) -> [Double] {
         let scores = keys.map { key in
             zip(query, key).reduce(0) { $0 + $1.0 * $1.1 } * rotary.softmaxScale

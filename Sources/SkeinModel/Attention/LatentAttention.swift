@@ -8,6 +8,8 @@ import SkeinWeights
 ///     normed ─┬─► query latent ─► norm ─► queries ─► rotate ───► absorb ─► attend ─► values ─► out
 ///             └─► latent | rope key ─► norm | rotate ─► latent row ─► cache ───▲
 ///
+/// Where a model has an indexer, a row attends to the positions that it selects.
+///
 /// The cache holds the latent after its norm and the rope key after its rotation, rounded to the
 /// pool's form. All attention reads them there, that of the rows' own step too.
 struct LatentAttention {
@@ -57,6 +59,7 @@ struct LatentAttention {
     private let latentNorm: [Float]
     private let output: WeightMatrix
     private let latentNormEpsilon: Float
+    private let indexer: LightningIndexer?
 
     /// Finds a layer's attention in a checkpoint.
     init(checkpoint: Checkpoint, layer: Int, rotary: YarnRotary) throws(Refusal) {
@@ -83,6 +86,7 @@ struct LatentAttention {
         output = try checkpoint.multiplier(
             names.attentionOutput, rows: model.hiddenSize, columns: shape.headCount * shape.value)
         latentNormEpsilon = model.latentNormEpsilon
+        indexer = try LightningIndexer(checkpoint: checkpoint, layer: layer, rotary: rotary)
         self.shape = shape
         self.rotary = rotary
     }
@@ -98,11 +102,13 @@ struct LatentAttention {
     ) {
         makeQueries(normed, step: step, scratch: scratch, on: pool)
         writeLatents(normed, step: step, latents: latents, scratch: scratch, on: pool)
+        select(normed, step: step, latents: latents, scratch: scratch, on: pool)
         attendAbsorbed(step: step, latents: latents, scratch: scratch, on: pool)
         MatrixProduct.multiply(scratch.mixedValues, by: output, into: result, on: pool)
     }
 
-    /// Leaves `[row, head * (nope + rope)]` in `scratch.queries`, rotated.
+    /// Leaves `[row, head * (nope + rope)]` in `scratch.queries`, rotated, and in
+    /// `scratch.queryLatent` what they are made of, where that is a latent.
     func makeQueries(
         _ normed: Tensor, step: Step, scratch: StepScratch, on pool: ComputePool
     ) {
@@ -116,9 +122,10 @@ struct LatentAttention {
                 into: scratch.queryLatent, on: pool)
             MatrixProduct.multiply(scratch.queryLatent, by: up, into: scratch.queries, on: pool)
         }
-        Rotary.rotateInterleaved(
-            scratch.queries, firstColumn: shape.nope, headCount: shape.headCount,
-            headStride: shape.query, table: rotary.table, positions: step.positions)
+        Rotary.rotate(
+            scratch.queries, layout: .interleaved, firstColumn: shape.nope,
+            headCount: shape.headCount, headStride: shape.query, table: rotary.table,
+            positions: step.positions)
     }
 
     /// Norms the latents, rotates the rope keys (which have no norm) and puts both in the cache.
@@ -131,9 +138,20 @@ struct LatentAttention {
         RootMeanSquare.normalize(
             rows, columns: 0..<shape.latent, weight: latentNorm, epsilon: latentNormEpsilon,
             into: rows, on: pool)
-        Rotary.rotateInterleaved(
-            rows, firstColumn: shape.latent, headCount: 1, headStride: shape.row,
-            table: rotary.table, positions: step.positions)
+        Rotary.rotate(
+            rows, layout: .interleaved, firstColumn: shape.latent, headCount: 1,
+            headStride: shape.row, table: rotary.table, positions: step.positions)
         latents.write(rows, spans: step.spans)
+    }
+
+    /// Puts the rows' index keys in the cache and leaves in `scratch.selection` what they attend to.
+    func select(
+        _ normed: Tensor, step: Step, latents: LatentView, scratch: StepScratch,
+        on pool: ComputePool
+    ) {
+        indexer?.writeKeys(normed, step: step, latents: latents, scratch: scratch, on: pool)
+        scratch.selection = indexer?.select(
+            normed, queryLatent: scratch.queryLatent, step: step, latents: latents,
+            scratch: scratch, on: pool)
     }
 }

@@ -46,7 +46,6 @@ public final class MultiTokenPrediction {
         guard checkpoint.holdsNextTokenLayers else {
             throw Refusal(checkpoint.folder, "has no multi-token-prediction layer")
         }
-        try SliceModel.refuseSparseAttention(checkpoint)
         precondition(
             latents.layers == Self.layers(of: model), "a pool for layers \(latents.layers)")
         layer = LayerIndex(model.layerCount)

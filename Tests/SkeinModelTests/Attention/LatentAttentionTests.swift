@@ -8,14 +8,16 @@ import Testing
 
 /// The absorbed form beside its definition with keys and values expanded.
 @Suite struct LatentAttentionTests {
-    @Test(arguments: ["v2lite", "v3", "v3fp8", "kimi", "glm4_moe_lite"])
+    @Test(arguments: ["v2lite", "v3", "v3fp8", "v32", "kimi", "glm4_moe_lite"])
     func absorbedAgreesWithNaive(name: String) throws {
         let checkpoint = try Checkpoint.open("\(Golden.oracle)/\(name)")
         let model = checkpoint.configuration
         let compute = ComputePool(threadCount: 1)
         let attention = try LatentAttention(
             checkpoint: checkpoint, layer: 1, rotary: YarnRotary(configuration: model))
-        let pool = try LatentPool(layers: 1..<2, pageCount: 4, rowWidth: model.latentRowWidth)
+        let pool = try LatentPool(
+            layers: 1..<2, pageCount: 4, rowWidth: model.latentRowWidth,
+            indexKeyWidth: model.indexer?.headSize ?? 0)
         let latents = pool.view(of: LayerIndex(1))
         let scratch = StepScratch(model)
         // Two sequences, one across a page's edge.
@@ -29,6 +31,8 @@ import Testing
             })
         attention.makeQueries(normed, step: step, scratch: scratch, on: compute)
         attention.writeLatents(normed, step: step, latents: latents, scratch: scratch, on: compute)
+        attention.select(normed, step: step, latents: latents, scratch: scratch, on: compute)
+        #expect((scratch.selection != nil) == (model.indexer != nil))
         attention.attendAbsorbed(step: step, latents: latents, scratch: scratch, on: compute)
         let absorbed = scratch.mixedValues.values()
         attention.attendNaive(step: step, latents: latents, scratch: scratch)

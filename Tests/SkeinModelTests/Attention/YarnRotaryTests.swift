@@ -96,8 +96,9 @@ import Testing
     @Test func pairsThatLieTogetherRotateTogether() throws {
         let rotation = try vectors().rotation
         let rows = Tensor([rotation.x])
-        Rotary.rotateInterleaved(
-            rows, firstColumn: 0, headCount: 1, headStride: rotation.x.count,
+        Rotary.rotate(
+            rows, layout: .interleaved, firstColumn: 0, headCount: 1,
+            headStride: rotation.x.count,
             table: RotaryTable(frequencies: rotation.frequencies), positions: [rotation.position])
         for (actual, wanted) in zip(rows.row(0), rotation.interleaved) {
             #expect(abs(actual - wanted) < 1e-6)
