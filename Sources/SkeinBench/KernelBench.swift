@@ -48,6 +48,11 @@ public struct KernelBench {
         for form in LatentForm.allCases {
             for positions in Self.contexts { try add(attention(over: positions, in: form)) }
         }
+        if let indexer = model.indexer {
+            for positions in Self.contexts where positions > indexer.topK {
+                for line in try selecting(indexer, from: positions) { add(line) }
+            }
+        }
         add(norm())
         return KernelReport(
             limits: limits, threads: pool.threadCount, instructionSet: "\(pool.instructionSet)",
@@ -161,6 +166,50 @@ public struct KernelBench {
             form == .bf16 ? "attention" : "attend fp8", .f32,
             Shape(rows: positionCount, columns: model.latentRowWidth), 1, seconds,
             bytes: positionCount * form.rowByteCount(of: model), flops: flops, blas: nil)
+    }
+
+    /// Choosing among so many positions, and attending to what was chosen.
+    private func selecting(
+        _ indexer: ModelConfiguration.Indexer, from positionCount: Int
+    ) throws(Refusal) -> [KernelReport.Line] {
+        let pageCount = (positionCount + Limits.pageRowCount - 1) / Limits.pageRowCount
+        let latents = try LatentStore(
+            layerCount: 1, pageCount: pageCount, rowWidth: model.latentRowWidth)
+        let keys = try LatentStore(
+            layerCount: 1, pageCount: pageCount, rowWidth: indexer.headSize)
+        Self.fill(latents)
+        Self.fill(keys)
+        let span = AttentionSpan(
+            rows: 0..<1, firstPosition: positionCount - 1,
+            pageTable: (0..<pageCount).map { PageIndex($0) })
+        let indexQueries = KernelTiming.input(
+            rows: 1, columns: indexer.headCount * indexer.headSize)
+        let headWeights = KernelTiming.input(rows: 1, columns: indexer.headCount)
+        var selection: PositionSelection?
+        let choosing = Self.seconds { _ in
+            selection = PositionSelection(
+                indexQueries, weights: headWeights, keys: keys, layer: 0, spans: [span],
+                keptCount: indexer.topK, on: pool)
+        }
+        let queries = KernelTiming.input(rows: 1, columns: model.headCount * model.latentRowWidth)
+        let output = Tensor(rows: 1, columns: model.headCount * model.kvLoraRank)
+        let attending = Self.seconds { _ in
+            PagedAttention.attend(
+                queries, to: latents, layer: 0, spans: [span], selection: selection,
+                headCount: model.headCount, latentWidth: model.kvLoraRank, scale: 0.1,
+                into: output, on: pool)
+        }
+        let cost = AttentionCost(ModelArithmetic(model), layerCount: 1)
+        return [
+            line(
+                "index", .f32, Shape(rows: positionCount, columns: indexer.headSize), 1, choosing,
+                bytes: positionCount * cost.indexKeyBytes,
+                flops: positionCount * cost.indexKeyFlops, blas: nil),
+            line(
+                "sparse", .f32, Shape(rows: positionCount, columns: model.latentRowWidth), 1,
+                attending, bytes: indexer.topK * cost.latentBytes,
+                flops: indexer.topK * cost.latentFlops, blas: nil),
+        ]
     }
 
     /// Writes numbers to every row: codes of zeros would be decoded by a slower way.

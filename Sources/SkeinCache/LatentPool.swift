@@ -91,6 +91,14 @@ public final class LatentPool {
     /// Numbers of a latent row.
     public var rowWidth: Int { store.rowWidth }
 
+    /// Numbers of an index key; 0 where there are none.
+    public var indexKeyWidth: Int { indexKeys?.rowWidth ?? 0 }
+
+    /// Whether a model's latent rows, and index keys where it has them, have a place here.
+    public func fits(_ model: ModelConfiguration) -> Bool {
+        rowWidth == model.latentRowWidth && indexKeyWidth == model.indexer?.headSize ?? 0
+    }
+
     /// Bytes of one page over all layers.
     public var bytesPerPage: Int { store.bytesPerPage + (indexKeys?.bytesPerPage ?? 0) }
 

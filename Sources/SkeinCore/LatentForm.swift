@@ -19,7 +19,7 @@ public enum LatentForm: String, CaseIterable, Sendable {
             codedWidth: codedWidth(latentWidth: model.kvLoraRank))
     }
 
-    /// Bytes of a model's index key, 0 where it has none: of 128 numbers 256 in BF16 and 132 in FP8.
+    /// Bytes of a model's index key: of 128 numbers 256 in BF16 and 132 in FP8; 0 without indexer.
     public func indexKeyByteCount(of model: ModelConfiguration) -> Int {
         let width = model.indexer?.headSize ?? 0
         return Self.rowByteCount(rowWidth: width, codedWidth: codedWidth(latentWidth: width))

@@ -63,7 +63,7 @@ public final class SliceModel {
                 && slice.layers.upperBound <= model.layerCount,
             "layers \(slice.layers) of \(model.layerCount)")
         precondition(
-            latents.layers == slice.layers && latents.rowWidth == model.latentRowWidth,
+            latents.layers == slice.layers && latents.fits(model),
             "a pool for layers \(latents.layers), not \(slice.layers)")
         let rotary = YarnRotary(configuration: model)
         embedding = slice.holdsEmbedding ? try Embedding(checkpoint: checkpoint) : nil

@@ -53,9 +53,10 @@ struct PagedRows {
 
 /// Absorbed attention over latent rows in pages.
 ///
-/// Each row attends to positions 0 up to its own, or to those selected of them. Pages are taken in order, each as one block of an
-/// online softmax in F32, so that a row's result depends on its own position and sequence only: not
-/// on chunks, on other rows, or on threads.
+/// Each row attends to positions 0 up to its own, or to those selected of them. Pages, or as many
+/// selected rows as a page has, are taken in order, each as one block of an online softmax in F32,
+/// so that a row's result depends on its own position and sequence only: not on chunks, on other
+/// rows, or on threads.
 public enum PagedAttention {
     /// Attends each query to the latent rows of its own sequence.
     ///

@@ -65,8 +65,8 @@ public struct PositionSelection: Equatable, Sendable {
         return places[row * keptCount..<(row + 1) * keptCount].map(Int.init)
     }
 
-    /// The places of the `kept` largest numbers, ascending; the lower place goes first among equals,
-    /// and NaN comes after every number.
+    /// The places of the `kept` largest numbers, ascending; the lower place goes first among
+    /// equals, and NaN comes after every number.
     public static func largest(_ values: [Float], kept: Int) -> [Int] {
         precondition(kept >= 0 && kept <= values.count, "\(kept) of \(values.count)")
         var places = [Int32](repeating: 0, count: kept)

@@ -46,9 +46,16 @@ import Testing
             instructionSet: "scalar"),
     ]
 
-    /// The bytes of the plainest way: one process, one stage, one thread, the whole prompt at once.
+    /// Every row beyond the sixteenth selects what it attends to.
+    static let waysOfSparseAttention = [
+        Way(arguments: ["--stages", "3", "--chunk", "7", "--processes"], isInCrowd: true),
+        Way(arguments: ["--stages", "2", "--placement", "vfold", "--threads", "2"]),
+        Way(arguments: ["--experts", "2", "--chunk", "64"], instructionSet: "scalar"),
+        Way(arguments: ["--chunk", "1"], isInCrowd: true),
+    ]
+
+    /// The bytes of a way to run some three hundred tokens of text.
     static func logits(_ way: Way) async throws -> [UInt8] {
-        let scratch = try ScratchFolder()
         let text = try Data(
             contentsOf: URL(filePath: SkeinProgram.golden("gosling/eval_text.json")))
         let whole = try #require(
@@ -57,6 +64,14 @@ import Testing
         // Long enough to cross several pages of the latent cache.
         var prompts = [Array(documents.joined().prefix(300))]
         if way.isInCrowd { prompts += documents.prefix(15) }
+        return try await logits(way, of: prompts, model: SkeinProgram.gosling)
+    }
+
+    /// The bytes of the first of some prompts.
+    private static func logits(
+        _ way: Way, of prompts: [[Int]], model: String
+    ) async throws -> [UInt8] {
+        let scratch = try ScratchFolder()
         let file = try scratch.write(
             String(
                 decoding: try JSONSerialization.data(withJSONObject: ["prompts": prompts]),
@@ -65,7 +80,7 @@ import Testing
         let environment = way.instructionSet.map { ["SKEIN_ISA=\($0)"] } ?? []
         let run = try await SkeinProgram.run(
             [
-                "score", "--model", SkeinProgram.gosling, "--tokens-json", file, "--out", out,
+                "score", "--model", model, "--tokens-json", file, "--out", out,
             ] + way.arguments, environment: environment)
         try #require(run.status == 0, "\(run.errors)")
         return try ScoredTensors(out).bytes("logits.0")
@@ -87,5 +102,23 @@ import Testing
         var way = way
         way.arguments += form
         #expect(try await Self.logits(way) == plain)
+    }
+
+    @Test(arguments: waysOfSparseAttention, ["bf16", "fp8"])
+    func logitsOfSparseAttentionAreTheSameBytesToo(way: Way, latents: String) async throws {
+        let model = SkeinProgram.golden("oracle/v32")
+        let crowd = (0..<16).map { prompt in
+            (0..<150 - 3 * prompt).map { ($0 * 37 + prompt * 11) % 520 }
+        }
+        let form = ["--latents", latents]
+        let plain = try await Self.logits(
+            Way(arguments: ["--threads", "1", "--chunk", "4096"] + form), of: [crowd[0]],
+            model: model)
+        var way = way
+        way.arguments += form
+        let bytes = try await Self.logits(
+            way, of: way.isInCrowd ? crowd : [crowd[0]], model: model)
+        #expect(bytes.count == 150 * 520 * 4)
+        #expect(bytes == plain)
     }
 }

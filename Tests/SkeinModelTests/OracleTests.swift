@@ -139,8 +139,9 @@ import Testing
         #expect(followed * 10 >= total * (golden.model.indexer == nil ? 9 : 8))
     }
 
-    /// Which positions rows attend to. A row that has chosen otherwise in one layer is another
-    /// answer's in the layers after it.
+    /// Which positions rows attend to.
+    ///
+    /// A row that has chosen otherwise in one layer is another answer's in the layers after it.
     @Test func theIndexerSelectsThePositionsOfTheReference() throws {
         let golden = try Case("v32")
         let layerCount = golden.model.layerCount

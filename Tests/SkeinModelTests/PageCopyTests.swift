@@ -8,13 +8,20 @@ import Testing
 @Suite struct PageCopyTests {
     private static let everything: Capture = [.logits, .hidden, .router]
 
-    @Test(arguments: [1, 9, 63, 65, 100, 127, 130], LatentForm.allCases)
+    /// Latent rows and index keys lie in pages, each in two forms.
+    static let kinds: [(form: LatentForm, isSparse: Bool)] = [
+        (.bf16, false), (.fp8, false), (.bf16, true), (.fp8, true),
+    ]
+
+    @Test(arguments: [1, 9, 63, 65, 100, 127, 130], kinds)
     func rowsThatWereCopiedGiveTheSameBytesAsRowsThatWereRun(
-        sharedCount: Int, form: LatentForm
+        sharedCount: Int, kind: (form: LatentForm, isSparse: Bool)
     ) async throws {
+        let form = kind.form
+        let changes = kind.isSparse ? [TinyModel.sparse] : []
         let first = (0..<150).map { ($0 * 29 + 3) % 64 }
         let second = first.prefix(sharedCount) + (0..<40).map { ($0 * 11 + 5) % 64 }
-        try await TinyModel.with(.fp8) { checkpoint in
+        try await TinyModel.with(.fp8, changing: changes) { checkpoint in
             let alone = try PipelineRig(checkpoint, sliceCount: 2, latentForm: form)
                 .run(Array(second), capture: Self.everything)
             let rig = try PipelineRig(checkpoint, sliceCount: 2, latentForm: form)

@@ -63,12 +63,13 @@ import Testing
         }
     }
 
-    @Test(arguments: SyntheticCheckpoint.Format.allCases)
+    @Test(arguments: SyntheticCheckpoint.Format.allCases, [false, true])
     func slicesChunksThreadsAndInstructionsDoNotChangeABitOfFP8Latents(
-        format: SyntheticCheckpoint.Format
+        format: SyntheticCheckpoint.Format, isSparse: Bool
     ) async throws {
         let tokens = (0..<100).map { ($0 * 29 + 3) % 64 }
-        try await TinyModel.with(format) { checkpoint in
+        let changes = isSparse ? [TinyModel.sparse] : []
+        try await TinyModel.with(format, changing: changes) { checkpoint in
             let everything: Capture = [.logits, .hidden, .router]
             let plain = try PipelineRig(checkpoint).run(tokens, capture: everything)
             let whole = try PipelineRig(checkpoint, latentForm: .fp8)
@@ -89,18 +90,21 @@ import Testing
     }
 
     /// Attention and experts take a large step in parts to bound their memory.
-    @Test(arguments: [(1, 1), (7, 5), (64, 30), (1_000, 3)])
-    func partsDoNotChangeABit(attentionRowsMax: Int, expertRowsMax: Int) async throws {
+    @Test(arguments: [(1, 1), (7, 5), (64, 30), (1_000, 3)], [false, true])
+    func partsDoNotChangeABit(
+        rowsMax: (attention: Int, experts: Int), isSparse: Bool
+    ) async throws {
         let everything: Capture = [.logits, .hidden, .router]
         let tokens = (0..<100).map { ($0 * 29 + 3) % 64 }
         let spans = [
             PipelineRig.span(0, tokens[...], from: 0),
             PipelineRig.span(1, tokens[..<9], from: 0, pages: [PageIndex(9)]),
         ]
-        try await TinyModel.with(.fp8) { checkpoint in
+        let changes = isSparse ? [TinyModel.sparse] : []
+        try await TinyModel.with(.fp8, changing: changes) { checkpoint in
             let whole = try PipelineRig(checkpoint).step(spans, capture: everything)
             let limits = PartLimits(
-                attentionRowsMax: attentionRowsMax, expertRowsMax: expertRowsMax)
+                attentionRowsMax: rowsMax.attention, expertRowsMax: rowsMax.experts)
             let parts = try PipelineRig(checkpoint, limits: limits)
                 .step(spans, capture: everything)
             #expect(parts.bits == whole.bits)

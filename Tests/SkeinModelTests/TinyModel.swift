@@ -22,6 +22,13 @@ struct TinyModel {
         "bos_token_id": 0, "eos_token_id": 1}
         """
 
+    /// Makes it a model of sparse attention.
+    static let sparse = (
+        #""model_type": "deepseek_v3","#,
+        #""model_type": "deepseek_v32", "index_n_heads": 5, "index_head_dim": 16, "#
+            + #""index_topk": 24,"#
+    )
+
     /// Writes the model to a folder of its own and removes it afterwards.
     static func with<R>(
         _ format: SyntheticCheckpoint.Format, changing changes: [(String, String)] = [],

@@ -4,8 +4,8 @@ import Testing
 
 /// Every instruction set gives the bits of the scalar kernels; so do threads, splits and company.
 ///
-/// The twins, by their files: product_bf16, product_f8e4m3_block, product_i8_group,
-/// attend_latent, score_index and rows_f32. peak_f32 measures the processor and gives no result to compare.
+/// The twins, by their files: product_bf16, product_f8e4m3_block, product_i8_group, attend_latent,
+/// score_index and rows_f32. peak_f32 measures the processor and gives no result to compare.
 @Suite struct TwinTests {
     static let lengths = [1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 160, 576, 700]
     static let reference = ComputePool(threadCount: 1, instructionSet: .scalar)

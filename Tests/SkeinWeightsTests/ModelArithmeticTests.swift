@@ -24,7 +24,12 @@ struct ModelArithmeticTests {
     }()
 
     private func arithmetic(_ name: String) throws -> ModelArithmetic {
-        let document = try #require(Self.models[name]?["config"])
+        try Self.arithmetic(name)
+    }
+
+    /// A published model's.
+    static func arithmetic(_ name: String) throws -> ModelArithmetic {
+        let document = try #require(models[name]?["config"])
         return ModelArithmetic(try ModelConfiguration(parsed: document, subject: name))
     }
 

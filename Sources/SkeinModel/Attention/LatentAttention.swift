@@ -144,7 +144,7 @@ struct LatentAttention {
         latents.write(rows, spans: step.spans)
     }
 
-    /// Puts the rows' index keys in the cache and leaves in `scratch.selection` what they attend to.
+    /// Puts the rows' index keys in the cache; leaves in `scratch.selection` what they attend to.
     func select(
         _ normed: Tensor, step: Step, latents: LatentView, scratch: StepScratch,
         on pool: ComputePool

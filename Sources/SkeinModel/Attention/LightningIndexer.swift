@@ -49,8 +49,9 @@ struct LightningIndexer {
         self.rotary = rotary
     }
 
-    /// Puts the rows' keys in the cache. Every row has one: later rows will want it, however few
-    /// positions there are now.
+    /// Puts the rows' keys in the cache.
+    ///
+    /// Every row has one: later rows will want it, however few positions there are now.
     func writeKeys(
         _ normed: Tensor, step: Step, latents: LatentView, scratch: StepScratch,
         on pool: ComputePool

@@ -47,7 +47,8 @@ public final class MultiTokenPrediction {
             throw Refusal(checkpoint.folder, "has no multi-token-prediction layer")
         }
         precondition(
-            latents.layers == Self.layers(of: model), "a pool for layers \(latents.layers)")
+            latents.layers == Self.layers(of: model) && latents.fits(model),
+            "a pool for layers \(latents.layers)")
         layer = LayerIndex(model.layerCount)
         let names = WeightName.layer(layer.rawValue)
         embedding = try Embedding(checkpoint: checkpoint)
