@@ -28,6 +28,10 @@ public final class ClusterHost: Sendable {
     private let roads: ZeroMQRoads?
     private let loop: Task<Void, Never>?
 
+    /// The nodes of this host that have ended by themselves, until it is stopped.
+    private let losses: AsyncStream<Refusal>
+    private let loss: AsyncStream<Refusal>.Continuation
+
     /// Starts this host's part.
     ///
     /// A node belongs to this host if its address is one of this machine's; so does the
@@ -65,6 +69,7 @@ public final class ClusterHost: Sendable {
             for node in topology.nodes {
                 if let key = node.publicKey { settings.publicKeys[node.name] = key }
             }
+            settings.standbys = topology.nodes.filter(\.isStandby).map(\.name)
             settings.microBatchesInFlight = topology.microBatchesInFlightMax
             settings.prefillRowsMax = topology.prefillChunkRowsMax ?? settings.prefillRowsMax
             settings.reusesPrefixes = topology.reusesPrefixes
@@ -93,6 +98,7 @@ public final class ClusterHost: Sendable {
                     program: ThisProgram.path, clusterFile: clusterFile, name: name))
         }
         self.processes = processes
+        (losses, loss) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(Limits.nodesMax))
     }
 
     /// On the head, waits until every node is loaded and a first token has been through all stages.
@@ -109,25 +115,36 @@ public final class ClusterHost: Sendable {
         await coordinator?.openRing()
     }
 
-    /// Waits until one of this host's nodes ends by itself, or this task is cancelled.
+    /// Waits until one of this host's nodes ends by itself and the cluster cannot do without, or
+    /// this host is stopped.
     ///
+    /// May be called once. Where nodes stand by, a cluster that has been ready goes on, and so does a host that has
+    /// nodes left.
+    ///
+    /// - Parameter onLoss: is told of each loss with which this host goes on.
     /// - Returns: what happened, in one line.
-    public func waitForLostNode() async -> Refusal {
-        let (losses, loss) = AsyncStream.makeStream(
-            of: Refusal.self, bufferingPolicy: .bufferingOldest(1))
+    public func waitForLostNode(onLoss: @Sendable (Refusal) -> Void) async -> Refusal {
+        let hasStandbys = topology.nodes.contains(where: \.isStandby)
+        var leftCount = processes.count
         for process in processes {
-            // Not children of this task: they wait on while one loss or a cancellation ends it.
-            Task {
+            // Not children of this task: they wait on while one loss ends it.
+            Task { [loss] in
                 let status = await process.waitForEnd()
                 loss.yield(Refusal("node \(process.name)", "ended with status \(status)"))
             }
         }
-        for await refusal in losses { return refusal }
+        for await refusal in losses {
+            leftCount -= 1
+            let canGoOn = await coordinator?.hasBeenReady ?? (leftCount > 0)
+            guard hasStandbys, canGoOn else { return refusal }
+            onLoss(refusal)
+        }
         return Refusal("this host", "was asked to end")
     }
 
     /// Ends the nodes of this host; on the head, of the whole cluster.
     public func stop() async {
+        loss.finish()
         await coordinator?.shutdown()
         for process in processes { process.release() }
         for process in processes { await process.waitForEnd(atMost: .seconds(5)) }

@@ -12,7 +12,9 @@ struct ClusterNodes {
     init(_ file: ClusterFields, placement: PlacementKind, folder: URL) throws(Refusal) {
         fields = try file.list(
             "nodes", countMax: Limits.nodesMax,
-            allowed: ["name", "address", "public_key", "layers", "experts", "threads", "model"])
+            allowed: [
+                "name", "address", "public_key", "layers", "experts", "threads", "model", "standby",
+            ])
         var nodes: [Topology.Node] = []
         for field in fields {
             nodes.append(
@@ -25,7 +27,7 @@ struct ClusterNodes {
                     threadCount: try field.optionalNumber("threads", 1...Limits.threadsMax),
                     modelPath: try field.optionalText("model").map {
                         ClusterFile.absolute($0, in: folder)
-                    }))
+                    }, isStandby: try Self.standsBy(field)))
         }
         values = nodes
         try checkNames()
@@ -164,14 +166,34 @@ struct ClusterNodes {
         return shard
     }
 
+    /// A standby names nothing that it holds: that is what a lost node held.
+    private static func standsBy(_ field: ClusterFields) throws(Refusal) -> Bool {
+        guard field.has("standby"), try field.choice("standby", Answer.self) == .yes else {
+            return false
+        }
+        for held in ["layers", "experts"] where field.has(held) {
+            throw field.refusal(
+                held, "found something, expected nothing: a standby holds what a lost node held")
+        }
+        return true
+    }
+
+    private enum Answer: String, CaseIterable {
+        case yes = "true"
+        case no = "false"
+    }
+
     /// The layers of the ring follow each other without a gap, from layer 0 on.
     ///
     /// A node with experts and no layers is none of the ring's.
     private func checkLayers(_ placement: PlacementKind) throws(Refusal) {
-        let ring = values.indices.filter { !values[$0].isExpertHostAlone }
+        let ring = values.indices.filter {
+            !values[$0].isExpertHostAlone && !values[$0].isStandby
+        }
         guard !ring.isEmpty else {
             throw fields[0].refusal(
-                "layers", "found nothing, expected a range, since all nodes hold experts alone")
+                "layers",
+                "found nothing, expected a range, since all nodes hold experts alone or stand by")
         }
         guard let first = ring.first(where: { !values[$0].layerRanges.isEmpty }) else { return }
         if let bare = ring.first(where: { values[$0].layerRanges.isEmpty }) {

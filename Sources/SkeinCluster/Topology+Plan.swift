@@ -47,7 +47,7 @@ extension Topology {
     ) throws(Refusal) -> PlannedRing {
         let placement = try placement(of: model)
         var hostOfNode: [String: Int] = [:]
-        for node in nodes {
+        for node in placedNodes {
             guard let index = hosts.hosts.firstIndex(where: { $0.name == node.name }) else {
                 throw Refusal(
                     "\(file): node \(node.name)", "has no host of that name in the hosts file")
@@ -71,7 +71,7 @@ extension Topology {
     public func placement(of model: ModelConfiguration) throws(Refusal) -> Placement {
         try Placement(
             kind: placement,
-            nodes: nodes.map {
+            nodes: placedNodes.map {
                 NodeShare(name: $0.name, layers: $0.layerRanges, shard: $0.shard)
             },
             layerCount: model.layerCount, expertCounts: model.layerExpertCounts)

@@ -49,6 +49,7 @@ extension Topology {
             + (parts.isEmpty ? [] : ["    experts:"] + parts)
             + line("    threads", node.threadCount.map { String($0) })
             + line("    model", node.modelPath.map(quoted))
+            + line("    standby", node.isStandby ? "true" : nil)
     }
 
     private static func text(_ range: Range<Int>) -> String {

@@ -95,6 +95,7 @@ extension Coordinator {
             nodes[name, default: NodeRecord()].hello = hello
         }
         await carryOut(membership.onHello(report, now: now))
+        if let relieved = relievedPlacement() { await carryOut(membership.onPlacement(relieved)) }
     }
 
     private func note(_ alive: Alive, of name: String) {
@@ -216,7 +217,8 @@ extension Coordinator {
         await pump()
     }
 
-    /// A node of the ring is gone: everything waits for its return, or ends.
+    /// A node is gone: where it was placed a standby takes its place, or everything waits for its
+    /// return, or ends.
     ///
     /// Raising the epoch now makes whatever the old ring still sends worthless; the new placement
     /// is announced once every node of it is here.
@@ -232,9 +234,36 @@ extension Coordinator {
         nodes[name]?.clock = PeerClock()
         loseFromTrace(name)
         nodes[name]?.troubleAt = now
+        guard membership.placement.nodes.contains(name) else { return }
         if case .ready = readiness { readiness = .forming([]) }
         releaseProbeWaits()
-        await carryOut(membership.onPlacement(membership.placement))
+        await carryOut(membership.onPlacement(relievedPlacement() ?? membership.placement))
+    }
+
+    /// The placement with standbys in the places of nodes that are lost; `nil` where there is
+    /// nobody to replace or to replace them.
+    private func relievedPlacement() -> SkeinMembership.Placement? {
+        let reliefs = membership.reliefs { standby, lost in
+            let available = nodes[standby]?.hello?.memoryAvailableBytes ?? 0
+            // A host that cannot say what it has is believed to have enough.
+            return available == 0 || available >= bytesHeld(by: lost)
+        }
+        guard !reliefs.isEmpty else { return nil }
+        for (lost, standby) in reliefs.sorted(by: { $0.key < $1.key }) {
+            logger.notice("node \(standby) takes the place of node \(lost)")
+            settings.onProgress(.relieved(node: lost, by: standby))
+        }
+        return membership.placement.replacing(reliefs)
+    }
+
+    /// Bytes of weights, as the node itself has told, and of its latent cache.
+    private func bytesHeld(by name: String) -> UInt64 {
+        let layerCount = membership.placement.stages(of: name)
+            .reduce(0) { $0 + $1.slice.layers.count }
+        let cacheBytes =
+            layerCount * settings.pageCount * Limits.pageRowCount
+            * settings.latentForm.positionByteCount(of: settings.configuration)
+        return (nodes[name]?.weightBytes ?? 0) + UInt64(cacheBytes)
     }
 
     /// Queues a message for a node; a road that is down shows in the node's silence.

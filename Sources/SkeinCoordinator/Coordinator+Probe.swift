@@ -137,9 +137,10 @@ extension Coordinator {
         signs.isReady = if case .ready = readiness { true } else { false }
         signs.version = settings.softwareVersion
         signs.fingerprint = settings.fingerprint
-        signs.nodes = membership.placement.nodes.map { name in
+        signs.nodes = knownNodes.map { name in
             let known = membership.nodes[name]
             var node = HealthSigns.Node(name: name, state: known?.state ?? .waiting)
+            node.isStandby = known?.isPlaced == false
             node.silence = membership.silence(of: name, now: now)
             node.version = known?.report?.version
             node.fingerprint = known?.report?.fingerprint

@@ -38,6 +38,8 @@ public struct ClusterStatus: Sendable {
         public let address: String?
         /// Its stages in ring order.
         public let stages: [Stage]
+        /// Whether it holds nothing until a node is lost.
+        public var isStandby = false
         /// The experts that it holds for stages; empty where it has no shard.
         public var shard: [ShardPart] = []
         /// What it did with them; `nil` where it has no shard or has not said.
@@ -140,7 +142,7 @@ public struct ClusterStatus: Sendable {
     public let address: String
     /// Seconds since the coordinator started.
     public let upSeconds: Double
-    /// The nodes in ring order.
+    /// The nodes in ring order, then those that stand by.
     public let nodes: [Node]
     /// Pages of every stage's pool, and those that sequences own.
     public let pageCount: Int
@@ -200,7 +202,7 @@ extension Coordinator {
             name: settings.clusterName, kind: membership.placement.kind, epoch: membership.epoch,
             isReady: membership.isReady, softwareVersion: settings.softwareVersion,
             fingerprint: settings.fingerprint, address: inbox.address,
-            upSeconds: now / .seconds(1), nodes: membership.placement.nodes.map(status(of:)),
+            upSeconds: now / .seconds(1), nodes: knownNodes.map(status(of:)),
             pageCount: schedule.plan.pageCount, ownedPageCount: schedule.ownedPageCount,
             keptPageCount: schedule.idlePageCount,
             positionCountMax: schedule.plan.positionCountMax,
@@ -215,6 +217,9 @@ extension Coordinator {
                 computeOwners: schedule.plan.computeOwners, expertOwners: expertOwners,
                 stepsAtOnce: settings.stepsAtOnce))
     }
+
+    /// Those of the placement, then the others.
+    var knownNodes: [String] { membership.placement.nodes + membership.unplaced }
 
     /// The compute threads of every expert host, numbered as those of stages are.
     private var expertOwners: [Int] {
@@ -247,6 +252,7 @@ extension Coordinator {
         var node = ClusterStatus.Node(
             name: name, state: (known?.state ?? .waiting).rawValue,
             address: nodeAddresses[name], stages: stages)
+        node.isStandby = known?.isPlaced == false
         node.shard = membership.placement.shard(of: name)
         node.softwareVersion = record.hello?.softwareVersion
         node.fingerprint = record.hello?.fingerprint

@@ -71,7 +71,8 @@ public actor Coordinator {
         self.links = links
         self.logger = logger
         membership = MembershipView(
-            placement: settings.placement, reference: settings.reference,
+            placement: settings.placement, standbys: settings.standbys,
+            reference: settings.reference,
             patience: settings.patience)
         schedule = PipelineSchedule(plan: settings.schedulePlan, epoch: Epoch.none.next)
     }

@@ -13,6 +13,8 @@ public struct CoordinatorSettings: Sendable {
     public var fingerprint: String
     /// Which node holds which slice.
     public var placement: SkeinMembership.Placement
+    /// Nodes that hold nothing until one of the placement is lost.
+    public var standbys: [String] = []
     /// The nodes' CURVE keys as Z85 text, where links leave loopback.
     public var publicKeys: [String: String] = [:]
     /// Pages of every stage's pool.
@@ -110,4 +112,6 @@ public enum ClusterProgress: Equatable, Sendable {
     case ready
     /// A node is gone, and why.
     case lost(node: String, Refusal)
+    /// A standby takes the place of a node that is gone.
+    case relieved(node: String, by: String)
 }

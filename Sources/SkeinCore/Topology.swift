@@ -121,11 +121,14 @@ extension Topology {
         /// Its own copy of the checkpoint folder, where that is not the cluster's.
         public var modelPath: String?
 
+        /// Whether it holds nothing until it takes the place of a node that is lost.
+        public var isStandby: Bool
+
         /// Describes a node.
         public init(
             name: String, address: TCPAddress, publicKey: String? = nil,
             layerRanges: [Range<Int>] = [], shard: [ShardPart] = [], threadCount: Int? = nil,
-            modelPath: String? = nil
+            modelPath: String? = nil, isStandby: Bool = false
         ) {
             self.name = name
             self.address = address
@@ -134,6 +137,7 @@ extension Topology {
             self.shard = shard
             self.threadCount = threadCount
             self.modelPath = modelPath
+            self.isStandby = isStandby
         }
 
         /// Whether it holds experts and no slice.
@@ -142,8 +146,11 @@ extension Topology {
 }
 
 extension Topology {
+    /// The nodes that hold something from the beginning.
+    public var placedNodes: [Node] { nodes.filter { !$0.isStandby } }
+
     /// The nodes that hold slices, in ring order.
-    public var ringNodes: [Node] { nodes.filter { !$0.isExpertHostAlone } }
+    public var ringNodes: [Node] { placedNodes.filter { !$0.isExpertHostAlone } }
 
     /// How many stages the ring has.
     public var stageCount: Int { placement.stageCount(nodeCount: ringNodes.count) }

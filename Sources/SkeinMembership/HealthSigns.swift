@@ -32,12 +32,14 @@ public enum ProbeSign: Equatable, Sendable {
 
 /// Everything that a cluster's health is judged by.
 public struct HealthSigns: Equatable, Sendable {
-    /// What is known of one node of the placement.
+    /// What is known of one node.
     public struct Node: Equatable, Sendable {
         /// Its name.
         public var name: String
         /// Where it stands.
         public var state: NodeState
+        /// Whether it holds nothing until a node is lost.
+        public var isStandby = false
         /// How long it has been silent; `nil` where it is not here.
         public var silence: Duration?
         /// The version it runs; `nil` before it came.
@@ -64,7 +66,7 @@ public struct HealthSigns: Equatable, Sendable {
     public var isDraining = false
     /// Whether every stage can run.
     public var isReady = false
-    /// The nodes of the placement.
+    /// The nodes of the placement, and those that stand by.
     public var nodes: [Node] = []
     /// The version that all should run.
     public var version = ""

@@ -41,7 +41,7 @@ public struct HealthVerdict: Equatable, Sendable {
             return
         }
         guard signs.isReady else {
-            self.init(.loading, signs.nodes.compactMap(Self.awaited))
+            self.init(.loading, signs.nodes.filter { !$0.isStandby }.compactMap(Self.awaited))
             return
         }
         let degraded = Self.reasonsForDegraded(signs, patience)
@@ -53,7 +53,7 @@ public struct HealthVerdict: Equatable, Sendable {
     ) -> [String] {
         var reasons: [String] = []
         if signs.isDraining { reasons.append("the server is shutting down") }
-        for node in signs.nodes {
+        for node in signs.nodes where !node.isStandby {
             switch node.state {
             case .dead:
                 reasons.append(node.trouble?.description ?? "node \(node.name): is gone")
@@ -80,6 +80,7 @@ public struct HealthVerdict: Equatable, Sendable {
     ) -> [String] {
         var reasons: [String] = []
         for node in signs.nodes {
+            if node.isStandby, let absence = Self.absence(of: node) { reasons.append(absence) }
             if node.state == .suspect {
                 let silence = node.silence.map { " for \($0.secondsText)" } ?? ""
                 reasons.append("node \(node.name): has been silent\(silence)")
@@ -115,6 +116,18 @@ public struct HealthVerdict: Equatable, Sendable {
             reasons.append("the queue is full: \(signs.waitingCount) sequences wait")
         }
         return reasons
+    }
+
+    /// Why nobody can count on a standby.
+    private static func absence(of node: HealthSigns.Node) -> String? {
+        switch node.state {
+        case .waiting:
+            node.trouble.map { "not let in: \($0)" }
+                ?? "node \(node.name): does not stand by, it has not joined"
+        case .dead, .left:
+            "node \(node.name): does not stand by: \(node.trouble?.reason ?? "has left")"
+        default: nil
+        }
     }
 
     /// What a cluster that forms waits for.

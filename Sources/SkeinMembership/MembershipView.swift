@@ -99,7 +99,8 @@ public struct MembershipView: Sendable {
         var brokenAt: Duration?
         /// Where it stood before it became suspect.
         var stateBefore = NodeState.placed
-        var isPlaced = false
+        /// Whether it is part of the placement.
+        public internal(set) var isPlaced = false
     }
 
     /// Who holds what.
@@ -249,8 +250,33 @@ public struct MembershipView: Sendable {
         nodes.filter { !$0.value.isPlaced && isHere($0.key) }.map(\.key).sorted()
     }
 
+    /// Nodes that hold no slice, here or not.
+    public var unplaced: [String] { nodes.filter { !$0.value.isPlaced }.map(\.key).sorted() }
+
     /// Nodes of the placement that are not here.
     public var missing: [String] { placement.nodes.filter { !isHere($0) } }
+
+    /// Nodes of the placement that were here and are gone.
+    public var lost: [String] {
+        missing.filter { nodes[$0]?.state == .dead || nodes[$0]?.state == .left }
+    }
+
+    /// Which standby is to take the place of which lost node: in the order of their names, each the
+    /// first one that is fit.
+    ///
+    /// - Parameter isFit: whether the standby has room for what the lost node holds.
+    /// - Returns: standbys by the names of lost nodes; nothing for a node that is to be waited for.
+    public func reliefs(
+        isFit: (_ standby: String, _ lost: String) -> Bool
+    ) -> [String: String] {
+        var free = standbys
+        var reliefs: [String: String] = [:]
+        for name in lost {
+            guard let index = free.firstIndex(where: { isFit($0, name) }) else { continue }
+            reliefs[name] = free.remove(at: index)
+        }
+        return reliefs
+    }
 }
 
 extension MembershipView {

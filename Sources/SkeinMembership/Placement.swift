@@ -156,6 +156,34 @@ public struct Placement: Equatable, Sendable {
         }
     }
 
+    private init(
+        kind: PlacementKind, nodes: [String], stages: [StagePlacement],
+        expertHosts: [ExpertHostPlacement]
+    ) {
+        self.kind = kind
+        self.nodes = nodes
+        self.stages = stages
+        self.expertHosts = expertHosts
+    }
+
+    /// The same slices and shards with other nodes in the places of some.
+    ///
+    /// - Parameter reliefs: nodes without a place, by the names of those that they replace.
+    public func replacing(_ reliefs: [String: String]) -> Placement {
+        precondition(
+            Set(reliefs.values).isDisjoint(with: nodes)
+                && Set(reliefs.values).count == reliefs.count, "\(reliefs) in \(nodes)")
+        func now(_ name: String) -> String { reliefs[name] ?? name }
+        return Placement(
+            kind: kind, nodes: nodes.map(now),
+            stages: stages.map {
+                StagePlacement(stage: $0.stage, node: now($0.node), slice: $0.slice)
+            },
+            expertHosts: expertHosts.map {
+                ExpertHostPlacement(node: now($0.node), shard: $0.shard)
+            })
+    }
+
     /// The node that holds the embedding.
     public var first: StagePlacement { stages[0] }
 

@@ -50,10 +50,15 @@ extension ClusterStatus.PrefixCache {
 }
 
 extension ClusterStatus.Node {
+    private var role: String {
+        if isStandby { return "standby" }
+        return stages.isEmpty && !shard.isEmpty ? "experts" : "node"
+    }
+
     var json: JSONValue {
         .fields([
             "name": .string(name),
-            "role": .string(stages.isEmpty && !shard.isEmpty ? "experts" : "node"),
+            "role": .string(role),
             "state": .string(state),
             "address": address.map { .string($0) } ?? .null,
             "version": softwareVersion.map { .string($0) } ?? .null,

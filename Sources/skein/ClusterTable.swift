@@ -79,6 +79,7 @@ struct ClusterTable: Sendable {
         let indexes = stages.map { number($0["index"]) }.joined(separator: ",")
         let roles =
             (stages.isEmpty ? [] : ["stage \(indexes)"]) + (shard.isEmpty ? [] : ["experts"])
+            + (node["role"]?.string == "standby" ? ["standby"] : [])
         return [
             PlainText(name, charactersMax: Limits.nameCharactersMax).description,
             roles.joined(separator: " "), slices(stages, shard),

@@ -66,7 +66,7 @@ final class LoadingDisplay: Sendable {
             }
             if sum.1 >= Self.shownBytesMin { bar.show(doneBytes: sum.0, totalBytes: sum.1) }
         case .ready: bar.finish()
-        case .joined, .loaded, .lost: break
+        case .joined, .loaded, .lost, .relieved: break
         }
     }
 }

@@ -42,6 +42,7 @@ struct StartBanner {
             "weights \(ByteText(Int(clamping: node.weightBytes)))",
             "\(node.threadCount) thread(s)", node.instructionSet, node.address,
         ]
+        guard !node.isStandby else { return ["  node \(node.name): stands by, \(node.state)"] }
         let stages = node.stages.map { "stage \($0.index.rawValue)  \($0.slice.text)" }
         return [
             "  node \(node.name): " + stages.joined(separator: ", ") + "; "

@@ -61,7 +61,9 @@ struct Up: AsyncParsableCommand {
     /// The wait is a task of its own: a cancelled one would no longer see the nodes leave.
     private static func watchNodes(of host: ClusterHost) async throws {
         guard !host.nodeNames.isEmpty else { return try await waitForCancellation() }
-        let refusal = await Task { await host.waitForLostNode() }.value
+        let refusal = await Task {
+            await host.waitForLostNode { Console.standardError("lost: \($0)") }
+        }.value
         if !Task.isCancelled { throw refusal }
     }
 
@@ -149,6 +151,8 @@ enum ClusterBanner {
                     + "resident \(ByteText(resident))")
         case .ready: Console.standardError("every stage is loaded")
         case .lost(_, let refusal): Console.standardError("lost: \(refusal)")
+        case .relieved(let node, let standby):
+            Console.standardError("node \(standby) takes the place of node \(node)")
         }
     }
 }

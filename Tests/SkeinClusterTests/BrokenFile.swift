@@ -47,6 +47,15 @@ let hosts = """
           - 30-49
     """
 
+/// A sound file with a node that stands by.
+let standbys =
+    loopback + """
+
+          - name: s
+            address: tcp://127.0.0.1:7103
+            standby: true
+        """
+
 /// A sound file with experts beside the ring, one of them held twice.
 let experts = """
     cluster: experts-3

@@ -143,7 +143,14 @@ import Testing
         #expect(topology.stepsAtOnce == 3 && topology.dispatchForm == .fp8)
     }
 
-    @Test(arguments: [loopback, hosts, experts])
+    @Test func aStandbyHoldsNothing() throws {
+        let topology = try ClusterFile.parse(Array(standbys.utf8), path: "/lab/standbys.yaml")
+        #expect(topology.nodes.map(\.isStandby) == [false, false, true])
+        #expect(topology.ringNodes.map(\.name) == ["a", "b"])
+        #expect(topology.writtenStageLayers == [0..<2, 2..<4])
+    }
+
+    @Test(arguments: [loopback, hosts, experts, standbys])
     func whatIsWrittenReadsBackTheSame(_ text: String) throws {
         let topology = try ClusterFile.parse(Array(text.utf8), path: "/lab/file.yaml")
         let again = try ClusterFile.parse(Array(topology.yaml.utf8), path: "/elsewhere/file.yaml")

@@ -135,6 +135,79 @@ import Testing
         await cluster.stop()
     }
 
+    /// Kills node b and waits until a probe goes through.
+    private static func killB(of cluster: FakeCluster) async throws -> HealthVerdict {
+        await cluster.killNode("b")
+        await cluster.coordinator.noteBrokenLink(to: "in-process:b")
+        var report = await cluster.coordinator.health(probing: true)
+        let end = ContinuousClock.now + .seconds(20)
+        // A probe that nobody answers is what paces this loop.
+        while ContinuousClock.now < end {
+            let status = await cluster.coordinator.status()
+            if status.epoch > Epoch.none.next, case .answered = report.probe { break }
+            report = await cluster.coordinator.health(probing: true)
+        }
+        return report.verdict
+    }
+
+    @Test func aStandbyTakesThePlaceOfALostNodeAndStreamsGoOn() async throws {
+        let cluster = try await FakeCluster.start { $0.standbys = ["s"] }
+        #expect(await cluster.coordinator.health(probing: false).verdict.level == .degraded)
+        cluster.startNode("s")
+        cluster.behave(.slow)
+        let (_, stream) = try await cluster.coordinator.submit(Self.request(200))
+        cluster.behave(.flowing)
+        let verdict = try await Self.killB(of: cluster)
+        #expect(verdict.level == .degraded, "\(verdict)")
+        let isNamed = verdict.reasons.contains { $0.hasPrefix("node b: does not stand by: ") }
+        #expect(isNamed, "\(verdict)")
+        let nodes = await cluster.coordinator.status().nodes
+        #expect(nodes.map(\.name) == ["a", "s", "b"])
+        #expect(nodes.map(\.isStandby) == [false, false, true])
+        var count = 0
+        for try await event in stream { if case .token = event { count += 1 } }
+        #expect(count == 200)
+        // It comes back without a place, and nobody is disturbed.
+        let epoch = await cluster.coordinator.status().epoch
+        cluster.startNode("b", process: 2)
+        let (_, after) = try await cluster.coordinator.submit(Self.request(4))
+        for try await _ in after {}
+        #expect(await cluster.coordinator.status().epoch == epoch)
+        await cluster.stop()
+    }
+
+    @Test func aStandbyThatIsLostDisturbsNobody() async throws {
+        let cluster = try await FakeCluster.start(["a"]) { $0.standbys = ["b"] }
+        cluster.startNode("b")
+        let (_, stream) = try await cluster.coordinator.submit(Self.request(4))
+        for try await _ in stream {}
+        await cluster.killNode("b")
+        await cluster.coordinator.noteBrokenLink(to: "in-process:b")
+        let (_, after) = try await cluster.coordinator.submit(Self.request(4))
+        var count = 0
+        for try await event in after { if case .token = event { count += 1 } }
+        #expect(count == 4)
+        #expect(await cluster.coordinator.status().epoch == Epoch.none.next)
+        await cluster.stop()
+    }
+
+    @Test func aStandbyWithoutTheMemoryIsNotTaken() async throws {
+        let cluster = try await FakeCluster.start { $0.standbys = ["s"] }
+        cluster.startNode("s", memoryBytes: 1_000)
+        let (_, stream) = try await cluster.coordinator.submit(Self.request(1))
+        for try await _ in stream {}
+        await cluster.killNode("b")
+        await cluster.coordinator.noteBrokenLink(to: "in-process:b")
+        var verdict = await cluster.coordinator.health(probing: false).verdict
+        let end = ContinuousClock.now + .seconds(20)
+        while verdict.level != .down, ContinuousClock.now < end {
+            verdict = await cluster.coordinator.health(probing: true).verdict
+        }
+        #expect(verdict.level == .down)
+        #expect(await cluster.coordinator.status().nodes.map(\.name) == ["a", "b", "s"])
+        await cluster.stop()
+    }
+
     @Test func statusTellsWhatNodesSay() async throws {
         let cluster = try await FakeCluster.start()
         let status = await cluster.coordinator.freshStatus()

@@ -72,10 +72,10 @@ final class FakeCluster: Sendable {
     func behave(_ next: Behaviour) { behaviour.withLock { $0 = next } }
 
     /// Starts a node; one with the name of another takes its place.
-    func startNode(_ name: String, process: UInt64 = 1) {
+    func startNode(_ name: String, process: UInt64 = 1, memoryBytes: UInt64 = 1 << 40) {
         let inbox = roads.inbox(name)
         let node = FakeNode(
-            name: name, process: process, inbox: inbox, roads: roads,
+            name: name, process: process, memoryBytes: memoryBytes, inbox: inbox, roads: roads,
             clock: clockLeads[name].map { FakeClock(origin: origin, lead: $0) },
             behaviour: { [weak self] in self?.behaviour.withLock { $0 } ?? .flowing })
         tasks.withLock { $0.append(Task { await node.run() }) }

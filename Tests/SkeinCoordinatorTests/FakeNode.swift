@@ -18,6 +18,7 @@ struct FakeClock: Sendable {
 actor FakeNode {
     private let name: String
     private let process: UInt64
+    private let memoryBytes: UInt64
     private let inbox: InProcessInbox
     private let roads: FakeRoads
     private let clock: FakeClock?
@@ -30,11 +31,13 @@ actor FakeNode {
     private var kept: [(Step, StageIndex)] = []
 
     init(
-        name: String, process: UInt64, inbox: InProcessInbox, roads: FakeRoads,
+        name: String, process: UInt64, memoryBytes: UInt64, inbox: InProcessInbox,
+        roads: FakeRoads,
         clock: FakeClock?, behaviour: @escaping @Sendable () -> FakeCluster.Behaviour
     ) {
         self.name = name
         self.process = process
+        self.memoryBytes = memoryBytes
         self.inbox = inbox
         self.roads = roads
         self.clock = clock
@@ -47,7 +50,7 @@ actor FakeNode {
                 Hello(
                     nodeName: name, softwareVersion: "test", fingerprint: "f00d",
                     inboxAddress: inbox.address, processID: process,
-                    memoryAvailableBytes: 1 << 40, cpuISA: "scalar", threadCount: 3)),
+                    memoryAvailableBytes: memoryBytes, cpuISA: "scalar", threadCount: 3)),
             epoch: .none)
         for await arrival in inbox.arrivals {
             guard let envelope = try? Envelope(parsing: arrival.frames, from: "test") else {
@@ -79,7 +82,7 @@ actor FakeNode {
             alive.heardAtMicroseconds = UInt64(clock.now)
             alive.sentAtMicroseconds = alive.heardAtMicroseconds
         }
-        alive.memoryAvailableBytes = 1 << 40
+        alive.memoryAvailableBytes = memoryBytes
         alive.usedPageCount = 2
         alive.lastError = "something was wrong"
         alive.lastErrorAgeMicroseconds = 60_000_000

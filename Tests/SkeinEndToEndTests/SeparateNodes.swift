@@ -11,16 +11,20 @@ final class SeparateNodes: Sendable {
     let url: String
     let head: RunningProgram
 
-    /// All nodes: the ring's, then those with experts.
+    /// All nodes: the ring's, those with experts, then those that stand by.
     let nodeNames: [String]
 
     /// Starts the head.
     ///
     /// - Parameter shards: nodes beside the ring, by name, with their experts as a cluster file
     ///   has them.
-    init(shards: KeyValuePairs<String, [String]> = [:]) async throws {
+    /// - Parameter isOneHost: whether the head starts the nodes itself.
+    init(
+        shards: KeyValuePairs<String, [String]> = [:], standbys: [String] = [],
+        isOneHost: Bool = false
+    ) async throws {
         folder = try ScratchFolder()
-        nodeNames = Self.names + shards.map(\.key)
+        nodeNames = Self.names + shards.map(\.key) + standbys
         let ports = try await FreePorts.take(nodeNames.count + 2)
         url = "http://127.0.0.1:\(ports[1])"
         // Room for an answer that takes seconds.
@@ -34,11 +38,13 @@ final class SeparateNodes: Sendable {
             lines += [
                 "  - name: \(name)", "    address: tcp://127.0.0.1:\(port)", "    threads: 1",
             ]
+            if standbys.contains(name) { lines.append("    standby: true") }
             guard let shard = shards.first(where: { $0.key == name })?.value else { continue }
             lines += ["    experts:"] + shard.map { "      - {\($0)}" }
         }
         file = try folder.write(lines.joined(separator: "\n") + "\n", to: "separate.yaml")
-        head = try SkeinProgram.start(["up", file, "--without-nodes", "--log-level", "info"])
+        head = try SkeinProgram.start(
+            ["up", file, "--log-level", "info"] + (isOneHost ? [] : ["--without-nodes"]))
     }
 
     deinit { head.signal(SIGKILL) }

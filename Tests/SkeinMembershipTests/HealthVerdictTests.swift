@@ -47,6 +47,25 @@ import Testing
             $0.nodes[1].state = .suspect
             $0.nodes[1].silence = .milliseconds(2_100)
         },
+        Row("a standby", .healthy) {
+            $0.nodes[1].isStandby = true
+            $0.nodes[1].state = .placed
+        },
+        Row(
+            "a standby that has not come", .degraded,
+            "node b: does not stand by, it has not joined"
+        ) {
+            $0.nodes[1].isStandby = true
+            $0.nodes[1].state = .waiting
+        },
+        Row(
+            "a lost node whose place another has", .degraded,
+            "node b: does not stand by: its connection broke"
+        ) {
+            $0.nodes[1].isStandby = true
+            $0.nodes[1].state = .dead
+            $0.nodes[1].trouble = Refusal("node b", "its connection broke")
+        },
         Row("another version", .degraded, "node a: runs version 0.9, the head runs 1.0") {
             $0.nodes[0].version = "0.9"
         },

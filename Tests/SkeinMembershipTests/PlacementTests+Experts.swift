@@ -52,6 +52,19 @@ extension PlacementTests {
         #expect(refusal?.description == "node x: \(line)")
     }
 
+    @Test func anotherNodeHoldsWhatALostOneHeld() throws {
+        let before = try Self.placement([
+            NodeShare(name: "a"), NodeShare(name: "b"),
+            NodeShare(name: "x", shard: Self.shard(1..<4, 0..<8)),
+        ])
+        let after = before.replacing(["b": "s", "x": "t"])
+        #expect(after.nodes == ["a", "s", "t"])
+        #expect(after.stages(of: "s").map(\.slice) == before.stages(of: "b").map(\.slice))
+        #expect(after.shard(of: "t") == before.shard(of: "x"))
+        #expect(after.stages(of: "b").isEmpty && after.shard(of: "x").isEmpty)
+        #expect(after.replacing(["s": "b", "t": "x"]) == before)
+    }
+
     @Test func aRingNeedsLayers() {
         let refusal = #expect(throws: Refusal.self) {
             try Self.placement([NodeShare(name: "x", shard: Self.shard(1..<4, 0..<8))])
