@@ -118,8 +118,8 @@ public final class ClusterHost: Sendable {
     /// Waits until one of this host's nodes ends by itself and the cluster cannot do without, or
     /// this host is stopped.
     ///
-    /// May be called once. Where nodes stand by, a cluster that has been ready goes on, and so does a host that has
-    /// nodes left.
+    /// May be called once. Where nodes stand by, a cluster that has been ready goes on, and so does
+    /// a host that has nodes left.
     ///
     /// - Parameter onLoss: is told of each loss with which this host goes on.
     /// - Returns: what happened, in one line.

@@ -17,10 +17,23 @@ extension NodeService {
             let silence = ContinuousClock.now - coordinatorHeardAt
             let isJoining = if case .joining = life { true } else { false }
             if isJoining || silence > settings.heartbeatInterval * 5 {
+                mayBeReplaced = mayBeReplaced || !isJoining
                 await tell(.hello(hello(fingerprint: fingerprint)), epoch: .none)
             }
             do { try await Task.sleep(for: settings.heartbeatInterval) } catch { return }
         }
+    }
+
+    /// Gives up what we hold where the cluster went on without us.
+    ///
+    /// It has raised its epoch and, as we said hello, has not placed us again: we stand by, with
+    /// our memory free. Were we to be placed after all, we would have to load anew in any case.
+    func letGo(unless epoch: Epoch) async {
+        guard mayBeReplaced, case .running(let stages) = life, stages.epoch < epoch else { return }
+        mayBeReplaced = false
+        life = .joining
+        logger.notice("another node has our place: we stand by")
+        await stages.close()
     }
 
     /// Answers the coordinator's sign of life with our vital signs and its own clock.

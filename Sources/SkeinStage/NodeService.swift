@@ -79,6 +79,9 @@ public actor NodeService {
     var coordinator: (any Link)?
     var heartbeatCount: UInt64 = 0
     var coordinatorHeardAt: ContinuousClock.Instant
+    /// Whether the coordinator was silent for long while we ran, so that another node may have our
+    /// place.
+    var mayBeReplaced = false
     var lastError = ""
     var lastErrorAt: ContinuousClock.Instant
     var loadTask: Task<Void, Never>?
@@ -153,12 +156,14 @@ public actor NodeService {
             throw Refusal("coordinator at \(settings.coordinatorAddress)", reason)
         case .placement(let placement):
             coordinatorHeardAt = .now
+            mayBeReplaced = false
             begin(placement, fingerprint: fingerprint)
         case .step(let step):
             await accept(step, envelope: envelope, arrived: arrived)
         case .dispatch(let dispatch): accept(dispatch, envelope: envelope, arrived: arrived)
         case .combine(let combine): accept(combine, envelope: envelope)
         case .alive(let alive):
+            await letGo(unless: envelope.epoch)
             await answer(alive, heard: arrived)
         case .traceRequest(let request):
             await tell(.traceAnswer(recorder.answer(request)), epoch: envelope.epoch)

@@ -87,4 +87,26 @@ import Testing
         try await cluster.stop([])
         #expect(nodes.filter(ProcessTable.isAlive) == [])
     }
+
+    /// It was not dead, only cut off: it gives its memory back and can be called upon again.
+    @Test func aNodeWhosePlaceWasTakenWhileItWasSilentStandsBy() async throws {
+        let cluster = try await SeparateNodes(standbys: ["s"])
+        var nodes = try await cluster.startNodes()
+        nodes["b"]?.signal(SIGSTOP)
+        try #require(
+            await cluster.head.waitForError(containing: "node s takes the place of node b"))
+        #expect(try await cluster.waitForHealth(1).status == 1)
+        nodes["b"]?.signal(SIGCONT)
+        try #require(
+            await nodes["b"]?.waitForError(containing: "another node has our place") == true)
+        #expect(try await cluster.waitForHealth(0).status == 0)
+        nodes["s"]?.signal(SIGKILL)
+        try #require(
+            await cluster.head.waitForError(containing: "node b takes the place of node s"))
+        #expect(try await cluster.waitForHealth(1).status == 1)
+        let stream = try cluster.startStream(tokens: 20)
+        #expect(try StreamText(await stream.finish(secondsMax: 60).output).isWhole)
+        nodes["s"] = nil
+        try await cluster.stop(Array(nodes.values))
+    }
 }
