@@ -25,7 +25,9 @@ extension Coordinator {
             logger.warning("\(arrival.peer): speaks as \(sender) with another node's key")
             return
         }
-        if case .hello(let hello) = envelope.body { return await receive(hello) }
+        if case .hello(let hello) = envelope.body {
+            return await receive(hello, holding: envelope.epoch)
+        }
         guard membership.isHere(sender) else {
             logger.debug("dropped a \(envelope.body.kind) message of \(sender), who is not here")
             return
@@ -67,11 +69,11 @@ extension Coordinator {
         }
     }
 
-    private func receive(_ hello: Hello) async {
+    private func receive(_ hello: Hello, holding epoch: Epoch) async {
         let name = hello.nodeName
         let report = NodeReport(
             name: name, version: hello.softwareVersion, wireVersion: hello.wireVersion,
-            fingerprint: hello.fingerprint, incarnation: hello.processID)
+            fingerprint: hello.fingerprint, incarnation: hello.processID, epoch: epoch)
         // A node that was started again is lost first, with its old road; then it comes anew.
         await carryOut(membership.onRestart(report))
         if outboxes[name] == nil || nodeAddresses[name] != hello.inboxAddress {

@@ -9,6 +9,9 @@ public enum Limits {
     /// arithmetic: it is the same on every stage and never tuned at run time.
     public static let pageRowCount = 64
 
+    /// Placements of one cluster: one a microsecond for nine years.
+    public static let epochMax = Epoch(rawValue: 1 << 48)
+
     /// Nodes of one cluster: design section 1 speaks of 2 to 64 hosts; two nodes a host.
     public static let nodesMax = 128
 

@@ -17,16 +17,22 @@ public struct NodeReport: Equatable, Sendable {
     /// A number drawn when its process started, by which a restarted node is told from a late one.
     public var incarnation: UInt64
 
+    /// The placement under which it holds slices; `none` where it holds none.
+    ///
+    /// A coordinator that was started again learns from it how far its predecessor had counted.
+    public var epoch: Epoch
+
     /// Describes a node.
     public init(
         name: String, version: String, wireVersion: UInt32, fingerprint: String,
-        incarnation: UInt64
+        incarnation: UInt64, epoch: Epoch = .none
     ) {
         self.name = name
         self.version = version
         self.wireVersion = wireVersion
         self.fingerprint = fingerprint
         self.incarnation = incarnation
+        self.epoch = epoch
     }
 }
 
@@ -118,6 +124,8 @@ public struct MembershipView: Sendable {
     private let reference: NodeReport
     let patience: FailureDetector.Patience
     private var wasAnnounced = false
+    /// The newest placement that a node has told of.
+    private var newestHeard = Epoch.none
     var lastTick: Duration?
 
     /// Waits for the nodes of a placement, and lets standbys join.
@@ -142,6 +150,7 @@ public struct MembershipView: Sendable {
         _ report: NodeReport, now: Duration
     ) -> [MembershipDirective] {
         if let refusal = refusal(of: report) { return [.refuse(report.name, refusal)] }
+        newestHeard = max(newestHeard, report.epoch)
         let before = nodes[report.name]
         var directives: [MembershipDirective] = []
         let wasHere = before?.state != .waiting && before?.state != .dead && before?.state != .left
@@ -226,7 +235,7 @@ public struct MembershipView: Sendable {
             precondition(nodes[name] != nil, "unknown node \(name)")
         }
         self.placement = placement
-        epoch = epoch.next
+        epoch = max(epoch, newestHeard).next
         isReady = false
         wasAnnounced = false
         let placed = Set(placement.nodes)
@@ -288,6 +297,12 @@ extension MembershipView {
                 "is not in this cluster; its nodes are "
                     + nodes.keys.sorted().joined(separator: ", "))
         }
+        if report.epoch > Limits.epochMax {
+            return Refusal(
+                subject,
+                "holds slices of epoch \(report.epoch.rawValue), expected "
+                    + "\(Limits.epochMax.rawValue) at most")
+        }
         if report.wireVersion != reference.wireVersion {
             return Refusal(
                 subject,
@@ -311,11 +326,12 @@ extension MembershipView {
     /// Tells the slices as soon as everyone of the placement is here.
     ///
     /// Where they were told before, someone was lost and has come back without its cache; the
-    /// frames of before are void, so this is a new epoch.
+    /// frames of before are void, so this is a new epoch. So it is where a node holds slices under
+    /// this number or a later one: another coordinator has told them.
     private mutating func announce(into directives: inout [MembershipDirective]) {
         guard missing.isEmpty else { return }
-        if wasAnnounced {
-            epoch = epoch.next
+        if wasAnnounced || newestHeard >= epoch {
+            epoch = max(epoch, newestHeard).next
             for name in nodes.keys where isHere(name) { expectAnew(name) }
         }
         isReady = false

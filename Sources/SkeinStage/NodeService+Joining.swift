@@ -18,9 +18,18 @@ extension NodeService {
             let isJoining = if case .joining = life { true } else { false }
             if isJoining || silence > settings.heartbeatInterval * 5 {
                 mayBeReplaced = mayBeReplaced || !isJoining
-                await tell(.hello(hello(fingerprint: fingerprint)), epoch: .none)
+                await tell(.hello(hello(fingerprint: fingerprint)), epoch: heldEpoch)
             }
             do { try await Task.sleep(for: settings.heartbeatInterval) } catch { return }
+        }
+    }
+
+    /// The placement under which we hold slices, or load them.
+    private var heldEpoch: Epoch {
+        switch life {
+        case .loading(let epoch): epoch
+        case .running(let stages): stages.epoch
+        case .joining, .left: .none
         }
     }
 

@@ -77,6 +77,30 @@ import Testing
         try await cluster.stop(Array(nodes.values))
     }
 
+    /// The nodes stay as they are; a head that knows nothing takes them over.
+    @Test func aHeadThatIsStartedAgainTakesItsNodesOver() async throws {
+        let cluster = try await SeparateNodes()
+        var nodes = try await cluster.startNodes()
+        // So that epochs have been counted.
+        nodes["b"]?.signal(SIGKILL)
+        #expect(try await cluster.waitForHealth(2).status == 2)
+        nodes["b"] = try cluster.startNode("b")
+        #expect(try await cluster.waitForHealth(0).status == 0)
+        let before = try cluster.startStream(tokens: 50)
+        let expected = try StreamText(await before.finish(secondsMax: 60).output)
+        for _ in 0..<2 {
+            try await cluster.replaceHead()
+            try #require(
+                await cluster.head.waitForError(containing: "ready http"), "\(cluster.head.errors)")
+            #expect(try await cluster.waitForHealth(0).status == 0)
+            let after = try cluster.startStream(tokens: 50)
+            let found = try StreamText(await after.finish(secondsMax: 60).output)
+            #expect(found.isWhole && found.text == expected.text && !found.text.isEmpty)
+        }
+        #expect(nodes.values.filter { !$0.isRunning }.isEmpty)
+        try await cluster.stop(Array(nodes.values))
+    }
+
     @Test func aStoppedNodeIsSuspectAndHealthyAgainWhenItGoesOn() async throws {
         let cluster = try await SeparateNodes()
         let nodes = try await cluster.startNodes()

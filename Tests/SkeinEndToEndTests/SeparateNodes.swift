@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 /// A cluster whose head and nodes are processes of their own, each started by hand, so that a test
@@ -9,7 +10,10 @@ final class SeparateNodes: Sendable {
     let folder: ScratchFolder
     let file: String
     let url: String
-    let head: RunningProgram
+    private let heads: Mutex<[RunningProgram]>
+
+    /// The head that was started last.
+    var head: RunningProgram { heads.withLock { $0[$0.count - 1] } }
 
     /// All nodes: the ring's, those with experts, then those that stand by.
     let nodeNames: [String]
@@ -43,11 +47,23 @@ final class SeparateNodes: Sendable {
             lines += ["    experts:"] + shard.map { "      - {\($0)}" }
         }
         file = try folder.write(lines.joined(separator: "\n") + "\n", to: "separate.yaml")
-        head = try SkeinProgram.start(
-            ["up", file, "--log-level", "info"] + (isOneHost ? [] : ["--without-nodes"]))
+        heads = Mutex([
+            try SkeinProgram.start(
+                ["up", file, "--log-level", "info"] + (isOneHost ? [] : ["--without-nodes"]))
+        ])
     }
 
     deinit { head.signal(SIGKILL) }
+
+    /// Kills the head and starts another in its place.
+    func replaceHead() async throws {
+        head.signal(SIGKILL)
+        _ = try await head.finish(secondsMax: 10)
+        let next = try SkeinProgram.start([
+            "up", file, "--without-nodes", "--log-level", "info",
+        ])
+        heads.withLock { $0.append(next) }
+    }
 
     /// Starts a node; its log tells every step.
     func startNode(_ name: String) throws -> RunningProgram {

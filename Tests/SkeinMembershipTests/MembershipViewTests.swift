@@ -5,11 +5,11 @@ import Testing
 @Suite struct MembershipViewTests {
     static func report(
         _ name: String, version: String = "1.0", wire: UInt32 = 1, fingerprint: String = "f00d",
-        incarnation: UInt64 = 1
+        incarnation: UInt64 = 1, epoch: Epoch = .none
     ) -> NodeReport {
         NodeReport(
             name: name, version: version, wireVersion: wire, fingerprint: fingerprint,
-            incarnation: incarnation)
+            incarnation: incarnation, epoch: epoch)
     }
 
     static func placement(_ names: String...) throws -> Placement {
@@ -233,6 +233,36 @@ import Testing
         #expect(view.missing == ["b"] && view.lost.isEmpty)
         #expect(view.reliefs { _, _ in true }.isEmpty)
         #expect(view.unplaced == ["c"])
+    }
+
+    /// Nodes drop what is of an older epoch than their own, so it must be counted on.
+    @Test func aCoordinatorThatWasStartedAgainCountsOnFromWhatNodesHold() throws {
+        var view = try Self.view()
+        let held = Epoch(rawValue: 7)
+        #expect(view.onHello(Self.report("b", epoch: held), now: .zero) == [.welcome("b")])
+        #expect(
+            view.onHello(Self.report("a"), now: .zero)
+                == [.welcome("a"), .placed(held.next, view.placement)])
+        _ = view.onReady("a", epoch: held.next, now: .zero)
+        #expect(view.onReady("b", epoch: held.next, now: .zero) == [.allReady(held.next)])
+        // A standby that was cut off meanwhile may have been told of more.
+        let later = Epoch(rawValue: 9)
+        #expect(view.onHello(Self.report("c", epoch: later), now: .zero) == [.welcome("c")])
+        #expect(view.isReady && view.epoch == held.next)
+        _ = view.onLost("b", Refusal("node b", "is gone"))
+        let placement = try Self.placement("a", "c")
+        #expect(view.onPlacement(placement) == [.placed(later.next, placement)])
+    }
+
+    @Test func anEpochThatCannotBeIsRefused() throws {
+        var view = try Self.view()
+        let beyond = Limits.epochMax.next
+        let directives = view.onHello(Self.report("a", epoch: beyond), now: .zero)
+        guard case .refuse("a", let refusal) = directives.first else {
+            Issue.record("\(directives)")
+            return
+        }
+        #expect(refusal.reason.hasPrefix("holds slices of epoch 281474976710657, expected"))
     }
 
     @Test func aNodeMayLeave() throws {
