@@ -42,6 +42,8 @@ struct InspectReport: Encodable {
     let latents: String
     let cacheBytesPerToken: Int
     let expandedCacheBytesPerToken: Int
+    /// Positions that a row attends to at most; absent where it attends to all.
+    let attendedPositionsMax: Int?
     let weightBytes: Int
     let diskBytes: Int
     let fingerprint: String?
@@ -74,6 +76,7 @@ struct InspectReport: Encodable {
         latents = layout.latents.rawValue
         cacheBytesPerToken = arithmetic.cacheBytesPerToken()
         expandedCacheBytesPerToken = arithmetic.expandedBytesPerToken
+        attendedPositionsMax = shape.indexer?.topK
         weightBytes = arithmetic.main.totalBytes
         diskBytes = arithmetic.published.totalBytes
         fingerprint = try checkpoint?.fingerprint()
@@ -147,8 +150,13 @@ struct InspectReport: Encodable {
             "arithmetic     \(grouped(flopsPerToken)) FLOP a token, attention apart",
             "latent cache   \(grouped(cacheBytesPerToken)) B a token in \(latents), "
                 + String(format: "%.1f times less than keys and values", ratio),
-            "weights        \(ByteText(weightBytes)) (\(ByteText(diskBytes)) on disk)",
         ]
+        if let attendedPositionsMax {
+            lines.append(
+                "attention      sparse: a row attends to \(grouped(attendedPositionsMax)) "
+                    + "positions at most; index keys are in the cache")
+        }
+        lines.append("weights        \(ByteText(weightBytes)) (\(ByteText(diskBytes)) on disk)")
         if let fingerprint { lines.append("fingerprint    \(fingerprint.prefix(16))") }
         lines.append("")
         lines.append("\(nodes.count) node(s), \(placement), \(contextPositions) positions:")

@@ -30,6 +30,18 @@ import Testing
         #expect(try Self.numbers(report, "held_expert_bytes") == [80 * bytes])
     }
 
+    /// Of 40 + 16 and 32 numbers of two bytes, over four layers.
+    @Test func sparseAttentionIsSaidAndItsKeysAreCounted() async throws {
+        let model = SkeinProgram.golden("oracle/v32")
+        let report = try await Self.report("--model", model)
+        #expect(report["attended_positions_max"] as? Int == 16)
+        #expect(report["cache_bytes_per_token"] as? Int == 4 * 2 * (40 + 16 + 32))
+        let people = try await SkeinProgram.run(["inspect", "--model", model])
+        #expect(people.output.contains("a row attends to 16 positions at most"))
+        let dense = try await Self.report("--model", SkeinProgram.gosling)
+        #expect(dense["attended_positions_max"] is NSNull?)
+    }
+
     /// What moves to other hosts is missing at home: no byte comes or goes.
     @Test(arguments: [["--model", SkeinProgram.gosling], ["--config", config]])
     func expertsOnHostsOfTheirOwnAreNoLongerWithTheirLayers(model: [String]) async throws {
