@@ -159,7 +159,7 @@ SKEIN_INLINE void decoded_tiles_f32(const float *decoded, size_t width,
 
 /// Input rows `begin` ..< `end` against all rows of the job's weight.
 SKEIN_INLINE void passed_product_f32(const skein_product *job, size_t begin, size_t end) {
-    size_t columns = job->weight->columns, width = (columns + 15) / 16 * 16;
+    size_t columns = job->weight->columns, width = skein_lanes(columns);
     float *decoded = job->scratch;
     for (size_t row = job->row_begin; row < job->row_end; row += DECODED_ROWS) {
         size_t rows = skein_min(DECODED_ROWS, job->row_end - row);

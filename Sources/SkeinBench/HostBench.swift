@@ -191,19 +191,11 @@ public struct HostBench {
 
     /// Operations a second of one row over latent rows.
     private func attention() throws(Refusal) -> Double {
-        let pageCount = Self.positionCount / Limits.pageRowCount
-        let store = try LatentStore(layerCount: 1, pageCount: pageCount, rowWidth: shape.rowWidth)
-        store.populate()
-        let queries = KernelTiming.input(rows: 1, columns: shape.headCount * shape.rowWidth)
-        let output = Tensor(rows: 1, columns: shape.headCount * shape.latentSize)
-        let span = AttentionSpan(
-            rows: 0..<1, firstPosition: Self.positionCount - 1,
-            pageTable: (0..<pageCount).map { PageIndex($0) })
-        let seconds = Self.seconds {
-            PagedAttention.attend(
-                queries, to: store, layer: 0, spans: [span], headCount: shape.headCount,
-                latentWidth: shape.latentSize, scale: 0.1, into: output, on: pool)
-        }
+        let trial = try AttentionTrial(
+            positionCount: Self.positionCount, headCount: shape.headCount,
+            rowWidth: shape.rowWidth, latentWidth: shape.latentSize)
+        trial.store.populate()
+        let seconds = Self.seconds { trial.run(on: pool) }
         let width = shape.rowWidth + shape.latentSize
         return 2 * Double(shape.headCount * width) * Double(Self.positionCount) / seconds
     }

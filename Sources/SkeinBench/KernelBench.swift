@@ -146,59 +146,34 @@ public struct KernelBench {
     private func attention(
         over positionCount: Int, in form: LatentForm
     ) throws(Refusal) -> KernelReport.Line {
-        let pageCount = (positionCount + Limits.pageRowCount - 1) / Limits.pageRowCount
-        let store = try LatentStore(
-            layerCount: 1, pageCount: pageCount, rowWidth: model.latentRowWidth,
-            codedWidth: form.codedWidth(latentWidth: model.kvLoraRank))
-        Self.fill(store)
-        let queries = KernelTiming.input(rows: 1, columns: model.headCount * model.latentRowWidth)
-        let output = Tensor(rows: 1, columns: model.headCount * model.kvLoraRank)
-        let span = AttentionSpan(
-            rows: 0..<1, firstPosition: positionCount - 1,
-            pageTable: (0..<pageCount).map { PageIndex($0) })
-        let seconds = Self.seconds { _ in
-            PagedAttention.attend(
-                queries, to: store, layer: 0, spans: [span], headCount: model.headCount,
-                latentWidth: model.kvLoraRank, scale: 0.1, into: output, on: pool)
-        }
-        let flops = 2 * model.headCount * (model.latentRowWidth + model.kvLoraRank) * positionCount
+        let trial = try attentionTrial(over: positionCount, in: form)
+        let seconds = Self.seconds { _ in trial.run(on: pool) }
+        let cost = AttentionCost(ModelArithmetic(model, latents: form), layerCount: 1)
         return line(
             form == .bf16 ? "attention" : "attend fp8", .f32,
             Shape(rows: positionCount, columns: model.latentRowWidth), 1, seconds,
-            bytes: positionCount * form.rowByteCount(of: model), flops: flops, blas: nil)
+            bytes: positionCount * cost.latentBytes, flops: positionCount * cost.latentFlops,
+            blas: nil)
     }
 
     /// Choosing among so many positions, and attending to what was chosen.
     private func selecting(
         _ indexer: ModelConfiguration.Indexer, from positionCount: Int
     ) throws(Refusal) -> [KernelReport.Line] {
-        let pageCount = (positionCount + Limits.pageRowCount - 1) / Limits.pageRowCount
-        let latents = try LatentStore(
-            layerCount: 1, pageCount: pageCount, rowWidth: model.latentRowWidth)
+        let trial = try attentionTrial(over: positionCount, in: .bf16)
         let keys = try LatentStore(
-            layerCount: 1, pageCount: pageCount, rowWidth: indexer.headSize)
-        Self.fill(latents)
+            layerCount: 1, pageCount: trial.store.pageCount, rowWidth: indexer.headSize)
         Self.fill(keys)
-        let span = AttentionSpan(
-            rows: 0..<1, firstPosition: positionCount - 1,
-            pageTable: (0..<pageCount).map { PageIndex($0) })
-        let indexQueries = KernelTiming.input(
+        let queries = KernelTiming.input(
             rows: 1, columns: indexer.headCount * indexer.headSize)
         let headWeights = KernelTiming.input(rows: 1, columns: indexer.headCount)
         var selection: PositionSelection?
         let choosing = Self.seconds { _ in
             selection = PositionSelection(
-                indexQueries, weights: headWeights, keys: keys, layer: 0, spans: [span],
+                queries, weights: headWeights, keys: keys, layer: 0, spans: [trial.span],
                 keptCount: indexer.topK, on: pool)
         }
-        let queries = KernelTiming.input(rows: 1, columns: model.headCount * model.latentRowWidth)
-        let output = Tensor(rows: 1, columns: model.headCount * model.kvLoraRank)
-        let attending = Self.seconds { _ in
-            PagedAttention.attend(
-                queries, to: latents, layer: 0, spans: [span], selection: selection,
-                headCount: model.headCount, latentWidth: model.kvLoraRank, scale: 0.1,
-                into: output, on: pool)
-        }
+        let attending = Self.seconds { _ in trial.run(selection: selection, on: pool) }
         let cost = AttentionCost(ModelArithmetic(model), layerCount: 1)
         return [
             line(
@@ -210,6 +185,17 @@ public struct KernelBench {
                 attending, bytes: indexer.topK * cost.latentBytes,
                 flops: indexer.topK * cost.latentFlops, blas: nil),
         ]
+    }
+
+    private func attentionTrial(
+        over positionCount: Int, in form: LatentForm
+    ) throws(Refusal) -> AttentionTrial {
+        let trial = try AttentionTrial(
+            positionCount: positionCount, headCount: model.headCount,
+            rowWidth: model.latentRowWidth, latentWidth: model.kvLoraRank,
+            codedWidth: form.codedWidth(latentWidth: model.kvLoraRank))
+        Self.fill(trial.store)
+        return trial
     }
 
     /// Writes numbers to every row: codes of zeros would be decoded by a slower way.

@@ -69,7 +69,7 @@ public final class ClusterHost: Sendable {
             for node in topology.nodes {
                 if let key = node.publicKey { settings.publicKeys[node.name] = key }
             }
-            settings.standbys = topology.nodes.filter(\.isStandby).map(\.name)
+            settings.standbys = topology.standbys.map(\.name)
             settings.microBatchesInFlight = topology.microBatchesInFlightMax
             settings.prefillRowsMax = topology.prefillChunkRowsMax ?? settings.prefillRowsMax
             settings.reusesPrefixes = topology.reusesPrefixes
@@ -124,7 +124,6 @@ public final class ClusterHost: Sendable {
     /// - Parameter onLoss: is told of each loss with which this host goes on.
     /// - Returns: what happened, in one line.
     public func waitForLostNode(onLoss: @Sendable (Refusal) -> Void) async -> Refusal {
-        let hasStandbys = topology.nodes.contains(where: \.isStandby)
         var leftCount = processes.count
         for process in processes {
             // Not children of this task: they wait on while one loss ends it.
@@ -136,7 +135,7 @@ public final class ClusterHost: Sendable {
         for await refusal in losses {
             leftCount -= 1
             let canGoOn = await coordinator?.hasBeenReady ?? (leftCount > 0)
-            guard hasStandbys, canGoOn else { return refusal }
+            guard canGoOn, !topology.standbys.isEmpty else { return refusal }
             onLoss(refusal)
         }
         return Refusal("this host", "was asked to end")

@@ -187,9 +187,7 @@ struct ClusterNodes {
     ///
     /// A node with experts and no layers is none of the ring's.
     private func checkLayers(_ placement: PlacementKind) throws(Refusal) {
-        let ring = values.indices.filter {
-            !values[$0].isExpertHostAlone && !values[$0].isStandby
-        }
+        let ring = values.indices.filter { values[$0].isInRing }
         guard !ring.isEmpty else {
             throw fields[0].refusal(
                 "layers",

@@ -142,6 +142,9 @@ extension Topology {
 
         /// Whether it holds experts and no slice.
         public var isExpertHostAlone: Bool { layerRanges.isEmpty && !shard.isEmpty }
+
+        /// Whether it holds slices, written or not.
+        public var isInRing: Bool { !isStandby && !isExpertHostAlone }
     }
 }
 
@@ -150,7 +153,10 @@ extension Topology {
     public var placedNodes: [Node] { nodes.filter { !$0.isStandby } }
 
     /// The nodes that hold slices, in ring order.
-    public var ringNodes: [Node] { placedNodes.filter { !$0.isExpertHostAlone } }
+    public var ringNodes: [Node] { nodes.filter(\.isInRing) }
+
+    /// The nodes that hold nothing until one is lost.
+    public var standbys: [Node] { nodes.filter(\.isStandby) }
 
     /// How many stages the ring has.
     public var stageCount: Int { placement.stageCount(nodeCount: ringNodes.count) }

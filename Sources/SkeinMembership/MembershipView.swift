@@ -255,9 +255,7 @@ public struct MembershipView: Sendable {
     }
 
     /// Nodes that are here and hold no slice.
-    public var standbys: [String] {
-        nodes.filter { !$0.value.isPlaced && isHere($0.key) }.map(\.key).sorted()
-    }
+    public var standbys: [String] { unplaced.filter(isHere) }
 
     /// Nodes that hold no slice, here or not.
     public var unplaced: [String] { nodes.filter { !$0.value.isPlaced }.map(\.key).sorted() }

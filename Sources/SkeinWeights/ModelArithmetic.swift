@@ -190,7 +190,7 @@ extension ModelArithmetic {
             (model.queryLoraRank ?? 0) + model.latentRowWidth + latents
             + model.headCount
             * (model.qkNopeHeadSize + model.qkRopeHeadSize + model.kvLoraRank + model.valueHeadSize)
-            + (model.indexer.map { ($0.headCount + 1) * ($0.headSize + 1) + $0.topK } ?? 0)
+            + (model.indexer.map { ($0.headCount + 1) * $0.headSize + $0.headCount + $0.topK } ?? 0)
         // What came in, the residual, its norm, and what attention or the experts add; and once
         // more the row as it came over the wire and as it leaves, in BF16.
         let residuals = bytes(rows: rowCount, columns: 5 * hidden)

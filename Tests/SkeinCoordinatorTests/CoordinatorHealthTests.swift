@@ -101,18 +101,31 @@ import Testing
         await cluster.stop()
     }
 
-    @Test func aNodeThatIsGoneIsNamed() async throws {
-        let cluster = try await FakeCluster.start()
+    /// Kills node b, whose connection breaks.
+    private static func killB(of cluster: FakeCluster) async {
         await cluster.killNode("b")
         await cluster.coordinator.noteBrokenLink(to: "in-process:b")
+    }
+
+    /// Probes again and again until something is so, for 20 seconds at most.
+    private static func probe(
+        _ cluster: FakeCluster, until isSo: (HealthReport) async -> Bool
+    ) async -> HealthVerdict {
+        let end = ContinuousClock.now + .seconds(20)
+        var report = await cluster.coordinator.health(probing: true)
+        // A probe that nobody answers is what paces this loop.
+        while await !isSo(report), ContinuousClock.now < end {
+            report = await cluster.coordinator.health(probing: true)
+        }
+        return report.verdict
+    }
+
+    @Test func aNodeThatIsGoneIsNamed() async throws {
+        let cluster = try await FakeCluster.start()
+        await Self.killB(of: cluster)
         let suspicious = await cluster.coordinator.health(probing: false).verdict
         #expect(suspicious.level == .degraded, "\(suspicious)")
-        var verdict = suspicious
-        let end = ContinuousClock.now + .seconds(20)
-        // A probe that nobody answers is what paces this loop.
-        while verdict.level != .down, ContinuousClock.now < end {
-            verdict = await cluster.coordinator.health(probing: true).verdict
-        }
+        let verdict = await Self.probe(cluster) { $0.verdict.level == .down }
         #expect(verdict.level == .down)
         let isNamed = verdict.reasons.contains { $0.hasPrefix("node b: its connection broke") }
         #expect(isNamed, "\(verdict)")
@@ -135,21 +148,6 @@ import Testing
         await cluster.stop()
     }
 
-    /// Kills node b and waits until a probe goes through.
-    private static func killB(of cluster: FakeCluster) async throws -> HealthVerdict {
-        await cluster.killNode("b")
-        await cluster.coordinator.noteBrokenLink(to: "in-process:b")
-        var report = await cluster.coordinator.health(probing: true)
-        let end = ContinuousClock.now + .seconds(20)
-        // A probe that nobody answers is what paces this loop.
-        while ContinuousClock.now < end {
-            let status = await cluster.coordinator.status()
-            if status.epoch > Epoch.none.next, case .answered = report.probe { break }
-            report = await cluster.coordinator.health(probing: true)
-        }
-        return report.verdict
-    }
-
     @Test func aStandbyTakesThePlaceOfALostNodeAndStreamsGoOn() async throws {
         let cluster = try await FakeCluster.start { $0.standbys = ["s"] }
         #expect(await cluster.coordinator.health(probing: false).verdict.level == .degraded)
@@ -157,7 +155,11 @@ import Testing
         cluster.behave(.slow)
         let (_, stream) = try await cluster.coordinator.submit(Self.request(200))
         cluster.behave(.flowing)
-        let verdict = try await Self.killB(of: cluster)
+        await Self.killB(of: cluster)
+        let verdict = await Self.probe(cluster) { report in
+            guard case .answered = report.probe else { return false }
+            return await cluster.coordinator.status().epoch > Epoch.none.next
+        }
         #expect(verdict.level == .degraded, "\(verdict)")
         let isNamed = verdict.reasons.contains { $0.hasPrefix("node b: does not stand by: ") }
         #expect(isNamed, "\(verdict)")
@@ -181,8 +183,7 @@ import Testing
         cluster.startNode("b")
         let (_, stream) = try await cluster.coordinator.submit(Self.request(4))
         for try await _ in stream {}
-        await cluster.killNode("b")
-        await cluster.coordinator.noteBrokenLink(to: "in-process:b")
+        await Self.killB(of: cluster)
         let (_, after) = try await cluster.coordinator.submit(Self.request(4))
         var count = 0
         for try await event in after { if case .token = event { count += 1 } }
@@ -196,13 +197,8 @@ import Testing
         cluster.startNode("s", memoryBytes: 1_000)
         let (_, stream) = try await cluster.coordinator.submit(Self.request(1))
         for try await _ in stream {}
-        await cluster.killNode("b")
-        await cluster.coordinator.noteBrokenLink(to: "in-process:b")
-        var verdict = await cluster.coordinator.health(probing: false).verdict
-        let end = ContinuousClock.now + .seconds(20)
-        while verdict.level != .down, ContinuousClock.now < end {
-            verdict = await cluster.coordinator.health(probing: true).verdict
-        }
+        await Self.killB(of: cluster)
+        let verdict = await Self.probe(cluster) { $0.verdict.level == .down }
         #expect(verdict.level == .down)
         #expect(await cluster.coordinator.status().nodes.map(\.name) == ["a", "b", "s"])
         await cluster.stop()

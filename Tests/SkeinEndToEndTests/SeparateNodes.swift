@@ -47,10 +47,14 @@ final class SeparateNodes: Sendable {
             lines += ["    experts:"] + shard.map { "      - {\($0)}" }
         }
         file = try folder.write(lines.joined(separator: "\n") + "\n", to: "separate.yaml")
-        heads = Mutex([
-            try SkeinProgram.start(
-                ["up", file, "--log-level", "info"] + (isOneHost ? [] : ["--without-nodes"]))
-        ])
+        heads = Mutex([try Self.startHead(file, isOneHost: isOneHost)])
+    }
+
+    private static func startHead(
+        _ file: String, isOneHost: Bool = false
+    ) throws -> RunningProgram {
+        try SkeinProgram.start(
+            ["up", file, "--log-level", "info"] + (isOneHost ? [] : ["--without-nodes"]))
     }
 
     deinit { head.signal(SIGKILL) }
@@ -59,9 +63,7 @@ final class SeparateNodes: Sendable {
     func replaceHead() async throws {
         head.signal(SIGKILL)
         _ = try await head.finish(secondsMax: 10)
-        let next = try SkeinProgram.start([
-            "up", file, "--without-nodes", "--log-level", "info",
-        ])
+        let next = try Self.startHead(file)
         heads.withLock { $0.append(next) }
     }
 
