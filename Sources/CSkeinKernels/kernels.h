@@ -3,78 +3,95 @@
 #define SKEIN_KERNELS_H
 
 #include "CSkeinKernels.h"
+#include "formats.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 // Products and sums fuse only where a kernel says fma: otherwise ISAs would differ in the last bit.
 #pragma STDC FP_CONTRACT OFF
 
-#define SKEIN_TARGET_AVX2 __attribute__((target("avx2,fma")))
+#define SKEIN_TARGET_AVX2 __attribute__((target("avx2,fma,f16c")))
 #ifdef SKEIN_EMULATES_AVX512
+#define SKEIN_TARGET_AVXVNNI SKEIN_TARGET_AVX2
 #define SKEIN_TARGET_AVX512 SKEIN_TARGET_AVX2
+#define SKEIN_TARGET_AVX512BF16 SKEIN_TARGET_AVX2
+#define SKEIN_TARGET_AMX SKEIN_TARGET_AVX2
 #else
-#define SKEIN_TARGET_AVX512                                                                    \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16,"        \
-                          "avx512vnni,avx2,fma")))
+#define SKEIN_AVX512_FEATURES "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"
+#define SKEIN_TARGET_AVXVNNI __attribute__((target("avxvnni,avx2,fma")))
+#define SKEIN_TARGET_AVX512 __attribute__((target(SKEIN_AVX512_FEATURES)))
+#define SKEIN_TARGET_AVX512BF16 \
+    __attribute__((target(SKEIN_AVX512_FEATURES ",avx512vbmi,avx512vnni,avx512bf16")))
+#define SKEIN_TARGET_AMX                                                                      \
+    __attribute__((target(SKEIN_AVX512_FEATURES ",avx512vbmi,avx512vnni,avx512bf16,amx-tile," \
+                          "amx-bf16,amx-int8")))
 #endif
 
-enum { SKEIN_LANES = 16, SKEIN_STEP = 32 };
+enum { SKEIN_LANES = 16 };
 
-/// Up to this many input rows a product is bound by the reading of its weight.
-enum { SKEIN_DIRECT_MAX = 4 };
-
-/// So many input rows at a time are widened to F32 where there are no products of BF16.
-enum { SKEIN_WIDENED_ROWS = 80 };
-
-/// Scratch of a block's numbers beside the widened rows.
-enum { SKEIN_BLOCK_BYTES = 48 << 10 };
-
-/// Rows of `output` and `input` are numbered by the lists, or 0 ..< count where a list is NULL.
+/// Some panels of a weight against some rows of input. Rows of `output` and `input` are numbered by
+/// the lists, or 0 ..< count where a list is NULL.
 typedef struct skein_product {
-    const skein_weight *weight;
-    size_t row_begin, row_end;  // weight rows
-    const void *input;          // packed BF16 (bf16, f8), packed INT8 (i8) or F32 (f32)
-    size_t input_stride;        // elements; bytes of packed INT8
+    const skein_packed *weight;
+    size_t panel_begin, panel_end;
+    const uint8_t *input;  // rows as the arithmetic's `prepare` wrote them
     const uint32_t *input_rows;
-    float *output;  // column 0 belongs to row_begin
+    float *output;  // column 0 belongs to the first row of panel_begin
     size_t output_stride;
     const uint32_t *output_rows;
     size_t count;
-    void *scratch;  // of skein_product_scratch_bytes
+    void *scratch;
 } skein_product;
 
-/// output[m, c] = sum over n < rows of input[m, n] * weight[n, c], all columns.
-typedef struct skein_transposed {
-    const skein_weight *weight;
-    size_t rows;
-    const float *input;
-    size_t input_stride;
-    float *output;
-    size_t output_stride;
-    size_t count;
-    void *scratch;  // rows * 64 floats
-} skein_transposed;
+/// At most `count` of the rows of a product, from `first` on.
+static inline skein_product skein_some_rows(const skein_product *job, size_t first, size_t count,
+                                            size_t row_bytes) {
+    skein_product some = *job;
+    size_t left = job->count - first;
+    some.count = left < count ? left : count;
+    if (job->input_rows == NULL) some.input += first * row_bytes;
+    else some.input_rows += first;
+    if (job->output_rows == NULL) some.output += first * job->output_stride;
+    else some.output_rows += first;
+    return some;
+}
 
-/// Some heads of one query row.
+/// One way to multiply: how rows of input are prepared, and the product of such rows.
+typedef struct skein_arithmetic {
+    /// Bytes from one prepared row to the next.
+    size_t (*row_bytes)(const skein_packed *weight);
+    /// Writes columns begin ..< begin + count of a row; with the last one the padding, too.
+    void (*prepare)(const skein_packed *weight, const float *values, size_t begin, size_t count,
+                    uint8_t *row);
+    void (*product)(const skein_product *job);
+    /// What `product` needs for so many rows.
+    size_t (*scratch_bytes)(const skein_packed *weight, size_t count);
+} skein_arithmetic;
+
+/// Heads that attend together; a part is so many of one query row. Positions are summed in spans of
+/// so many pages, which are merged in order: a long row is work for several threads.
+enum { SKEIN_PART_HEADS = 16, SKEIN_SPAN_PAGES = 8 };
+
+/// So many parts share a page while it is in the second cache.
+enum { SKEIN_TASK_PARTS = 8 };
+
 typedef struct skein_attend_part {
     size_t position, head_count;
     const float *queries;  // of the first head
     float *output;
+    float *spans;  // where what each span gives is kept; NULL: spans are merged at once
 } skein_attend_part;
 
-/// So many heads of a row share each latent row while it is in L1, and so many parts a page while
-/// it is in L2.
-enum { SKEIN_PART_HEADS = 8, SKEIN_TASK_PARTS = 4 };
-
-/// Parts of one sequence, with its pages.
+/// Parts of one sequence, with its pages, and some spans of its positions.
 typedef struct skein_attend_task {
     const skein_latent_rows *rows;
     const int32_t *pages;
     const int32_t *selected;  // the positions that parts' positions count; NULL: all
     skein_attend_part parts[SKEIN_TASK_PARTS];
-    size_t part_count;
+    size_t part_count, span_begin, span_end;
     float scale;
-    float *scratch;
+    float *scratch;  // of skein_attend_scratch_bytes
 } skein_attend_task;
 
 /// One query row of the lightning indexer.
@@ -96,17 +113,13 @@ typedef struct skein_index_task {
 
 /// The kernels of one ISA.
 typedef struct skein_kernels {
-    void (*product_bf16)(const skein_product *);
-    void (*product_f8e4m3_block)(const skein_product *);
-    void (*product_i8_group)(const skein_product *);
-    void (*product_f32)(const skein_product *);
-    void (*decode_row)(const skein_weight *, size_t row, float *out);
+    skein_arithmetic exact, serving, int8;
     void (*quantize_i8)(const float *in, size_t count, int8_t *out, float *scale, int32_t *sum);
+    void (*decode_f8e4m3)(const uint8_t *codes, size_t count, float scale, float *out);
     void (*quantize_f8e4m3)(const float *in, size_t count, uint8_t *codes, float *scale);
-    void (*transposed_f32)(const skein_transposed *);
     void (*attend_latent)(const skein_attend_task *);
+    void (*merge_spans)(const skein_latent_rows *, const skein_attend_part *);
     void (*score_index)(const skein_index_task *);
-    void (*pack_bf16)(uint16_t *out, const float *in, size_t count);
     void (*normalize)(const float *in, const float *weight, float epsilon, float *out,
                       size_t count);
     void (*softmax)(float *row, size_t count);
@@ -115,15 +128,20 @@ typedef struct skein_kernels {
     void (*silu_product)(float *gate, const float *up, size_t count);
     float (*sum_exp)(const float *row, float largest, size_t count);
     uint64_t (*read)(const uint8_t *bytes, size_t count);
-    float (*peak_f32)(size_t rounds);
-    float (*peak_bf16)(size_t rounds);
-    int32_t (*peak_i8)(size_t rounds);
+    /// Each returns the multiplies and adds that `rounds` of its loop are.
+    double (*peak_f32)(size_t rounds);
+    double (*peak_bf16)(size_t rounds);
+    double (*peak_i8)(size_t rounds);
+    /// What a thread does before and after the tiles of a region; NULL: nothing.
+    void (*enter)(void);
+    void (*leave)(void);
 } skein_kernels;
 
 const skein_kernels *skein_kernels_of(int isa);
 extern const skein_kernels skein_kernels_scalar;
 #if defined(__x86_64__)
-extern const skein_kernels skein_kernels_avx2, skein_kernels_avx512;
+extern const skein_kernels skein_kernels_avx2, skein_kernels_avx512, skein_kernels_avx512bf16,
+    skein_kernels_amx;
 #endif
 
 // ---- subnormals ------------------------------------------------------------------------------
@@ -210,77 +228,57 @@ static inline float skein_reduce(const float lanes[SKEIN_LANES]) {
     return (four[0] + four[2]) + (four[1] + four[3]);
 }
 
-// ---- shapes ----------------------------------------------------------------------------------
+// ---- packed weights ---------------------------------------------------------------------------
 
-/// Packed BF16 rows hold each block of columns padded with zeros to whole steps.
-static inline size_t skein_padded(size_t columns) {
-    return (columns + SKEIN_STEP - 1) / SKEIN_STEP * SKEIN_STEP;
+/// The scale of a block of an output; 1 for formats without.
+static inline float skein_packed_scale(const skein_packed *weight, size_t row, size_t block) {
+    size_t bytes = skein_format_of(weight)->scale_bytes, lanes = skein_scale_lanes(weight);
+    if (bytes == 0) return 1;
+    const uint8_t *scale = skein_panel_scales(weight, row / SKEIN_PANEL_ROWS) +
+                           (block * lanes + row % lanes) * bytes;
+    return bytes == 4 ? skein_load_f32(scale) : skein_float_of_bf16(skein_load_bf16(scale));
 }
 
-static inline size_t skein_packed_width(size_t columns, size_t block_columns) {
-    size_t whole = columns / block_columns, rest = columns % block_columns;
-    return whole * skein_padded(block_columns) + skein_padded(rest);
-}
-
-/// From one packed row to the next: an odd number of 64-byte lines, so that rows side by side do
-/// not fall into the same sets of the first cache.
-static inline size_t skein_packed_stride(const skein_weight *weight) {
-    size_t width = skein_packed_width(weight->columns, weight->block_columns);
-    return width % (2 * SKEIN_STEP) == 0 ? width + SKEIN_STEP : width;
-}
-
-static inline size_t skein_row_bytes(const skein_weight *weight) {
-    size_t width = weight->format == SKEIN_F32 ? 4 : weight->format == SKEIN_BF16 ? 2 : 1;
-    return width * weight->columns;
-}
-
-static inline const uint8_t *skein_weight_row(const skein_weight *weight, size_t row) {
-    return weight->bytes + row * skein_row_bytes(weight);
-}
-
-/// The scales of the blocks that `row` lies in.
-static inline const float *skein_weight_scales(const skein_weight *weight, size_t row) {
-    return weight->scales + (weight->first_row + row) / weight->block_rows * weight->scale_columns;
+/// A number of a panel, without its scale; `place` counts padded columns.
+static inline float skein_packed_number(const skein_packed *weight, const uint8_t *panel,
+                                        size_t output, size_t place) {
+    size_t bits = skein_format_of(weight)->bits, columns = 32 / bits;
+    uint32_t word;
+    memcpy(&word, panel + place / columns * SKEIN_LINE_BYTES + 4 * output, 4);
+    word >>= place % columns * bits;
+    switch (weight->format) {
+        case SKEIN_F32: return skein_float_of_bits(word);
+        case SKEIN_BF16: return skein_float_of_bf16((uint16_t)word);
+        case SKEIN_F8E4M3: return skein_float_of_bf16(skein_bf16_of_f8e4m3((uint8_t)word));
+        case SKEIN_I8: return (float)(int8_t)word;
+        default: return (float)((int32_t)(word & 15) - 8);
+    }
 }
 
 // ---- INT8 ------------------------------------------------------------------------------------
 
-static inline size_t skein_quads(size_t columns) { return (columns + 3) / 4; }
-
-static inline size_t skein_groups(size_t columns) {
-    return (columns + SKEIN_GROUP_COLUMNS - 1) / SKEIN_GROUP_COLUMNS;
+/// A prepared INT8 row: codes, padded to whole lines; a scale and a sum of codes for each block.
+static inline size_t skein_i8_codes_bytes(const skein_packed *weight) {
+    return skein_lines(skein_packed_columns(weight));
 }
 
-/// Sixteen rows of an INT8 weight; `row` is a multiple of sixteen.
-static inline const uint8_t *skein_i8_band(const skein_weight *weight, size_t row) {
-    return weight->bytes + row * 4 * skein_quads(weight->columns);
-}
-
-/// The scales of a band's first group.
-static inline const float *skein_i8_scales(const skein_weight *weight, size_t row) {
-    return weight->scales + row * skein_groups(weight->columns);
-}
-
-static inline size_t skein_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
-/// A packed INT8 row of input: codes, padded to whole lines; a scale and a sum of codes for each
-/// group.
-static inline size_t skein_i8_codes_bytes(size_t columns) {
-    return skein_lines(4 * skein_quads(columns));
-}
-
-/// From one packed INT8 row to the next, in bytes: an odd number of lines, as for BF16.
-static inline size_t skein_i8_stride(size_t columns) {
-    size_t bytes = skein_i8_codes_bytes(columns) + skein_lines(8 * skein_groups(columns));
+/// From one prepared INT8 row to the next: an odd number of lines, so that rows side by side do not
+/// fall into the same sets of the first cache.
+static inline size_t skein_i8_row_bytes(const skein_packed *weight) {
+    size_t bytes = skein_i8_codes_bytes(weight) + skein_lines(8 * skein_block_count(weight));
     return bytes % 128 == 0 ? bytes + 64 : bytes;
 }
 
-static inline float *skein_i8_row_scales(const int8_t *row, size_t columns) {
-    return (float *)(uintptr_t)(row + skein_i8_codes_bytes(columns));
+static inline float *skein_i8_row_scales(const skein_packed *weight, const uint8_t *row) {
+    return (float *)(uintptr_t)(row + skein_i8_codes_bytes(weight));
 }
 
-static inline int32_t *skein_i8_row_sums(const int8_t *row, size_t columns) {
-    return (int32_t *)(skein_i8_row_scales(row, columns) + skein_groups(columns));
+static inline int32_t *skein_i8_row_sums(const skein_packed *weight, const uint8_t *row) {
+    return (int32_t *)(skein_i8_row_scales(weight, row) + skein_block_count(weight));
+}
+
+static inline const float *skein_i8_scales(const skein_packed *weight, size_t panel) {
+    return (const float *)(uintptr_t)skein_panel_scales(weight, panel);
 }
 
 static inline size_t skein_numbered(const uint32_t *numbers, size_t i) {
@@ -314,9 +312,34 @@ static inline const uint8_t *skein_latent_row(const skein_latent_rows *rows, con
     return rows->bytes + (page * rows->page_rows + position % rows->page_rows) * rows->row_bytes;
 }
 
-/// A page of index keys in F32, the same turned round, and the scores of its rows.
-static inline size_t skein_index_scratch_bytes(const skein_latent_rows *keys) {
-    return skein_lanes(keys->page_rows) * (2 * skein_lanes(keys->width) + 1) * sizeof(float);
+/// Largest scores, sums of weights and sums of latents of a part over a span.
+static inline size_t skein_span_floats(const skein_latent_rows *rows) {
+    return SKEIN_PART_HEADS * (2 + skein_lanes(rows->latent_width));
+}
+
+/// From one row of a page to the next in BF16, for tiles: an odd number of lines.
+static inline size_t skein_latent_tile_bytes(const skein_latent_rows *rows) {
+    return skein_padded(rows->width) * 2 / 128 * 128 + 64;
+}
+
+/// A page in F32, its scores, and the page and its weights for tiles; for each part its queries, in
+/// BF16, too, and two states.
+static inline size_t skein_attend_scratch_bytes(const skein_latent_rows *rows, size_t parts) {
+    size_t stride = skein_padded(rows->width), page_rows = skein_padded(rows->page_rows);
+    size_t row = (stride + SKEIN_PART_HEADS) * sizeof(float) + skein_latent_tile_bytes(rows) +
+                 (skein_lanes(rows->latent_width) + SKEIN_PART_HEADS) * sizeof(uint16_t);
+    size_t part = SKEIN_PART_HEADS * stride * 3 / 2 + 2 * skein_span_floats(rows);
+    return page_rows * row + parts * part * sizeof(float);
+}
+
+/// A page of index keys in F32, the same turned round, and the queries of a task; for tiles a row
+/// in F32, four tiles of sums, and 48 keys and the queries in BF16.
+static inline size_t skein_index_scratch_bytes(const skein_latent_rows *keys, size_t head_count) {
+    size_t page = skein_lanes(keys->page_rows) * skein_lanes(keys->width);
+    size_t halves = 48 + SKEIN_TASK_PARTS * skein_lanes(head_count);
+    size_t tiles = skein_padded(keys->width) * (1 + halves / 2) + 4 * SKEIN_LANES * SKEIN_LANES;
+    return (2 * page + SKEIN_TASK_PARTS * head_count * keys->width + SKEIN_LANES + tiles) *
+           sizeof(float);
 }
 
 #endif

@@ -105,13 +105,25 @@ static bool claim_tile(skein_pool *pool, size_t *left) {
     return false;
 }
 
+/// Some instruction sets have state that a thread loads for the tiles of a region only.
+static void enter(const skein_pool *pool) {
+    void (*first)(void) = skein_kernels_of(pool->isa)->enter;
+    if (first != NULL) first();
+}
+
+static void leave(const skein_pool *pool) {
+    void (*last)(void) = skein_kernels_of(pool->isa)->leave;
+    if (last != NULL) last();
+}
+
 /// Computes tiles until none is left to claim; whether the last report was this thread's.
 static bool compute_tiles(skein_pool *pool, size_t thread) {
     size_t left, held = 0;
     while (claim_tile(pool, &left)) {
+        if (held++ == 0) enter(pool);
         pool->tile(pool->arguments, pool->tile_count - left, thread);
-        held++;
     }
+    if (held != 0) leave(pool);
     return held != 0 && atomic_fetch_sub(&pool->unreported, held) == held;
 }
 
@@ -171,7 +183,9 @@ static void await_reports(skein_pool *pool) {
 void skein_pool_run(skein_pool *pool, size_t tile_count, skein_tile tile, void *arguments) {
     skein_floating_state state = skein_flush_subnormals();
     if (pool->thread_count == 1 || tile_count <= 1) {
+        enter(pool);
         for (size_t t = 0; t < tile_count; t++) tile(arguments, t, 0);
+        leave(pool);
         skein_restore(state);
         return;
     }

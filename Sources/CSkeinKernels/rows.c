@@ -198,11 +198,10 @@ void skein_pack_tiles(int isa, const float *row, size_t columns, uint8_t *codes,
 
 void skein_unpack_tiles(int isa, const uint8_t *codes, const float *scales, size_t columns,
                         float *row) {
-    skein_weight one = {.bytes = codes, .scales = scales, .rows = 1, .columns = columns,
-                        .block_rows = 1, .block_columns = SKEIN_TILE_COLUMNS,
-                        .scale_columns = (columns + SKEIN_TILE_COLUMNS - 1) / SKEIN_TILE_COLUMNS,
-                        .format = SKEIN_F8E4M3};
-    skein_kernels_of(isa)->decode_row(&one, 0, row);
+    for (size_t c = 0; c < columns; c += SKEIN_TILE_COLUMNS) {
+        skein_kernels_of(isa)->decode_f8e4m3(codes + c, skein_min(SKEIN_TILE_COLUMNS, columns - c),
+                                             scales[c / SKEIN_TILE_COLUMNS], row + c);
+    }
 }
 
 void skein_pack_latent(int isa, uint8_t *row, const float *in, size_t width, size_t coded_width) {
@@ -224,20 +223,20 @@ void skein_unpack_latent(float *out, const uint8_t *row, size_t width, size_t co
 }
 
 void skein_decode_row(const skein_weight *weight, size_t row, float *out) {
-    if (weight->format == SKEIN_I8) {
-        skein_kernels_scalar.decode_row(weight, row, out);
-        return;
-    }
-    const uint8_t *bytes = skein_weight_row(weight, row);
+    size_t bits = skein_formats[weight->format].bits;
+    const uint8_t *bytes = weight->bytes + row * ((weight->columns * bits + 7) / 8);
+    const float *scales = weight->scales + (weight->first_row + row) / weight->block_rows *
+                                               weight->scale_columns;
     skein_floating_state state = skein_flush_subnormals();
     for (size_t c = 0; c < weight->columns; c++) {
-        if (weight->format == SKEIN_F32) {
-            memcpy(out + c, bytes + 4 * c, 4);
-        } else if (weight->format == SKEIN_BF16) {
-            out[c] = skein_float_of_bf16(skein_load_bf16(bytes + 2 * c));
-        } else {
-            float scale = skein_weight_scales(weight, row)[c / weight->block_columns];
-            out[c] = skein_f8e4m3_decode(bytes[c]) * scale;
+        float scale = scales[c / weight->block_columns];
+        switch (weight->format) {
+            case SKEIN_F32: memcpy(out + c, bytes + 4 * c, 4); break;
+            case SKEIN_BF16: out[c] = skein_float_of_bf16(skein_load_bf16(bytes + 2 * c)); break;
+            case SKEIN_I4:
+                out[c] = (float)((bytes[c / 2] >> 4 * (c % 2) & 15) - 8) * scale;
+                break;
+            default: out[c] = skein_f8e4m3_decode(bytes[c]) * scale;
         }
     }
     skein_restore(state);

@@ -10,6 +10,7 @@
 typedef float v16 __attribute__((ext_vector_type(16), aligned(4)));
 typedef int32_t i16v __attribute__((ext_vector_type(16), aligned(4)));
 typedef uint32_t u32v __attribute__((ext_vector_type(16)));
+typedef uint32_t u32v_at_any __attribute__((ext_vector_type(16), aligned(4)));
 typedef uint16_t u16v __attribute__((ext_vector_type(16), aligned(2)));
 typedef uint8_t u8v __attribute__((ext_vector_type(16), aligned(1)));
 typedef float v8 __attribute__((ext_vector_type(8)));
@@ -140,14 +141,6 @@ SKEIN_TARGET static void SKEIN_NAME(normalize)(const float *in, const float *wei
     for (size_t j = 0; j < count; j++) out[j] = weight[j] * (in[j] * inverse);
 }
 
-SKEIN_TARGET static void SKEIN_NAME(pack_bf16)(uint16_t *out, const float *in, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits = skein_bits_of_float(in[i]);
-        uint32_t rounded = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16;
-        out[i] = (uint16_t)((bits & 0x7FFFFFFF) > 0x7F800000 ? (bits >> 16 | 0x40) : rounded);
-    }
-}
-
 /// out = in / scale, rounded to nearest even, for a group of at most 128 columns; whole quads are
 /// written, the rest of the last one zeros. The scale is the largest magnitude / 127; of a group
 /// without numbers above 2^-100 it is 0, and NaN of one that holds an infinity or a NaN.
@@ -190,6 +183,34 @@ SKEIN_INLINE void widen_bf16(const uint8_t *from, size_t count, float *out) {
         *(v16 *)(out + k) = (v16)(__builtin_convertvector(numbers, u32v) << 16);
     }
     for (; k < count; k++) out[k] = skein_float_of_bf16(skein_load_bf16(from + 2 * k));
+}
+
+/// Sixteen numbers of E4M3 codes. A subnormal code is read with the smallest normal exponent and a
+/// hidden one, which is then taken away: exact, and no step is subnormal.
+SKEIN_INLINE v16 decode16(u8v codes) {
+    u32v wide = __builtin_convertvector(codes, u32v);
+    u32v magnitude = wide & 0x7F, sign = (wide & 0x80) << 24;
+    v16 value = (v16)((magnitude << 20) + (120u << 23));
+    v16 shifted = (v16)((magnitude << 20) + (121u << 23)) - splat(0.015625f);  // 2^-6
+    value = magnitude >= 8 ? value : shifted;
+    value = magnitude == 0x7F ? splat(__builtin_nanf("")) : value;
+    return (v16)((u32v)value | sign);
+}
+
+/// `count` codes that share a scale.
+SKEIN_INLINE void decode_codes(const uint8_t *codes, size_t count, float scale, float *out) {
+    for (size_t i = 0; i < count; i += 16) {
+        size_t some = skein_min(16, count - i);
+        u8v part = (u8v)0;
+        memcpy(&part, codes + i, some);
+        v16 numbers = decode16(part) * splat(scale);
+        memcpy(out + i, &numbers, some * sizeof(float));
+    }
+}
+
+SKEIN_TARGET static void SKEIN_NAME(decode_f8e4m3)(const uint8_t *codes, size_t count, float scale,
+                                                   float *out) {
+    decode_codes(codes, count, scale, out);
 }
 
 /// The nearest codes of E4M3, as skein_f8e4m3_encode.

@@ -102,7 +102,7 @@ static void score_tile(void *arguments, size_t tile, size_t thread) {
 /// Scores rows begin ..< end; the pool is locked.
 static void score_rows(select_job *job) {
     size_t groups = (job->end - job->begin + SKEIN_TASK_PARTS - 1) / SKEIN_TASK_PARTS;
-    skein_pool_reserve(job->pool, skein_index_scratch_bytes(job->keys));
+    skein_pool_reserve(job->pool, skein_index_scratch_bytes(job->keys, job->head_count));
     skein_pool_run(job->pool, groups * job->stretch_count, score_tile, job);
 }
 

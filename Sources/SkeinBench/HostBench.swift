@@ -58,6 +58,9 @@ public struct HostBench {
     /// Rows of input in the second call of a fit, for each weight.
     static let manyRows = 32
 
+    /// Rows of input of the calls that tiles are fitted to.
+    private static let tileRows = (some: 64, many: 256)
+
     /// Positions that attention is measured at.
     private static let positionCount = 4_096
 
@@ -94,29 +97,36 @@ public struct HostBench {
         let read = MachineLimits.readBandwidth(
             byteCount: min(1 << 30, 4 * bytes.count), tries: readTries, on: pool)
         onStep("FP8 experts")
-        let float8 = experts()
+        let float8 = try experts()
         onStep("BF16 products")
-        let bfloat16 = head()
+        let bfloat16 = try head()
         onStep("products head by head")
-        let float32Flops = heads()
+        let headFlops = try heads()
         onStep("attention")
         let attention = try attention()
         return HostRates(
             readBytesPerSecond: read, float8: float8, bfloat16: bfloat16,
-            float32: FormatRate(weightBytesPerSecond: read, flopsPerSecond: float32Flops),
-            attentionFlopsPerSecond: attention, layerSeconds: layer())
+            float32: FormatRate(weightBytesPerSecond: read, flopsPerSecond: headFlops),
+            attentionFlopsPerSecond: attention, layerSeconds: try layer())
     }
 
     // MARK: Kernels
 
     /// As many experts as fit, each with one row and then with many.
-    private func experts() -> FormatRate {
+    private func experts() throws(Refusal) -> FormatRate {
         let (inner, hidden) = (shape.innerSize, shape.hiddenSize)
         let count = max(1, bytes.count / (3 * inner * hidden))
-        let units = (0..<count).map { index in
+        var stored: [WeightMatrix] = []
+        for index in 0..<count {
+            stored += [
+                float8(inner, hidden, 3 * index), float8(inner, hidden, 3 * index + 1),
+                float8(hidden, inner, 3 * index + 2),
+            ]
+        }
+        let weights = try packed(stored).map { $0[0] }
+        let units = (0..<count).map {
             GatedWeights(
-                gate: float8(inner, hidden, 3 * index), up: float8(inner, hidden, 3 * index + 1),
-                down: float8(hidden, inner, 3 * index + 2))
+                gate: weights[3 * $0], up: weights[3 * $0 + 1], down: weights[3 * $0 + 2])
         }
         func seconds(_ rowCount: Int) -> Double {
             let input = KernelTiming.input(rows: rowCount, columns: hidden)
@@ -131,18 +141,37 @@ public struct HostBench {
                     units, assignments: assignments, to: input, into: output, on: pool)
             }
         }
-        return FormatRate(
+        return rate(
             byteCount: Double(units.reduce(0) { $0 + $1.byteCount }),
-            flopsPerRow: Double(count) * 6 * Double(inner) * Double(hidden), fewRows: 1,
-            few: seconds(1), manyRows: Self.manyRows, many: seconds(Self.manyRows))
+            flopsPerRow: Double(count) * 6 * Double(inner) * Double(hidden), seconds)
+    }
+
+    /// A rate from one row and many; where the kernels have tiles, theirs from many and more.
+    private func rate(
+        byteCount: Double, flopsPerRow: Double, _ seconds: (_ rowCount: Int) -> Double
+    ) -> FormatRate {
+        var rate = FormatRate(
+            byteCount: byteCount, flopsPerRow: flopsPerRow, fewRows: 1, few: seconds(1),
+            manyRows: Self.manyRows, many: seconds(Self.manyRows))
+        guard pool.instructionSet == .amx else { return rate }
+        let tiles = FormatRate(
+            byteCount: byteCount, flopsPerRow: flopsPerRow, fewRows: Self.tileRows.some,
+            few: seconds(Self.tileRows.some), manyRows: Self.tileRows.many,
+            many: seconds(Self.tileRows.many))
+        rate.tiles = FormatRate.Tiles(
+            weightBytesPerSecond: tiles.weightBytesPerSecond,
+            flopsPerSecond: tiles.flopsPerSecond)
+        return rate
     }
 
     /// A part of a head, as large as fits.
-    private func head() -> FormatRate {
+    private func head() throws(Refusal) -> FormatRate {
         let hidden = shape.hiddenSize
         let rows = max(1, min(65_536, bytes.count / (2 * hidden)))
-        let weight = WeightMatrix(
-            bfloat16: bytes.subrange(0..<(2 * rows * hidden)), rows: rows, columns: hidden)
+        let weight = try packed([
+            WeightMatrix(
+                bfloat16: bytes.subrange(0..<(2 * rows * hidden)), rows: rows, columns: hidden)
+        ])[0][0]
         func seconds(_ rowCount: Int) -> Double {
             let input = KernelTiming.input(rows: rowCount, columns: hidden)
             let output = Tensor(rows: rowCount, columns: rows)
@@ -150,40 +179,43 @@ public struct HostBench {
                 MatrixProduct.multiply(input, by: weight, into: output, on: pool)
             }
         }
-        return FormatRate(
+        return rate(
             byteCount: Double(weight.byteCount), flopsPerRow: 2 * Double(rows) * Double(hidden),
-            fewRows: 1, few: seconds(1), manyRows: Self.manyRows, many: seconds(Self.manyRows))
+            seconds)
     }
 
     /// Operations a second of the latents' up-projection, folded into queries and into values.
-    private func heads() -> Double {
+    private func heads() throws(Refusal) -> Double {
         let (key, value) = (shape.keySize, shape.valueSize)
         let rows = shape.headCount * (key + value)
         let copies = max(1, bytes.count / (rows * shape.latentSize))
-        let weights = (0..<copies).map { float8(rows, shape.latentSize, $0) }
+        let stored = (0..<copies).map { float8(rows, shape.latentSize, $0) }
+        func heads(_ used: Range<Int>) -> HeadRows {
+            HeadRows(headCount: shape.headCount, rowsPerHead: key + value, used: used)
+        }
+        let keys = try packed(stored, as: .headsTransposed(heads(0..<key))).map {
+            HeadWeights($0)
+        }
+        let valueWeights = try packed(stored, as: .heads(heads(key..<key + value))).map {
+            HeadWeights($0)
+        }
         func seconds(_ rowCount: Int) -> Double {
             let queries = KernelTiming.input(rows: rowCount, columns: shape.headCount * key)
             let latents = Tensor(rows: rowCount, columns: shape.headCount * shape.latentSize)
             let values = Tensor(rows: rowCount, columns: shape.headCount * value)
             var turn = 0
             return Self.seconds {
-                let weight = weights[turn % copies]
-                turn += 1
-                MatrixProduct.multiplyTransposedPerHead(
-                    queries, inputHeadStride: key, by: weight,
-                    heads: HeadRows(
-                        headCount: shape.headCount, rowsPerHead: key + value, used: 0..<key),
-                    into: latents, outputHeadStride: shape.latentSize, on: pool)
                 MatrixProduct.multiplyPerHead(
-                    latents, inputHeadStride: shape.latentSize, by: weight,
-                    heads: HeadRows(
-                        headCount: shape.headCount, rowsPerHead: key + value,
-                        used: key..<key + value),
+                    queries, inputHeadStride: key, by: keys[turn % copies], into: latents,
+                    outputHeadStride: shape.latentSize, on: pool)
+                MatrixProduct.multiplyPerHead(
+                    latents, inputHeadStride: shape.latentSize, by: valueWeights[turn % copies],
                     into: values, outputHeadStride: value, on: pool)
+                turn += 1
             }
         }
         let rate = FormatRate(
-            byteCount: Double(weights[0].byteCount),
+            byteCount: Double(keys[0].byteCount + valueWeights[0].byteCount),
             flopsPerRow: 2 * Double(rows) * Double(shape.latentSize), fewRows: 1, few: seconds(1),
             manyRows: Self.manyRows, many: seconds(Self.manyRows))
         return rate.flopsPerSecond
@@ -201,12 +233,14 @@ public struct HostBench {
     }
 
     /// Seconds of a layer whose products are too small to take any: waking threads, and norms.
-    private func layer() -> Double {
+    private func layer() throws(Refusal) -> Double {
         let productCount = 10
         let normCount = 4
         let small = 64
-        let weight = WeightMatrix(
-            bfloat16: bytes.subrange(0..<(2 * small * small)), rows: small, columns: small)
+        let weight = try packed([
+            WeightMatrix(
+                bfloat16: bytes.subrange(0..<(2 * small * small)), rows: small, columns: small)
+        ])[0][0]
         let input = KernelTiming.input(rows: 1, columns: small)
         let output = Tensor(rows: 1, columns: small)
         let row = KernelTiming.input(rows: 1, columns: shape.hiddenSize)
@@ -224,6 +258,18 @@ public struct HostBench {
     }
 
     // MARK: Measuring
+
+    /// Weights of one shape and format, as products read them.
+    private func packed(
+        _ weights: [WeightMatrix], as form: PackedForm = .asStored
+    ) throws(Refusal) -> [[PackedWeight]] {
+        let byteCount = weights.reduce(0) {
+            $0
+                + form.byteCount(rows: $1.rowCount, columns: $1.columnCount, format: $1.format)
+        }
+        let arena = try WeightArena(byteCount: byteCount)
+        return weights.map { arena.pack($0, as: form, on: pool) }
+    }
 
     /// One of the weights that the bytes are cut into; beyond the last one they begin again.
     private func float8(_ rows: Int, _ columns: Int, _ place: Int) -> WeightMatrix {

@@ -8,7 +8,7 @@ public struct KernelBench {
     /// Rows of input: a decode step alone, in company, and a prompt.
     private static let rowCounts = [1, 8, 32, 512]
     /// Positions that attention is measured at.
-    private static let contexts = [1_024, 8_192, 32_768]
+    private static let contexts = [1_024, 8_192, 32_768, 131_072]
 
     private let model: ModelConfiguration
     private let pool: ComputePool
@@ -37,7 +37,8 @@ public struct KernelBench {
             let blas = blasSeconds(of: shape)
             for format in [KernelFormat.f8, .bf16, .int8] {
                 let matrices = try weights.matrices(
-                    rows: shape.rows, columns: shape.columns, format: format)
+                    rows: shape.rows, columns: shape.columns, format: format
+                ).map { $0[0] }
                 for rowCount in Self.rowCounts {
                     add(product(matrices, format: format, rowCount: rowCount, blas: blas))
                 }
@@ -55,7 +56,7 @@ public struct KernelBench {
         }
         add(norm())
         return KernelReport(
-            limits: limits, threads: pool.threadCount, instructionSet: "\(pool.instructionSet)",
+            limits: limits, threads: pool.threadCount, isa: "\(pool.instructionSet)",
             lines: lines)
     }
 
@@ -67,7 +68,7 @@ public struct KernelBench {
     /// The shapes of all matrices that multiply in serving arithmetic, the smallest first.
     private var shapes: [Shape] {
         let plan = WeightPlan.whole(model)
-        let shapes = plan.remade(as: .int8).map { Shape(rows: $0.shape[0], columns: $0.shape[1]) }
+        let shapes = plan.quantized.map { Shape(rows: $0.shape[0], columns: $0.shape[1]) }
         return Set(shapes).sorted {
             ($0.rows * $0.columns, $0.rows) < ($1.rows * $1.columns, $1.rows)
         }
@@ -76,7 +77,7 @@ public struct KernelBench {
     // MARK: Kernels
 
     private func product(
-        _ matrices: [WeightMatrix], format: KernelFormat, rowCount: Int, blas: [Int: Double]
+        _ matrices: [PackedWeight], format: KernelFormat, rowCount: Int, blas: [Int: Double]
     ) -> KernelReport.Line {
         let (rows, columns) = (matrices[0].rowCount, matrices[0].columnCount)
         let input = KernelTiming.input(rows: rowCount, columns: columns)
@@ -94,12 +95,13 @@ public struct KernelBench {
     private func gate() throws(Refusal) -> KernelReport.Line {
         let shape = Shape(rows: model.routing?.expertCount ?? 1, columns: model.hiddenSize)
         let matrices = try weights.matrices(
-            rows: shape.rows, columns: shape.columns, format: .bf16)
+            rows: shape.rows, columns: shape.columns, format: .bf16
+        ).map { $0[0] }
         let input = KernelTiming.input(rows: 1, columns: shape.columns)
         let output = Tensor(rows: 1, columns: shape.rows)
         let seconds = Self.seconds { turn in
-            MatrixProduct.multiplyInFloat32(
-                input, by: matrices[turn % matrices.count], into: output, on: pool)
+            MatrixProduct.multiply(
+                input, by: matrices[turn % matrices.count], in: .float32, into: output, on: pool)
         }
         return line(
             "gate", .f32, shape, 1, seconds, bytes: matrices[0].byteCount,
@@ -111,32 +113,33 @@ public struct KernelBench {
         let (nope, value) = (model.qkNopeHeadSize, model.valueHeadSize)
         let rows = model.headCount * (nope + value)
         let shape = Shape(rows: rows, columns: model.kvLoraRank)
-        let matrices = try weights.matrices(rows: rows, columns: shape.columns, format: .f8)
+        func packed(_ form: PackedForm) throws(Refusal) -> [HeadWeights] {
+            try weights.matrices(rows: rows, columns: shape.columns, format: .f8, as: form)
+                .map { HeadWeights($0) }
+        }
+        let keys = try packed(.headsTransposed(HeadRows(keysOf: model)))
+        let valueWeights = try packed(.heads(HeadRows(valuesOf: model)))
         var lines: [KernelReport.Line] = []
         for rowCount in Self.rowCounts {
             let queries = KernelTiming.input(rows: rowCount, columns: model.headCount * nope)
             let latents = Tensor(rows: rowCount, columns: model.headCount * shape.columns)
             let values = Tensor(rows: rowCount, columns: model.headCount * value)
             let absorb = Self.seconds { turn in
-                MatrixProduct.multiplyTransposedPerHead(
-                    queries, inputHeadStride: nope, by: matrices[turn % matrices.count],
-                    heads: HeadRows(
-                        headCount: model.headCount, rowsPerHead: nope + value, used: 0..<nope),
-                    into: latents, outputHeadStride: shape.columns, on: pool)
+                MatrixProduct.multiplyPerHead(
+                    queries, inputHeadStride: nope, by: keys[turn % keys.count], into: latents,
+                    outputHeadStride: shape.columns, on: pool)
             }
             let expand = Self.seconds { turn in
                 MatrixProduct.multiplyPerHead(
-                    latents, inputHeadStride: shape.columns, by: matrices[turn % matrices.count],
-                    heads: HeadRows(
-                        headCount: model.headCount, rowsPerHead: nope + value,
-                        used: nope..<nope + value),
-                    into: values, outputHeadStride: value, on: pool)
+                    latents, inputHeadStride: shape.columns,
+                    by: valueWeights[turn % valueWeights.count], into: values,
+                    outputHeadStride: value, on: pool)
             }
             for (name, seconds, size) in [("absorb", absorb, nope), ("values", expand, value)] {
                 let used = Shape(rows: model.headCount * size, columns: shape.columns)
                 lines.append(
                     line(
-                        name, .f32, used, rowCount, seconds, bytes: used.rows * used.columns,
+                        name, .f8, used, rowCount, seconds, bytes: used.rows * used.columns,
                         flops: 2 * used.rows * used.columns * rowCount, blas: nil))
             }
         }
@@ -150,7 +153,7 @@ public struct KernelBench {
         let seconds = Self.seconds { _ in trial.run(on: pool) }
         let cost = AttentionCost(ModelArithmetic(model, latents: form), layerCount: 1)
         return line(
-            form == .bf16 ? "attention" : "attend fp8", .f32,
+            form == .bf16 ? "attention" : "attend fp8", .bf16,
             Shape(rows: positionCount, columns: model.latentRowWidth), 1, seconds,
             bytes: positionCount * cost.latentBytes, flops: positionCount * cost.latentFlops,
             blas: nil)
@@ -177,11 +180,11 @@ public struct KernelBench {
         let cost = AttentionCost(ModelArithmetic(model), layerCount: 1)
         return [
             line(
-                "index", .f32, Shape(rows: positionCount, columns: indexer.headSize), 1, choosing,
+                "index", .bf16, Shape(rows: positionCount, columns: indexer.headSize), 1, choosing,
                 bytes: positionCount * cost.indexKeyBytes,
                 flops: positionCount * cost.indexKeyFlops, blas: nil),
             line(
-                "sparse", .f32, Shape(rows: positionCount, columns: model.latentRowWidth), 1,
+                "sparse", .bf16, Shape(rows: positionCount, columns: model.latentRowWidth), 1,
                 attending, bytes: indexer.topK * cost.latentBytes,
                 flops: indexer.topK * cost.latentFlops, blas: nil),
         ]

@@ -36,7 +36,7 @@ public struct KernelReport: Encodable, Sendable {
     /// Compute threads.
     public let threads: Int
     /// The kernels that ran.
-    public let instructionSet: String
+    public let isa: String
     /// Products of one row: the median share of the limit, by format.
     public let oneRowShareF8: Double?
     /// Products of one row, BF16.
@@ -52,11 +52,11 @@ public struct KernelReport: Encodable, Sendable {
     /// Everything that was measured.
     public let lines: [Line]
 
-    init(limits: MeasuredLimits, threads: Int, instructionSet: String, lines: [Line]) {
+    init(limits: MeasuredLimits, threads: Int, isa: String, lines: [Line]) {
         readBandwidthBytesPerSecond = limits.readBandwidth
         multiplyAddPeakFlops = limits.peaks
         self.threads = threads
-        self.instructionSet = instructionSet
+        self.isa = isa
         self.lines = lines
         oneRowShareF8 = Self.share(of: .f8, count: 1, in: lines)
         oneRowShareBf16 = Self.share(of: .bf16, count: 1, in: lines)

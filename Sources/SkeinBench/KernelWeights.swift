@@ -49,17 +49,21 @@ struct KernelWeights {
         min(copiesMax, max(1, totalBytes / (rows * columns * byteCount)))
     }
 
-    /// Weights of a shape, each in a place of its own where there is room.
-    func matrices(rows: Int, columns: Int, format: KernelFormat) throws(Refusal) -> [WeightMatrix] {
+    /// Weights of a shape, packed, each in a place of its own.
+    ///
+    /// - Returns: one for each copy, in one part or in one for each head.
+    func matrices(
+        rows: Int, columns: Int, format: KernelFormat, as form: PackedForm? = nil
+    ) throws(Refusal) -> [[PackedWeight]] {
         let copies = Self.copyCount(rows: rows, columns: columns, byteCount: format.byteCount)
-        if format == .int8 {
-            let size = WeightArena.int8ByteCount(rows: rows, columns: columns)
-            let arena = try WeightArena(byteCount: copies * size)
-            return (0..<copies).map {
-                arena.int8(stored(rows, columns, .f8, copy: $0), on: pool)
-            }
+        let form = form ?? (format == .int8 ? .int8 : .asStored)
+        let storedFormat = format == .int8 ? KernelFormat.f8 : format
+        let first = stored(rows, columns, storedFormat, copy: 0)
+        let arena = try WeightArena(
+            byteCount: copies * form.byteCount(rows: rows, columns: columns, format: first.format))
+        return (0..<copies).map {
+            arena.pack(stored(rows, columns, storedFormat, copy: $0), as: form, on: pool)
         }
-        return (0..<copies).map { stored(rows, columns, format, copy: $0) }
     }
 
     private func stored(

@@ -50,7 +50,7 @@ public struct ModelReport: Encodable, Sendable {
     /// The form in which the latent cache keeps its rows.
     public let latents: String
     /// The kernels that ran.
-    public let instructionSet: String
+    public let isa: String
     /// Seconds from the command's start to the first token that could have been demanded.
     public let loadSeconds: Double
     /// Prompt tokens a second until the first token; absent without a prompt.
@@ -92,7 +92,7 @@ public struct ModelReport: Encodable, Sendable {
         threads = pool.threadCount
         weights = form.rawValue
         self.latents = latents.rawValue
-        instructionSet = "\(pool.instructionSet)"
+        isa = "\(pool.instructionSet)"
         self.loadSeconds = loadSeconds
         let streams = Double(load.streamCount)
         let stepBytes = cost.decodeBytes(

@@ -18,8 +18,8 @@ public struct LatentView {
     /// - Parameters:
     ///   - rows: `[row, rowWidth]`: the normed latent, then the rotated rope key.
     ///   - spans: together they cover all rows, in order.
-    public func write(_ rows: Tensor, spans: [AttentionSpan]) {
-        write(rows, spans: spans, to: store)
+    public func write(_ rows: Tensor, spans: [AttentionSpan], on pool: ComputePool) {
+        write(rows, spans: spans, to: store, on: pool)
     }
 
     /// Whether index keys are kept as FP8 codes.
@@ -30,16 +30,19 @@ public struct LatentView {
     /// - Parameters:
     ///   - rows: `[row, key]`, normed and rotated.
     ///   - spans: together they cover all rows, in order.
-    public func writeIndexKeys(_ rows: Tensor, spans: [AttentionSpan]) {
-        write(rows, spans: spans, to: existingIndexKeys)
+    public func writeIndexKeys(_ rows: Tensor, spans: [AttentionSpan], on pool: ComputePool) {
+        write(rows, spans: spans, to: existingIndexKeys, on: pool)
     }
 
-    private func write(_ rows: Tensor, spans: [AttentionSpan], to store: LatentStore) {
+    private func write(
+        _ rows: Tensor, spans: [AttentionSpan], to store: LatentStore, on pool: ComputePool
+    ) {
         for span in spans {
-            for (offset, row) in span.rows.enumerated() {
+            pool.forEachRow(span.rows.count) { offset in
                 let place = Self.place(of: span.firstPosition + offset, in: span.pageTable)
                 store.write(
-                    layer: storedLayer, page: place.page, row: place.row, from: rows, row: row)
+                    layer: storedLayer, page: place.page, row: place.row, from: rows,
+                    row: span.rows.lowerBound + offset)
             }
         }
     }
@@ -53,11 +56,11 @@ public struct LatentView {
     ///
     /// - Parameters: as of `PositionSelection`.
     public func select(
-        _ queries: Tensor, weights: Tensor, spans: [AttentionSpan], keptCount: Int,
+        _ queries: Tensor, weights: Tensor, paged: PagedRows, keptCount: Int,
         on pool: ComputePool
     ) -> PositionSelection? {
         PositionSelection(
-            queries, weights: weights, keys: existingIndexKeys, layer: storedLayer, spans: spans,
+            queries, weights: weights, keys: existingIndexKeys, layer: storedLayer, paged: paged,
             keptCount: keptCount, on: pool)
     }
 
@@ -71,16 +74,16 @@ public struct LatentView {
     ///
     /// - Parameters:
     ///   - queries: `[row, headCount * rowWidth]`.
-    ///   - spans: together they cover all rows, in order.
+    ///   - paged: where the rows of each query's sequence lie.
     ///   - selection: what rows with many positions attend to; nothing: to all of them.
     ///   - latentWidth: numbers of a row before the rope key.
     ///   - output: resized to `[row, headCount * latentWidth]`.
     public func attend(
-        _ queries: Tensor, spans: [AttentionSpan], selection: PositionSelection? = nil,
+        _ queries: Tensor, paged: PagedRows, selection: PositionSelection? = nil,
         headCount: Int, latentWidth: Int, scale: Float, into output: Tensor, on pool: ComputePool
     ) {
         PagedAttention.attend(
-            queries, to: store, layer: storedLayer, spans: spans, selection: selection,
+            queries, to: store, layer: storedLayer, paged: paged, selection: selection,
             headCount: headCount, latentWidth: latentWidth, scale: scale, into: output, on: pool)
     }
 

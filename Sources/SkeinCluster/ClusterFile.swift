@@ -20,8 +20,8 @@ public enum ClusterFile {
             root, file: path, name: "file",
             allowed: [
                 "cluster", "model", "placement", "context", "pages", "micro_batches",
-                "prefill_chunk", "prefix_cache", "weights", "latents", "steps_at_once", "hop",
-                "dispatch", "keys", "coordinator", "nodes",
+                "prefill_chunk", "prefix_cache", "weights", "packed_cache", "latents",
+                "steps_at_once", "hop", "dispatch", "keys", "coordinator", "nodes",
             ])
         let topology = try topology(fields, folder: folder(of: path))
         try checkPages(topology, fields)
@@ -99,6 +99,9 @@ public enum ClusterFile {
             weightForm: fields.has("weights")
                 ? try fields.choice("weights", WeightForm.self) : .native,
             keysPath: keys.map { absolute($0, in: folder) })
+        topology.packedCachePath = try fields.optionalText("packed_cache").map {
+            absolute($0, in: folder)
+        }
         topology.stepsAtOnce = try fields.optionalNumber(
             "steps_at_once", 1...Limits.stepsAtOnceMax)
         if fields.has("hop") { topology.hopForm = try fields.choice("hop", RowForm.self) }

@@ -35,6 +35,8 @@ public struct ClusterLayout: Sendable {
     public var reusesPrefixes = true
     /// The form in which weights are kept.
     public var weightForm = WeightForm.native
+    /// Where packed weights are kept for the next start; `nil`: they are packed every time.
+    public var packedCachePath: String?
     /// The form in which the latent cache keeps its rows.
     public var latentForm = LatentForm.bf16
 

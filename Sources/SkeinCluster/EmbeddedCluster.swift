@@ -106,11 +106,13 @@ public final class EmbeddedCluster: Sendable {
         var nodeLogger = logger
         nodeLogger.logLevel = nodeLevel(logger.logLevel)
         for name in settings.placement.nodes {
+            var own = NodeService.Settings(
+                name: name, modelFolder: model, coordinatorAddress: inbox.address,
+                weightForm: layout.weightForm, softwareVersion: settings.softwareVersion)
+            own.packedCachePath = layout.packedCachePath
             let node = NodeService(
-                settings: NodeService.Settings(
-                    name: name, modelFolder: model, coordinatorAddress: inbox.address,
-                    weightForm: layout.weightForm, softwareVersion: settings.softwareVersion),
-                inbox: roads.inbox(named: name), links: roads, pool: pool, computeThread: thread,
+                settings: own, inbox: roads.inbox(named: name), links: roads, pool: pool,
+                computeThread: thread,
                 logger: nodeLogger)
             tasks.append(
                 Task {
@@ -132,7 +134,7 @@ public final class EmbeddedCluster: Sendable {
         let roads = try ZeroMQRoads(hub: ZeroMQHub())
         let anyPort = TCPAddress(host: .ipv4("127.0.0.1"), port: nil)
         let inbox = try roads.hub.bind(anyPort)
-        let topology = Topology(
+        var topology = Topology(
             name: settings.clusterName, modelPath: URL(filePath: model).path(percentEncoded: false),
             placement: layout.kind, positionCount: layout.positionCountMax,
             pageCount: layout.pageCount,
@@ -142,6 +144,7 @@ public final class EmbeddedCluster: Sendable {
                     name: $0, address: anyPort, shard: settings.placement.shard(of: $0),
                     threadCount: layout.threadCount)
             }, weightForm: layout.weightForm)
+        topology.packedCachePath = layout.packedCachePath
         let folder = try TemporaryFolder(prefix: "skein-cluster")
         let clusterFile = try folder.write(topology.yaml, to: "cluster.yaml")
         let coordinator = Coordinator(

@@ -39,9 +39,18 @@ extension HostsFile {
         for (name, rate) in [
             ("float8", rates.float8), ("bfloat16", rates.bfloat16), ("float32", rates.float32),
         ] {
-            lines.append(
-                "    \(name): {weight_gb_per_second: \(number(rate.weightBytesPerSecond / 1e9)), "
-                    + "gflops: \(number(rate.flopsPerSecond / 1e9))}")
+            var fields = [
+                ("weight_gb_per_second", rate.weightBytesPerSecond),
+                ("gflops", rate.flopsPerSecond),
+            ]
+            if let tiles = rate.tiles {
+                fields += [
+                    ("tile_weight_gb_per_second", tiles.weightBytesPerSecond),
+                    ("tile_gflops", tiles.flopsPerSecond),
+                ]
+            }
+            let text = fields.map { "\($0): \(number($1 / 1e9))" }.joined(separator: ", ")
+            lines.append("    \(name): {\(text)}")
         }
         lines += [
             "    attention_gflops: \(number(rates.attentionFlopsPerSecond / 1e9))",

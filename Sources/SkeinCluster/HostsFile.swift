@@ -229,12 +229,22 @@ private struct HostFields {
     }
 
     private func rate(_ field: String, read: Double) throws(Refusal) -> FormatRate {
-        let inner = try fields.mapping(field, allowed: ["weight_gb_per_second", "gflops"])
+        let inner = try fields.mapping(
+            field,
+            allowed: [
+                "weight_gb_per_second", "gflops", "tile_weight_gb_per_second", "tile_gflops",
+            ])
         let most = Limits.hostMeasureMax
-        let weights = try inner.optionalDecimal("weight_gb_per_second", 0.001...most)
+        func optional(_ name: String) throws(Refusal) -> Double? {
+            try inner.optionalDecimal(name, 0.001...most).map { $0 * 1e9 }
+        }
+        let tileWeights = try optional("tile_weight_gb_per_second")
+        let tiles = try optional("tile_gflops").map {
+            FormatRate.Tiles(weightBytesPerSecond: tileWeights ?? read, flopsPerSecond: $0)
+        }
         return FormatRate(
-            weightBytesPerSecond: weights.map { $0 * 1e9 } ?? read,
-            flopsPerSecond: try inner.decimal("gflops", 0.001...most) * 1e9)
+            weightBytesPerSecond: try optional("weight_gb_per_second") ?? read,
+            flopsPerSecond: try inner.decimal("gflops", 0.001...most) * 1e9, tiles: tiles)
     }
 }
 

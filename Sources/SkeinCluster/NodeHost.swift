@@ -21,13 +21,14 @@ public enum NodeHost {
         logger[metadataKey: "node"] = "\(name)"
         roads.logEvents(to: logger)
         logger.info("listening on \(inbox.address)")
+        var settings = NodeService.Settings(
+            name: name, modelFolder: topology.modelPath(of: node),
+            coordinatorAddress: topology.coordinator.address.description,
+            coordinatorKey: topology.coordinator.publicKey, weightForm: topology.weightForm,
+            softwareVersion: softwareVersion)
+        settings.packedCachePath = topology.packedCachePath
         let service = NodeService(
-            settings: NodeService.Settings(
-                name: name, modelFolder: topology.modelPath(of: node),
-                coordinatorAddress: topology.coordinator.address.description,
-                coordinatorKey: topology.coordinator.publicKey, weightForm: topology.weightForm,
-                softwareVersion: softwareVersion),
-            inbox: inbox, links: roads,
+            settings: settings, inbox: inbox, links: roads,
             pool: ComputePool(threadCount: node.threadCount ?? ClusterLayout.coreCount),
             computeThread: ComputeThread(name: "skein-compute"), logger: logger)
         do {

@@ -17,6 +17,7 @@ extension Topology {
         lines += Self.line("prefill_chunk", prefillChunkRowsMax.map { String($0) })
         lines += Self.line("prefix_cache", reusesPrefixes ? nil : "off")
         lines += Self.line("weights", weightForm == .native ? nil : weightForm.rawValue)
+        lines += Self.line("packed_cache", packedCachePath.map(Self.quoted))
         lines += Self.line("latents", latentForm == .bf16 ? nil : latentForm.rawValue)
         lines += Self.line("steps_at_once", stepsAtOnce.map { String($0) })
         lines += Self.line("hop", hopForm == .bf16 ? nil : hopForm.rawValue)

@@ -41,6 +41,9 @@ public struct Topology: Equatable, Sendable {
     /// How rows travel to experts elsewhere.
     public var dispatchForm = RowForm.bf16
 
+    /// Where nodes keep packed weights for their next start; `nil`: they pack them every time.
+    public var packedCachePath: String?
+
     /// The form in which every node keeps its latent rows.
     public var latentForm = LatentForm.bf16
 

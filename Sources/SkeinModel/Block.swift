@@ -73,7 +73,7 @@ struct Block {
         RootMeanSquare.normalize(
             residual, weight: inputNorm, epsilon: epsilon, into: normed, on: pool)
         attend(step: step, latents: latents, scratch: scratch, on: pool)
-        Elementwise.add(branch, to: residual)
+        Elementwise.add(branch, to: residual, on: pool)
         RootMeanSquare.normalize(
             residual, weight: postAttentionNorm, epsilon: epsilon, into: normed, on: pool)
         var choice: ExpertChoice?
@@ -92,8 +92,7 @@ struct Block {
                     chosen, home.map { [$0] } ?? [], scratch: scratch, into: branch)
             }
         }
-        Elementwise.add(branch, to: residual)
-        residual.roundToBFloat16()
+        Elementwise.addRounding(branch, to: residual, on: pool)
         return .done(choice)
     }
 
@@ -112,11 +111,10 @@ struct Block {
     /// - Parameter outputs: of all experts, those at home included.
     func combine(
         _ choice: ExpertChoice, _ outputs: [ExpertOutputs], scratch: StepScratch,
-        into residual: Tensor
+        into residual: Tensor, on pool: ComputePool
     ) {
         ExpertMixture.combine(choice, outputs, scratch: scratch, into: scratch.branch)
-        Elementwise.add(scratch.branch, to: residual)
-        residual.roundToBFloat16()
+        Elementwise.addRounding(scratch.branch, to: residual, on: pool)
     }
 
     private var mixture: ExpertMixture {

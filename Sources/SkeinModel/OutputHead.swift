@@ -5,7 +5,7 @@ import SkeinWeights
 /// The final norm and the head: residual to logits.
 struct OutputHead {
     private let norm: [Float]
-    private let weight: WeightMatrix
+    private let weight: PackedWeight
     private let epsilon: Float
 
     /// Finds norm and head in a checkpoint; a tied head is the embedding.

@@ -22,6 +22,7 @@ public final class SliceModel {
     private let embedding: Embedding?
     private let blocks: [Block]
     private let head: OutputHead?
+    private let rotary: YarnRotary
     private let latents: LatentPool
     private let compute: ComputePool
 
@@ -65,7 +66,7 @@ public final class SliceModel {
         precondition(
             latents.layers == slice.layers && latents.fits(model),
             "a pool for layers \(latents.layers), not \(slice.layers)")
-        let rotary = YarnRotary(configuration: model)
+        rotary = YarnRotary(configuration: model)
         embedding = slice.holdsEmbedding ? try Embedding(checkpoint: checkpoint) : nil
         var blocks: [Block] = []
         for layer in slice.layers {
@@ -137,11 +138,12 @@ public final class SliceModel {
             ?? SliceRoom(StepScratch(beside: scratch, configuration), configuration)
         if let hidden {
             room.residual.copy(from: hidden)
-            room.residual.roundToBFloat16()
+            room.residual.roundToBFloat16(on: compute)
         } else {
             embedding?.look(up: spans.flatMap(\.tokens), into: room.residual)
         }
-        return SliceRun(spans, capture: capture, room: room)
+        let step = Step(spans, table: rotary.table, on: compute)
+        return SliceRun(spans, step: step, capture: capture, room: room)
     }
 
     /// Runs a step's next layer, or the part of it before its experts where some are elsewhere.
@@ -186,7 +188,7 @@ public final class SliceModel {
         guard let demand = run.demand else { preconditionFailure("the step waits for nothing") }
         blocks[run.nextBlock - 1].combine(
             demand.choice, outputs + (run.home.map { [$0] } ?? []), scratch: run.room.scratch,
-            into: run.room.residual)
+            into: run.room.residual, on: compute)
         run.demand = nil
         run.home = nil
         run.capture(demand.layer, demand.choice)

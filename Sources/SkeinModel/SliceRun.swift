@@ -18,9 +18,9 @@ public final class SliceRun {
     /// What the experts at home gave for it meanwhile.
     var home: ExpertOutputs?
 
-    init(_ spans: [SequenceSpan], capture: Capture, room: SliceRoom) {
+    init(_ spans: [SequenceSpan], step: Step, capture: Capture, room: SliceRoom) {
         self.spans = spans
-        step = Step(spans)
+        self.step = step
         captureWanted = capture
         self.room = room
     }

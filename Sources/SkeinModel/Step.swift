@@ -1,16 +1,20 @@
 import SkeinCore
 import SkeinTensor
 
-/// Where the rows of a step stand: whose they are and at which positions.
+/// Where the rows of a step stand: whose they are and at which positions, and what all layers
+/// derive of that.
 struct Step {
     /// The sequences' rows; together they cover all rows, in order.
     let spans: [AttentionSpan]
 
-    /// One for each row.
-    let positions: [Int]
+    /// Where their cached rows lie.
+    let paged: PagedRows
+
+    /// What they are rotated by.
+    let angles: RotaryAngles
 
     /// Lays the spans' rows one after the other.
-    init(_ spans: [SequenceSpan]) {
+    init(_ spans: [SequenceSpan], table: RotaryTable, on pool: ComputePool) {
         var first = 0
         self.spans = spans.map { span in
             defer { first += span.tokens.count }
@@ -18,15 +22,21 @@ struct Step {
                 rows: first..<(first + span.tokens.count), firstPosition: span.firstPosition,
                 pageTable: span.pageTable)
         }
-        positions = spans.flatMap { span in
+        paged = PagedRows(self.spans)
+        let positions = spans.flatMap { span in
             span.firstPosition..<(span.firstPosition + span.tokens.count)
         }
+        angles = table.angles(of: positions, on: pool)
     }
 
-    private init(spans: [AttentionSpan], positions: [Int]) {
+    private init(spans: [AttentionSpan], angles: RotaryAngles) {
         self.spans = spans
-        self.positions = positions
+        self.angles = angles
+        paged = PagedRows(spans)
     }
+
+    /// One for each row.
+    var positions: [Int] { angles.positions }
 
     /// Rows of the step.
     var rowCount: Int { positions.count }
@@ -42,6 +52,6 @@ struct Step {
                 firstPosition: span.firstPosition + common.lowerBound - span.rows.lowerBound,
                 pageTable: span.pageTable)
         }
-        return Step(spans: parts, positions: Array(positions[rows]))
+        return Step(spans: parts, angles: angles.part(rows))
     }
 }

@@ -2,7 +2,7 @@
 ///
 /// A product reads each weight once and multiplies it with every row. Its time for each byte of the
 /// weight is `1 / weightBytesPerSecond + rows * operations a byte / flopsPerSecond`, and never less
-/// than reading the byte takes.
+/// than reading the byte takes. Where tiles multiply many rows, the way that takes less is taken.
 public struct FormatRate: Equatable, Sendable {
     /// Bytes of weights a second where hardly anything is multiplied: reading and decoding.
     public var weightBytesPerSecond: Double
@@ -10,10 +10,66 @@ public struct FormatRate: Equatable, Sendable {
     /// Multiplies and adds a second with many rows; one each counts two.
     public var flopsPerSecond: Double
 
+    /// The same two of a way that pays from some rows on.
+    public struct Tiles: Equatable, Sendable {
+        /// Bytes of weights a second that are made ready for the tiles.
+        public var weightBytesPerSecond: Double
+
+        /// Multiplies and adds a second; one each counts two.
+        public var flopsPerSecond: Double
+
+        /// States both rates.
+        public init(weightBytesPerSecond: Double, flopsPerSecond: Double) {
+            self.weightBytesPerSecond = weightBytesPerSecond
+            self.flopsPerSecond = flopsPerSecond
+        }
+    }
+
+    /// Tiles, where the host has any.
+    public var tiles: Tiles?
+
     /// States both rates.
-    public init(weightBytesPerSecond: Double, flopsPerSecond: Double) {
+    public init(weightBytesPerSecond: Double, flopsPerSecond: Double, tiles: Tiles? = nil) {
         self.weightBytesPerSecond = weightBytesPerSecond
         self.flopsPerSecond = flopsPerSecond
+        self.tiles = tiles
+    }
+
+    /// The rows of input from which on tiles take less time; nothing without tiles, or where they
+    /// never do.
+    ///
+    /// - Parameter flopsPerByte: operations of one row for each byte of the weight.
+    public func tilesFromRows(flopsPerByte: Double) -> Int? {
+        guard let tiles else { return nil }
+        let saved = flopsPerByte * (1 / flopsPerSecond - 1 / tiles.flopsPerSecond)
+        guard saved > 0 else { return nil }
+        let spent = 1 / tiles.weightBytesPerSecond - 1 / weightBytesPerSecond
+        return max(1, Int((spent / saved).rounded(.up)))
+    }
+
+    /// Seconds of products that read so many bytes of weights.
+    ///
+    /// - Parameter readBytesPerSecond: bytes are read no faster than that.
+    func seconds(bytes: Double, flops: Double, readBytesPerSecond: Double) -> Double {
+        let plain =
+            bytes / min(weightBytesPerSecond, readBytesPerSecond) + flops / flopsPerSecond
+        guard let tiles else { return plain }
+        return min(
+            plain,
+            bytes / min(tiles.weightBytesPerSecond, readBytesPerSecond)
+                + flops / tiles.flopsPerSecond)
+    }
+
+    /// The rates of the same host's part.
+    func part(_ part: Double) -> FormatRate {
+        FormatRate(
+            weightBytesPerSecond: weightBytesPerSecond * part,
+            flopsPerSecond: flopsPerSecond * part,
+            tiles: tiles.map {
+                Tiles(
+                    weightBytesPerSecond: $0.weightBytesPerSecond * part,
+                    flopsPerSecond: $0.flopsPerSecond * part)
+            })
     }
 
     /// The rates that explain two measured products of one weight.
@@ -96,14 +152,9 @@ public struct HostRates: Equatable, Sendable {
     /// The same host with one of so many equal parts of its cores and its memory's bandwidth.
     public func divided(by count: Int) -> HostRates {
         let part = 1 / Double(count)
-        func divided(_ rate: FormatRate) -> FormatRate {
-            FormatRate(
-                weightBytesPerSecond: rate.weightBytesPerSecond * part,
-                flopsPerSecond: rate.flopsPerSecond * part)
-        }
         return HostRates(
-            readBytesPerSecond: readBytesPerSecond * part, float8: divided(float8),
-            bfloat16: divided(bfloat16), float32: divided(float32),
+            readBytesPerSecond: readBytesPerSecond * part, float8: float8.part(part),
+            bfloat16: bfloat16.part(part), float32: float32.part(part),
             attentionFlopsPerSecond: attentionFlopsPerSecond * part, layerSeconds: layerSeconds,
             message: message)
     }
@@ -111,8 +162,7 @@ public struct HostRates: Equatable, Sendable {
     /// Seconds of some work.
     func seconds(of work: StepWork) -> Double {
         func seconds(_ bytes: Double, _ flops: Double, _ rate: FormatRate) -> Double {
-            let reading = bytes / min(rate.weightBytesPerSecond, readBytesPerSecond)
-            return reading + flops / rate.flopsPerSecond
+            rate.seconds(bytes: bytes, flops: flops, readBytesPerSecond: readBytesPerSecond)
         }
         let attention = max(
             work.latentBytes / readBytesPerSecond, work.attentionFlops / attentionFlopsPerSecond)

@@ -33,6 +33,8 @@ public actor NodeService {
         public var coordinatorKey: String?
         /// The form in which the node keeps its weights.
         public var weightForm = WeightForm.native
+        /// Where packed weights are kept for the next start; `nil`: they are packed every time.
+        public var packedCachePath: String?
         /// The program's version, for people.
         public var softwareVersion: String
         /// Time between two heartbeats.

@@ -163,6 +163,7 @@ actor Stage {
 struct StageLoader: Sendable {
     let checkpoint: Checkpoint
     let weightForm: WeightForm
+    let packedCachePath: String?
     let pool: ComputePool
     let thread: ComputeThread
     let onProgress: @Sendable (_ doneBytes: Int, _ totalBytes: Int) -> Void
@@ -184,9 +185,8 @@ struct StageLoader: Sendable {
         let plan = WeightPlan(
             configuration: checkpoint.configuration, slices: part.stages.map(\.slice), held: held)
         let weightBytes = try checkpoint.heldBytes(plan, as: weightForm)
-        let loaded = try checkpoint.loaded(plan, as: weightForm, on: pool) { done, total in
-            onProgress(done, total)
-        }
+        let loaded = try checkpoint.loaded(
+            plan, as: weightForm, cacheFolder: packedCachePath, on: pool, onProgress: onProgress)
         var result = Loaded(weightBytes: weightBytes)
         for place in part.stages {
             result.stages[place.index] = try Stage(

@@ -3,11 +3,26 @@ internal import CSkeinKernels
 /// Arithmetic number by number, in F32.
 public enum Elementwise {
     /// target += addend.
-    public static func add(_ addend: Tensor, to target: Tensor) {
+    public static func add(_ addend: Tensor, to target: Tensor, on pool: ComputePool) {
+        check(addend, target)
+        pool.forEachRow(target.rowCount) { row in
+            skein_add(target.rowBase(row), addend.rowBase(row), target.columnCount)
+        }
+    }
+
+    /// target = bf16(target + addend): what leaves a layer.
+    public static func addRounding(_ addend: Tensor, to target: Tensor, on pool: ComputePool) {
+        check(addend, target)
+        pool.forEachRow(target.rowCount) { row in
+            skein_add(target.rowBase(row), addend.rowBase(row), target.columnCount)
+            skein_round_bf16(target.rowBase(row), target.columnCount)
+        }
+    }
+
+    private static func check(_ addend: Tensor, _ target: Tensor) {
         precondition(
             addend.rowCount == target.rowCount && addend.columnCount == target.columnCount,
             "sums need equal shapes")
-        skein_add(target.base, addend.base, target.count)
     }
 
     /// target[row] += weight * addend[addendRow]; two roundings.

@@ -3,20 +3,20 @@ internal import CSkeinKernels
 /// The weights of a dense unit or of one expert: gate and up `[inner, in]`, down `[out, inner]`.
 public struct GatedWeights: Sendable {
     /// Its product goes through SiLU.
-    public let gate: WeightMatrix
+    public let gate: PackedWeight
     /// Its product is multiplied by the gate's.
-    public let up: WeightMatrix
+    public let up: PackedWeight
     /// Brings the inner numbers back to the residual's width.
-    public let down: WeightMatrix
+    public let down: PackedWeight
 
     /// Joins three weights whose shapes fit.
-    public init(gate: WeightMatrix, up: WeightMatrix, down: WeightMatrix) {
+    public init(gate: PackedWeight, up: PackedWeight, down: PackedWeight) {
         precondition(
             gate.rowCount == up.rowCount && gate.columnCount == up.columnCount
                 && down.columnCount == gate.rowCount,
             "gate [\(gate.rowCount), \(gate.columnCount)], up [\(up.rowCount), "
                 + "\(up.columnCount)], down [\(down.rowCount), \(down.columnCount)]")
-        precondition(gate.layout == up.layout, "gate is \(gate.format), up is \(up.format)")
+        precondition(gate.format == up.format, "gate is \(gate.format), up is \(up.format)")
         self.gate = gate
         self.up = up
         self.down = down
@@ -32,31 +32,16 @@ public struct GatedWeights: Sendable {
 
     /// Units may share a call where their rows are packed alike.
     func isLike(_ other: GatedWeights) -> Bool {
-        gate.layout == other.gate.layout && down.layout == other.down.layout
+        gate.format == other.gate.format && down.format == other.down.format
             && gate.columnCount == other.gate.columnCount && down.rowCount == other.down.rowCount
             && down.columnCount == other.down.columnCount
-    }
-
-    var isFloat32: Bool { gate.format == .f32 || down.format == .f32 }
-}
-
-extension WeightMatrix {
-    /// How input rows are packed for this weight: 0 for F32, 1 for INT8, else the padded block's
-    /// width.
-    var layout: Int {
-        switch format {
-        case .f32: 0
-        case .i8Group: 1
-        case .bf16: 32
-        case .f8Block(_, let columns): columns % 32 == 0 ? 32 : columns
-        }
     }
 }
 
 /// `down(silu(gate x) * (up x))`, for all rows or expert by expert.
 ///
-/// Sums are F32; in serving arithmetic x and the inner product are rounded to BF16 before they are
-/// multiplied. A row's result does not depend on the rows beside it.
+/// Sums are F32; in serving arithmetic x and the inner product are rounded before they are
+/// multiplied, as the weight that they meet asks for. A row's result does not depend on the rows beside it.
 public enum GatedUnit {
     /// Applies one unit to all rows.
     ///
@@ -74,9 +59,8 @@ public enum GatedUnit {
                 var unit = skein_gated_rows(
                     weight: pointer, input_rows: nil, output_rows: nil, count: input.rowCount)
                 skein_apply_gated(
-                    pool.pool, &unit, 1, input.base, input.columnCount, input.rowCount,
-                    output.base, output.columnCount,
-                    weights.isFloat32 || arithmetic == .float32)
+                    pool.pool, &unit, 1, arithmetic.kernelArithmetic, input.base,
+                    input.columnCount, input.rowCount, output.base, output.columnCount)
             }
         }
     }
@@ -100,7 +84,6 @@ public enum GatedUnit {
         let active = (0..<experts.count).filter { !assignments.range(of: $0).isEmpty }
         guard let first = active.first else { return }
         check(experts[first], input, output)
-        let isFloat32 = arithmetic == .float32 || experts[first].isFloat32
         for expert in active {
             precondition(experts[expert].isLike(experts[first]), "experts of different layouts")
         }
@@ -117,8 +100,8 @@ public enum GatedUnit {
                             count: range.count)
                     }
                     skein_apply_gated(
-                        pool.pool, units, units.count, input.base, input.columnCount,
-                        input.rowCount, output.base, output.columnCount, isFloat32)
+                        pool.pool, units, units.count, arithmetic.kernelArithmetic, input.base,
+                        input.columnCount, input.rowCount, output.base, output.columnCount)
                 }
             }
         }

@@ -8,11 +8,11 @@ public enum Hadamard {
     /// - Parameters:
     ///   - tensor: `[m, head * width]`.
     ///   - width: numbers of a head, a power of two.
-    public static func transform(_ tensor: Tensor, width: Int) {
+    public static func transform(_ tensor: Tensor, width: Int, on pool: ComputePool) {
         precondition(
             width.nonzeroBitCount == 1 && tensor.columnCount.isMultiple(of: width),
             "\(tensor.columnCount) columns in heads of \(width)")
-        for row in 0..<tensor.rowCount {
+        pool.forEachRow(tensor.rowCount) { row in
             skein_transform_hadamard(tensor.rowBase(row), tensor.columnCount / width, width)
         }
     }

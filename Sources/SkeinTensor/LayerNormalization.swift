@@ -4,12 +4,12 @@ internal import CSkeinKernels
 public enum LayerNormalization {
     /// Normalises every row in place.
     public static func normalize(
-        _ tensor: Tensor, weight: [Float], bias: [Float], epsilon: Float
+        _ tensor: Tensor, weight: [Float], bias: [Float], epsilon: Float, on pool: ComputePool
     ) {
         precondition(
             weight.count == tensor.columnCount && bias.count == tensor.columnCount,
             "\(weight.count) factors and \(bias.count) biases for \(tensor.columnCount) columns")
-        for row in 0..<tensor.rowCount {
+        pool.forEachRow(tensor.rowCount) { row in
             skein_normalize_layer(
                 tensor.rowBase(row), weight, bias, epsilon, tensor.columnCount)
         }

@@ -72,6 +72,10 @@ func lastError() -> String { String(cString: strerror(errno)) }
 /// `@unchecked Sendable` is safe because the bytes never change and the owner lives as long.
 public struct MappedBytes: @unchecked Sendable {
     private let owner: AnyObject
+
+    /// Who keeps the bytes alive.
+    var keeper: AnyObject { owner }
+
     let base: UnsafeRawPointer
 
     /// How many bytes.

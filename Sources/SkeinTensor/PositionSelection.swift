@@ -20,17 +20,17 @@ public struct PositionSelection: Equatable, Sendable {
     ///   - weights: `[m, headCount]`, any factor of the scores included.
     ///   - keys: one row for each position.
     ///   - layer: counted from the slice's first.
-    ///   - spans: together they cover rows `0 ..< m`, in order.
+    ///   - paged: where the keys of each row's sequence lie.
     /// - Returns: nothing where no row has more than `keptCount` positions.
     public init?(
-        _ queries: Tensor, weights: Tensor, keys: LatentStore, layer: Int, spans: [AttentionSpan],
+        _ queries: Tensor, weights: Tensor, keys: LatentStore, layer: Int, paged: PagedRows,
         keptCount: Int, on pool: ComputePool
     ) {
         precondition(
             keptCount > 0 && weights.rowCount == queries.rowCount
                 && queries.columnCount == weights.columnCount * keys.rowWidth,
             "\(queries.columnCount) columns for \(weights.columnCount) heads")
-        let paged = PagedRows(spans, rowCount: queries.rowCount, in: keys)
+        paged.check(rowCount: queries.rowCount, in: keys)
         guard paged.positions.contains(where: { $0 >= keptCount }) else { return nil }
         var rows = keys.rows(of: layer, latentWidth: keys.rowWidth)
         self.keptCount = keptCount
@@ -39,6 +39,17 @@ public struct PositionSelection: Equatable, Sendable {
             pool.pool, &rows, paged.pages, paged.pageStarts, paged.positions, weights.columnCount,
             queries.base, weights.base, keptCount, &places, queries.rowCount)
         self.places = places
+    }
+
+    /// The same for spans that are used once; together they cover rows `0 ..< m`, in order.
+    public init?(
+        _ queries: Tensor, weights: Tensor, keys: LatentStore, layer: Int, spans: [AttentionSpan],
+        keptCount: Int, on pool: ComputePool
+    ) {
+        self.init(
+            queries, weights: weights, keys: keys, layer: layer,
+            paged: PagedRows(spans, pageRowCount: keys.pageRowCount), keptCount: keptCount,
+            on: pool)
     }
 
     /// The scores that a selection goes by, of all positions of the only row of a call.
@@ -50,7 +61,8 @@ public struct PositionSelection: Equatable, Sendable {
             queries.rowCount == 1 && weights.rowCount == 1
                 && queries.columnCount == weights.columnCount * keys.rowWidth,
             "\(queries.columnCount) columns for \(weights.columnCount) heads")
-        let paged = PagedRows([span], rowCount: 1, in: keys)
+        let paged = PagedRows([span], pageRowCount: keys.pageRowCount)
+        paged.check(rowCount: 1, in: keys)
         var rows = keys.rows(of: layer, latentWidth: keys.rowWidth)
         var scores = [Float](repeating: 0, count: span.firstPosition + 1)
         skein_score_positions(

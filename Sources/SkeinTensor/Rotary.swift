@@ -20,6 +20,18 @@ public struct RotaryTable: Sendable {
         self.magnitude = magnitude
     }
 
+    /// The cosines and sines of some positions, worked out on all threads.
+    public func angles(of positions: [Int], on pool: ComputePool) -> RotaryAngles {
+        let cosines = Tensor(rows: positions.count, columns: pairCount)
+        let sines = Tensor(rows: positions.count, columns: pairCount)
+        pool.forEachRow(positions.count) { row in
+            let angles = self.row(position: positions[row])
+            cosines.setRow(row, to: angles.cosines)
+            sines.setRow(row, to: angles.sines)
+        }
+        return RotaryAngles(positions: positions, cosines: cosines, sines: sines)
+    }
+
     /// The cosines and sines of one position, `[pair]` each.
     public func row(position: Int) -> (cosines: [Float], sines: [Float]) {
         var cosines = [Float](repeating: 0, count: pairCount)
@@ -30,6 +42,27 @@ public struct RotaryTable: Sendable {
             sines[pair] = Float(Trigonometry.sine(angle) * magnitude)
         }
         return (cosines, sines)
+    }
+}
+
+/// Cosines and sines of the rows of a step, which all of its layers rotate by.
+public struct RotaryAngles {
+    /// One for each row.
+    public let positions: [Int]
+
+    /// `[row, pair]`.
+    let cosines: Tensor
+    let sines: Tensor
+
+    /// Those of some consecutive rows.
+    public func part(_ rows: Range<Int>) -> RotaryAngles {
+        func part(_ tensor: Tensor) -> Tensor {
+            let some = Tensor(rows: rows.count, columns: tensor.columnCount)
+            for (place, row) in rows.enumerated() { some.copyRow(place, from: tensor, row: row) }
+            return some
+        }
+        return RotaryAngles(
+            positions: Array(positions[rows]), cosines: part(cosines), sines: part(sines))
     }
 }
 
@@ -48,31 +81,27 @@ public enum Rotary {
     ///
     /// - Parameters:
     ///   - tensor: `[m, at least headCount * headStride]`.
-    ///   - positions: one for each row.
+    ///   - angles: of the rows' positions.
     public static func rotate(
         _ tensor: Tensor, layout: Layout, firstColumn: Int, headCount: Int, headStride: Int,
-        table: RotaryTable, positions: [Int]
+        by angles: RotaryAngles, on pool: ComputePool
     ) {
-        precondition(positions.count == tensor.rowCount, "\(positions.count) positions")
+        let pairCount = angles.cosines.columnCount
         precondition(
-            firstColumn >= 0 && firstColumn + 2 * table.pairCount <= headStride
+            angles.positions.count == tensor.rowCount, "\(angles.positions.count) positions")
+        precondition(
+            firstColumn >= 0 && firstColumn + 2 * pairCount <= headStride
                 && headCount * headStride <= tensor.columnCount,
-            "columns \(firstColumn) + \(2 * table.pairCount) of \(headCount) heads of "
+            "columns \(firstColumn) + \(2 * pairCount) of \(headCount) heads of "
                 + "\(headStride) in \(tensor.columnCount)")
-        var known: (position: Int, row: (cosines: [Float], sines: [Float]))?
-        for (row, position) in positions.enumerated() {
-            let angles =
-                known.flatMap { $0.position == position ? $0.row : nil }
-                ?? table.row(position: position)
-            known = (position, angles)
+        pool.forEachRow(tensor.rowCount) { row in
             let base = tensor.rowBase(row) + firstColumn
+            let (cosines, sines) = (angles.cosines.rowBase(row), angles.sines.rowBase(row))
             switch layout {
             case .interleaved:
-                skein_rotate_interleaved(
-                    base, headCount, headStride, angles.cosines, angles.sines, table.pairCount)
+                skein_rotate_interleaved(base, headCount, headStride, cosines, sines, pairCount)
             case .halfSplit:
-                skein_rotate_half_split(
-                    base, headCount, headStride, angles.cosines, angles.sines, table.pairCount)
+                skein_rotate_half_split(base, headCount, headStride, cosines, sines, pairCount)
             }
         }
     }

@@ -5,6 +5,11 @@ extension Tensor {
     /// Rounds every number to BF16, to nearest even, in place.
     public func roundToBFloat16() { skein_round_bf16(base, count) }
 
+    /// The same on all threads.
+    public func roundToBFloat16(on pool: ComputePool) {
+        pool.forEachRow(rowCount) { skein_round_bf16(rowBase($0), columnCount) }
+    }
+
     /// The numbers rounded to BF16, two bytes each.
     public func packedBFloat16() -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: count * 2) { bytes, used in

@@ -23,37 +23,29 @@ public final class WeightArena {
         region = try MappedRegion(byteCount: byteCount)
     }
 
-    /// What a matrix takes as INT8.
-    public static func int8ByteCount(rows: Int, columns: Int) -> Int {
-        codesBytes(rows, columns) + scalesBytes(rows, columns)
-    }
-
-    private static func codesBytes(_ rows: Int, _ columns: Int) -> Int {
-        wholeLines(skein_i8_byte_count(rows, columns))
-    }
-
-    private static func scalesBytes(_ rows: Int, _ columns: Int) -> Int {
-        wholeLines(4 * skein_i8_scale_count(rows, columns))
-    }
-
-    private static func wholeLines(_ byteCount: Int) -> Int { (byteCount + 63) / 64 * 64 }
-
-    /// Makes the INT8 form of a weight: 128 columns of a row share a scale, the largest magnitude
-    /// among them divided by 127.
+    /// Packs a weight, on all threads.
     ///
-    /// - Precondition: the arena has ``int8ByteCount(rows:columns:)`` left.
-    public func int8(_ weight: WeightMatrix, on pool: ComputePool) -> WeightMatrix {
-        let (rows, columns) = (weight.rowCount, weight.columnCount)
-        let codes = take(Self.codesBytes(rows, columns))
-        let scales = take(Self.scalesBytes(rows, columns))
-            .bindMemory(to: Float.self, capacity: skein_i8_scale_count(rows, columns))
-        weight.withKernelWeight {
-            skein_pack_i8(pool.pool, $0, codes.assumingMemoryBound(to: UInt8.self), scales)
+    /// - Precondition: the arena has ``PackedForm/byteCount(rows:columns:format:)`` left.
+    /// - Returns: one part, or one for each head.
+    public func pack(
+        _ weight: WeightMatrix, as form: PackedForm = .asStored, on pool: ComputePool
+    ) -> [PackedWeight] {
+        let parts = form.shapes(
+            rows: weight.rowCount, columns: weight.columnCount, format: weight.format)
+        return parts.map { part in
+            let codes = take(part.codeBytes).assumingMemoryBound(to: UInt8.self)
+            let scales = take(part.scaleBytes).assumingMemoryBound(to: UInt8.self)
+            let packed = weight.rows(part.rows).withKernelWeight {
+                skein_pack(
+                    pool.pool, $0, part.format.kernelFormat, part.isTransposed, codes, scales)
+            }
+            return PackedWeight(packed, format: part.format, owner: region)
         }
-        return WeightMatrix(
-            int8: MappedBytes(
-                owner: region, base: codes, count: skein_i8_byte_count(rows, columns)),
-            scales: ScaleTable(owner: region, base: scales), rows: rows, columns: columns)
+    }
+
+    /// What has been packed so far.
+    public var packedBytes: MappedBytes {
+        MappedBytes(owner: region, base: UnsafeRawPointer(region.base), count: takenBytes)
     }
 
     private func take(_ byteCount: Int) -> UnsafeMutableRawPointer {

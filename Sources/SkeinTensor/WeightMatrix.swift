@@ -1,9 +1,9 @@
 internal import CSkeinKernels
 
-/// A weight `[rowCount, columnCount]` (out, in) as the checkpoint stores it.
+/// A weight `[rowCount, columnCount]` (out, in) as the checkpoint stores it, mapped and not copied.
 ///
-/// It is never copied, and FP8 stays FP8 beside its scales. Only ``WeightArena`` makes another form
-/// of one.
+/// Rows are looked up in it; products read the form that ``WeightArena`` makes of it, a
+/// ``PackedWeight``.
 public struct WeightMatrix: Sendable {
     /// How the numbers are stored.
     public enum Format: Hashable, Sendable {
@@ -13,8 +13,11 @@ public struct WeightMatrix: Sendable {
         case bf16
         /// E4M3 codes; each block of that many rows and columns shares one F32 scale.
         case f8Block(rows: Int, columns: Int)
-        /// INT8 codes in bands of 16 rows; that many columns of a row share one F32 scale.
+        /// INT8 codes; that many columns of a row share one F32 scale. Made, never stored.
         case i8Group(columns: Int)
+        /// INT4 codes, each plus 8, eight in a 32-bit word; that many columns of a row share one
+        /// scale, which is a BF16 number.
+        case i4Group(columns: Int)
     }
 
     /// Outputs.
@@ -60,11 +63,21 @@ public struct WeightMatrix: Sendable {
             "\(scales.count) scales for \(scaleRows) x \(scaleColumns) blocks")
     }
 
-    /// An INT8 weight as the kernels pack it.
-    init(int8 bytes: MappedBytes, scales: ScaleTable, rows: Int, columns: Int) {
+    /// An INT4 weight as compressed-tensors packs it, with one BF16 scale for each group of a row.
+    ///
+    /// - Parameters:
+    ///   - columns: a multiple of 8.
+    ///   - scales: `[rows, ceil(columns / groupColumns)]`, row-major.
+    public init(
+        int4 bytes: MappedBytes, scales: [Float], rows: Int, columns: Int, groupColumns: Int = 32
+    ) {
+        precondition(columns % 8 == 0 && groupColumns > 0, "\(columns) columns of INT4")
         self.init(
-            .i8Group(columns: Int(SKEIN_GROUP_COLUMNS)), bytes, scales: scales, rows: rows,
+            .i4Group(columns: groupColumns), bytes, scales: ScaleTable(scales), rows: rows,
             columns: columns)
+        let groups = (columns + groupColumns - 1) / groupColumns
+        precondition(
+            scales.count == rows * groups, "\(scales.count) scales for \(rows) x \(groups) groups")
     }
 
     private init(
@@ -78,45 +91,17 @@ public struct WeightMatrix: Sendable {
         self.firstRow = firstRow
         rowCount = rows
         columnCount = columns
-        let expected =
-            isInterleaved ? skein_i8_byte_count(rows, columns) : rows * columns * elementByteCount
         precondition(
-            bytes.count == expected,
+            bytes.count == rows * columns * format.bitCount / 8,
             "\(bytes.count) bytes for \(rows) x \(columns) of \(format)")
     }
 
-    private var elementByteCount: Int {
-        switch format {
-        case .f32: 4
-        case .bf16: 2
-        case .f8Block, .i8Group: 1
-        }
-    }
-
-    /// Whether rows lie in bands, so that no range of them lies alone.
-    private var isInterleaved: Bool { if case .i8Group = format { true } else { false } }
-
-    /// Bytes of the numbers and of the scales of these rows: what one use of the weight reads.
-    public var byteCount: Int {
-        if isInterleaved {
-            return bytes.count + 4 * skein_i8_scale_count(rowCount, columnCount)
-        }
-        guard case .f8Block(let blockRows, let blockColumns) = format else { return bytes.count }
-        let firstBlock = firstRow / blockRows
-        let endBlock = (firstRow + rowCount + blockRows - 1) / blockRows
-        let scaleColumns = (columnCount + blockColumns - 1) / blockColumns
-        return bytes.count + (endBlock - firstBlock) * scaleColumns * 4
-    }
-
     /// The rows in `range` as a weight of their own; their scales stay what they were.
-    ///
-    /// - Precondition: the weight is not INT8.
     public func rows(_ range: Range<Int>) -> WeightMatrix {
         precondition(
             range.lowerBound >= 0 && range.upperBound <= rowCount && !range.isEmpty,
             "rows \(range) of \(rowCount)")
-        precondition(!isInterleaved, "INT8 rows lie in bands and cannot be cut out")
-        let rowBytes = columnCount * elementByteCount
+        let rowBytes = columnCount * format.bitCount / 8
         return WeightMatrix(
             format,
             bytes.subrange(range.lowerBound * rowBytes..<range.upperBound * rowBytes),
@@ -139,30 +124,53 @@ public struct WeightMatrix: Sendable {
 
     /// What the kernels take; valid while this weight lives.
     var kernelWeight: skein_weight {
-        var weight = skein_weight()
+        var weight = format.kernelWeight(rows: rowCount, columns: columnCount, firstRow: firstRow)
         weight.bytes = bytes.base.assumingMemoryBound(to: UInt8.self)
         weight.scales = scales.base
-        weight.rows = rowCount
-        weight.columns = columnCount
-        weight.block_rows = Self.rowsWithoutScales
-        weight.block_columns = columnCount
-        weight.scale_columns = 1
-        weight.first_row = firstRow
-        switch format {
-        case .f32: weight.format = Int32(SKEIN_F32)
-        case .bf16: weight.format = Int32(SKEIN_BF16)
-        case .i8Group: weight.format = Int32(SKEIN_I8)
-        case .f8Block(let blockRows, let blockColumns):
-            weight.format = Int32(SKEIN_F8E4M3)
-            weight.block_rows = blockRows
-            weight.block_columns = blockColumns
-            weight.scale_columns = (columnCount + blockColumns - 1) / blockColumns
-        }
         return weight
     }
 
     func withKernelWeight<R>(_ body: (UnsafePointer<skein_weight>) -> R) -> R {
         withExtendedLifetime(self) { withUnsafePointer(to: kernelWeight, body) }
+    }
+}
+
+extension WeightMatrix.Format {
+    /// Of one number.
+    var bitCount: Int {
+        switch self {
+        case .f32: 32
+        case .bf16: 16
+        case .f8Block, .i8Group: 8
+        case .i4Group: 4
+        }
+    }
+
+    var kernelFormat: Int32 {
+        switch self {
+        case .f32: Int32(SKEIN_F32)
+        case .bf16: Int32(SKEIN_BF16)
+        case .f8Block: Int32(SKEIN_F8E4M3)
+        case .i8Group: Int32(SKEIN_I8)
+        case .i4Group: Int32(SKEIN_I4)
+        }
+    }
+
+    /// The shape of a stored weight, without its numbers.
+    func kernelWeight(rows: Int, columns: Int, firstRow: Int = 0) -> skein_weight {
+        var weight = skein_weight()
+        weight.rows = rows
+        weight.columns = columns
+        weight.first_row = firstRow
+        weight.format = kernelFormat
+        (weight.block_rows, weight.block_columns) =
+            switch self {
+            case .f8Block(let blockRows, let blockColumns): (blockRows, blockColumns)
+            case .i4Group(let groupColumns): (1, groupColumns)
+            case .f32, .bf16, .i8Group: (Self.rowsWithoutScales, columns)
+            }
+        weight.scale_columns = (columns + weight.block_columns - 1) / weight.block_columns
+        return weight
     }
 
     /// More rows than any weight has: a format without scales is one block.
@@ -174,23 +182,15 @@ public struct WeightMatrix: Sendable {
 /// `@unchecked Sendable` is safe because the numbers never change after `init`.
 final class ScaleTable: @unchecked Sendable {
     let base: UnsafePointer<Float>
-    private let owner: AnyObject?
 
     init(_ scales: [Float]) {
         let memory = UnsafeMutablePointer<Float>.allocate(capacity: max(scales.count, 1))
         memory.initialize(repeating: 1, count: max(scales.count, 1))
         for (index, scale) in scales.enumerated() { memory[index] = scale }
         base = UnsafePointer(memory)
-        owner = nil
     }
 
-    /// Numbers in memory that `owner` keeps.
-    init(owner: AnyObject, base: UnsafePointer<Float>) {
-        self.owner = owner
-        self.base = base
-    }
-
-    deinit { if owner == nil { base.deallocate() } }
+    deinit { base.deallocate() }
 
     static let none = ScaleTable([])
 }

@@ -2,27 +2,61 @@ public import SkeinCore
 public import SkeinTensor
 
 extension WeightPlan {
-    /// The tensors that take another form than the stored one.
+    /// The matrices that multiply as INT8 where weights are made so.
     ///
-    /// Those are the matrices that multiply rows in serving arithmetic, and the head. The gate and
-    /// the latents' up-projection multiply in F32, the embedding is looked up: all stay as stored.
-    public func remade(as form: WeightForm) -> [WeightRequirement] {
-        form == .int8 ? requirements.filter(isRemade) : []
+    /// The gate and the index projections decide by close scores, and the latents' up-projection is
+    /// part of the query: they keep their numbers. The embedding is looked up.
+    public var quantized: [WeightRequirement] { requirements.filter(isQuantized) }
+
+    private func isQuantized(_ requirement: WeightRequirement) -> Bool {
+        if requirement.name == headName { return holdsHead }
+        return requirement.storage == .quantizable
+            && !WeightName.keepsItsNumbers(requirement.name)
     }
 
-    /// Whether a tensor takes another form in a plan that has one.
-    func isRemade(_ requirement: WeightRequirement) -> Bool {
-        let head = configuration.tiesWordEmbeddings ? WeightName.embedding : WeightName.head
-        if requirement.name == head { return holdsHead }
-        return requirement.storage == .quantizable && !WeightName.staysAsStored(requirement.name)
+    private var headName: String {
+        configuration.tiesWordEmbeddings ? WeightName.embedding : WeightName.head
     }
 
-    /// The tensors that are used as stored; a tied head is used in both ways.
-    func kept(as form: WeightForm) -> [WeightRequirement] {
-        let remade = Set(remade(as: form).map(\.name))
-        return requirements.filter {
-            !remade.contains($0.name) || $0.name == WeightName.embedding
+    /// The forms in which a tensor is packed: none for what is looked up or added.
+    func packedForms(of requirement: WeightRequirement, as form: WeightForm) -> [PackedForm] {
+        guard requirement.shape.count == 2 else { return [] }
+        if WeightName.isLatentUp(requirement.name) {
+            return [
+                .headsTransposed(HeadRows(keysOf: configuration)),
+                .heads(HeadRows(valuesOf: configuration)),
+            ]
         }
+        if requirement.name == WeightName.embedding && !(holdsHead && headName == requirement.name)
+        {
+            return []
+        }
+        return [form == .int8 && isQuantized(requirement) ? .int8 : .asStored]
+    }
+
+    /// The tensors that are read where they are stored; a tied head is used in both ways.
+    func kept(as form: WeightForm) -> [WeightRequirement] {
+        requirements.filter {
+            packedForms(of: $0, as: form).isEmpty
+                || $0.name == WeightName.embedding && holdsEmbedding
+        }
+    }
+}
+
+extension HeadRows {
+    /// The rows of the latents' up-projection that make keys.
+    public init(keysOf model: ModelConfiguration) {
+        self.init(
+            headCount: model.headCount, rowsPerHead: model.qkNopeHeadSize + model.valueHeadSize,
+            used: 0..<model.qkNopeHeadSize)
+    }
+
+    /// The rows of the latents' up-projection that make values.
+    public init(valuesOf model: ModelConfiguration) {
+        let rowsPerHead = model.qkNopeHeadSize + model.valueHeadSize
+        self.init(
+            headCount: model.headCount, rowsPerHead: rowsPerHead,
+            used: model.qkNopeHeadSize..<rowsPerHead)
     }
 }
 
@@ -32,57 +66,99 @@ extension Checkpoint {
     /// - Throws: what ``verify(_:)`` throws.
     public func heldBytes(_ plan: WeightPlan, as form: WeightForm) throws(Refusal) -> Int {
         try verify(plan)
-        var byteCount = 0
+        var byteCount = try packedBytes(plan, as: form)
         for requirement in plan.kept(as: form) { byteCount += try storedBytes(of: requirement) }
-        return byteCount + arenaBytes(plan, as: form)
+        return byteCount
     }
 
-    /// Reads a plan's tensors into memory and makes those that take another form, on all threads.
+    /// Packs a plan's matrices into memory, on all threads, and reads what stays as stored.
     ///
-    /// What stays as stored is touched in the order of the disk. The stored pages of a tensor that
-    /// was made anew are let go at once, so that the memory of both forms is never needed.
+    /// What stays is touched in the order of the disk. The stored pages of a matrix are let go as
+    /// soon as it is packed, so that the memory of both forms is never needed.
     ///
-    /// - Parameter onProgress: is told stored bytes done and stored bytes in all.
-    /// - Returns: the checkpoint whose ``multiplier(_:rows:columns:)`` gives what was made.
+    /// - Parameters:
+    ///   - cacheFolder: where packed matrices are kept for the next start, which maps them.
+    ///   - onProgress: is told stored bytes done and stored bytes in all.
+    /// - Returns: the checkpoint whose ``multiplier(_:rows:columns:)`` gives what was packed.
     public func loaded(
-        _ plan: WeightPlan, as form: WeightForm, on pool: ComputePool,
-        onProgress: (_ doneBytes: Int, _ totalBytes: Int) -> Void
+        _ plan: WeightPlan, as form: WeightForm, cacheFolder: String? = nil, on pool: ComputePool,
+        onProgress: @escaping (_ doneBytes: Int, _ totalBytes: Int) -> Void
     ) throws(Refusal) -> Checkpoint {
-        let remade = plan.remade(as: form)
-        let kept = try parts(plan.kept(as: form))
-        let arena = try WeightArena(byteCount: arenaBytes(plan, as: form))
-        var totalBytes = kept.reduce(0) { $0 + $1.count }
-        for requirement in remade { totalBytes += try storedBytes(of: requirement) }
-        var (doneBytes, reportedBytes) = (0, 0)
-        func report(_ byteCount: Int) {
-            doneBytes += byteCount
-            guard doneBytes - reportedBytes >= Self.reportedBytes || doneBytes == totalBytes else {
-                return
-            }
-            onProgress(doneBytes, totalBytes)
-            reportedBytes = doneBytes
+        let matrices = plan.requirements.filter { !plan.packedForms(of: $0, as: form).isEmpty }
+        let packedCount = try packedBytes(plan, as: form)
+        let cache = try cacheFolder.map { folder throws(Refusal) in
+            try PackedCache(
+                folder: folder, checkpoint: self, plan: plan, form: form, byteCount: packedCount)
         }
-        onProgress(0, totalBytes)
-        var made: [String: WeightMatrix] = [:]
-        for (index, requirement) in remade.enumerated() {
-            // While one is made, the disk reads the next.
-            if index + 1 < remade.count {
-                for part in try parts([remade[index + 1]]) { part.readAhead() }
+        let kept = try parts(plan.kept(as: form))
+        let keptBytes = kept.reduce(0) { $0 + $1.count }
+        if let cached = try cache?.open() {
+            var progress = LoadProgress(totalBytes: keptBytes + packedCount, onProgress)
+            let packed = try mapped(
+                plan, as: form, from: PackedBytes(cached.bytes), cached.partsWithNaN)
+            for part in [cached.bytes] + kept { touch(part, on: pool, &progress) }
+            return Checkpoint(self, packed: packed)
+        }
+        var totalBytes = keptBytes
+        for requirement in matrices { totalBytes += try storedBytes(of: requirement) }
+        var progress = LoadProgress(totalBytes: totalBytes, onProgress)
+        let arena = try WeightArena(byteCount: packedCount)
+        var packed: [PackedName: [PackedWeight]] = [:]
+        var flags: [Bool] = []
+        for (index, requirement) in matrices.enumerated() {
+            // While one is packed, the disk reads the next.
+            if index + 1 < matrices.count {
+                for part in try parts([matrices[index + 1]]) { part.readAhead() }
             }
             let stored = try matrix(
                 requirement.name, rows: requirement.shape[0], columns: requirement.shape[1])
-            made[requirement.name] = arena.int8(stored, on: pool)
+            for packedForm in plan.packedForms(of: requirement, as: form) {
+                let weights = arena.pack(stored, as: packedForm, on: pool)
+                packed[PackedName(requirement.name, as: packedForm)] = weights
+                flags += weights.map(\.holdsNaN)
+            }
             stored.forgetPages()
-            report(try storedBytes(of: requirement))
+            progress.add(try storedBytes(of: requirement))
         }
-        for part in kept {
-            for lower in stride(from: 0, to: part.count, by: Self.reportedBytes) {
-                let upper = min(lower + Self.reportedBytes, part.count)
-                part.subrange(lower..<upper).touch(on: pool)
-                report(upper - lower)
+        for part in kept { touch(part, on: pool, &progress) }
+        if let cache {
+            try cache.write(
+                arena.packedBytes, partsWithNaN: flags.indices.filter { flags[$0] })
+            if let cached = try cache.open() {
+                packed = try mapped(
+                    plan, as: form, from: PackedBytes(cached.bytes), cached.partsWithNaN)
             }
         }
-        return made.isEmpty ? self : Checkpoint(self, made: made)
+        return Checkpoint(self, packed: packed)
+    }
+
+    /// The matrices of a plan in bytes that were packed before.
+    private func mapped(
+        _ plan: WeightPlan, as form: WeightForm, from bytes: PackedBytes, _ partsWithNaN: Set<Int>
+    ) throws(Refusal) -> [PackedName: [PackedWeight]] {
+        var (bytes, first) = (bytes, 0)
+        var packed: [PackedName: [PackedWeight]] = [:]
+        for requirement in plan.requirements {
+            for packedForm in plan.packedForms(of: requirement, as: form) {
+                let weights = bytes.next(
+                    rows: requirement.shape[0], columns: requirement.shape[1],
+                    format: try storedFormat(of: requirement), as: packedForm
+                ) { partsWithNaN.contains(first + $0) }
+                first += weights.count
+                packed[PackedName(requirement.name, as: packedForm)] = weights
+            }
+        }
+        return packed
+    }
+
+    private func touch(
+        _ part: MappedBytes, on pool: ComputePool, _ progress: inout LoadProgress
+    ) {
+        for lower in stride(from: 0, to: part.count, by: LoadProgress.reportedBytes) {
+            let upper = min(lower + LoadProgress.reportedBytes, part.count)
+            part.subrange(lower..<upper).touch(on: pool)
+            progress.add(upper - lower)
+        }
     }
 
     /// The bytes of some tensors in the order of the disk, neighbours in one part.
@@ -104,16 +180,29 @@ extension Checkpoint {
     func readBytes(
         of requirement: WeightRequirement, in plan: WeightPlan, as form: WeightForm
     ) throws(Refusal) -> Int {
-        let stored = try storedBytes(of: requirement)
-        guard form == .int8, requirement.shape.count == 2, plan.isRemade(requirement) else {
-            return stored
-        }
-        return WeightArena.int8ByteCount(rows: requirement.shape[0], columns: requirement.shape[1])
+        let forms = plan.packedForms(of: requirement, as: form)
+        guard !forms.isEmpty else { return try storedBytes(of: requirement) }
+        return try packedBytes(of: requirement, as: forms)
     }
 
-    private func arenaBytes(_ plan: WeightPlan, as form: WeightForm) -> Int {
-        plan.remade(as: form).reduce(0) {
-            $0 + WeightArena.int8ByteCount(rows: $1.shape[0], columns: $1.shape[1])
+    private func packedBytes(_ plan: WeightPlan, as form: WeightForm) throws(Refusal) -> Int {
+        var byteCount = 0
+        for requirement in plan.requirements {
+            byteCount += try packedBytes(
+                of: requirement, as: plan.packedForms(of: requirement, as: form))
+        }
+        return byteCount
+    }
+
+    private func packedBytes(
+        of requirement: WeightRequirement, as forms: [PackedForm]
+    ) throws(Refusal) -> Int {
+        guard !forms.isEmpty else { return 0 }
+        let stored = try storedFormat(of: requirement)
+        return forms.reduce(0) {
+            $0
+                + $1.byteCount(
+                    rows: requirement.shape[0], columns: requirement.shape[1], format: stored)
         }
     }
 
@@ -122,7 +211,29 @@ extension Checkpoint {
         return requirement.elementCount * found.tensor.elementType.byteCount
             + (found.scales?.range.count ?? 0)
     }
+}
 
-    /// Bytes touched at once, and between two reports of progress.
-    private static let reportedBytes = 32 << 20
+/// Counts bytes and tells of them now and then.
+private struct LoadProgress {
+    /// Bytes touched at once, and between two reports.
+    static let reportedBytes = 32 << 20
+
+    private let totalBytes: Int
+    private let onProgress: (_ doneBytes: Int, _ totalBytes: Int) -> Void
+    private var (doneBytes, reportedBytes) = (0, 0)
+
+    init(totalBytes: Int, _ onProgress: @escaping (Int, Int) -> Void) {
+        self.totalBytes = totalBytes
+        self.onProgress = onProgress
+        onProgress(0, totalBytes)
+    }
+
+    mutating func add(_ byteCount: Int) {
+        doneBytes += byteCount
+        guard doneBytes - reportedBytes >= Self.reportedBytes || doneBytes == totalBytes else {
+            return
+        }
+        onProgress(doneBytes, totalBytes)
+        reportedBytes = doneBytes
+    }
 }

@@ -55,8 +55,24 @@ extension Checkpoint {
         return tensor.rows == 0..<tensor.storedRowCount ? whole : whole.rows(tensor.rows)
     }
 
-    /// A weight matrix that only multiplies: as ``loaded(_:as:on:onProgress:)`` made it, else as it
-    /// is stored.
+    /// How the numbers of a matrix are stored.
+    func storedFormat(
+        of requirement: WeightRequirement
+    ) throws(Refusal) -> WeightMatrix.Format {
+        switch try find(requirement).tensor.elementType {
+        case .f32: return .f32
+        case .bf16: return .bf16
+        default:
+            guard let quantization = configuration.quantization else {
+                preconditionFailure("an FP8 weight was found without quantization")
+            }
+            return .f8Block(
+                rows: quantization.blockRowCount, columns: quantization.blockColumnCount)
+        }
+    }
+
+    /// A weight matrix that multiplies: as ``loaded(_:as:on:onProgress:)`` packed it, else packed
+    /// now.
     ///
     /// - Parameters:
     ///   - name: its published name.
@@ -64,13 +80,35 @@ extension Checkpoint {
     ///   - columns: expected columns (inputs).
     public func multiplier(
         _ name: String, rows: Int, columns: Int
-    ) throws(Refusal) -> WeightMatrix {
-        guard let made = made[name] else { return try matrix(name, rows: rows, columns: columns) }
-        precondition(
-            made.rowCount == rows && made.columnCount == columns,
-            "\(name) was made as [\(made.rowCount), \(made.columnCount)], not [\(rows), \(columns)]"
-        )
-        return made
+    ) throws(Refusal) -> PackedWeight {
+        let int8 = PackedName(name, as: .int8)
+        let form: PackedForm = packed[int8] == nil ? .asStored : .int8
+        return try parts(of: PackedName(name, as: form), rows: rows, columns: columns)[0]
+    }
+
+    /// The heads of a weight matrix, each of which multiplies numbers of its own.
+    ///
+    /// - Parameters:
+    ///   - isTransposed: whether stored columns are outputs.
+    ///   - rows: expected rows of the whole matrix.
+    ///   - columns: expected columns.
+    public func headMultiplier(
+        _ name: String, heads: HeadRows, isTransposed: Bool, rows: Int, columns: Int
+    ) throws(Refusal) -> HeadWeights {
+        HeadWeights(
+            try parts(
+                of: PackedName(name, as: isTransposed ? .headsTransposed(heads) : .heads(heads)),
+                rows: rows, columns: columns))
+    }
+
+    private func parts(
+        of name: PackedName, rows: Int, columns: Int
+    ) throws(Refusal) -> [PackedWeight] {
+        if let parts = packed[name] { return parts }
+        let stored = try matrix(name.name, rows: rows, columns: columns)
+        let arena = try WeightArena(
+            byteCount: name.form.byteCount(rows: rows, columns: columns, format: stored.format))
+        return arena.pack(stored, as: name.form, on: ComputePool(threadCount: 1))
     }
 
     /// A short list of numbers (a norm, a bias), copied to F32.

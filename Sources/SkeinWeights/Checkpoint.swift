@@ -21,29 +21,31 @@ public final class Checkpoint: Sendable {
 
     let index: CheckpointIndex
 
-    /// Matrices that were made while loading, by name, in place of the stored ones.
-    let made: [String: WeightMatrix]
+    /// Matrices that were packed while loading, by name and form; each in one part, or in one for
+    /// each head.
+    let packed: [PackedName: [PackedWeight]]
 
     private let files: Mutex<[Int: SafetensorsFile]>
 
     private init(
         folder: String, configuration: ModelConfiguration, document: JSONValue,
-        index: CheckpointIndex, files: [Int: SafetensorsFile], made: [String: WeightMatrix] = [:]
+        index: CheckpointIndex, files: [Int: SafetensorsFile],
+        packed: [PackedName: [PackedWeight]] = [:]
     ) {
         self.folder = folder
         self.configuration = configuration
         self.document = document
         self.index = index
-        self.made = made
+        self.packed = packed
         self.files = Mutex(files)
     }
 
-    /// The same folder with matrices that were made from it.
-    convenience init(_ checkpoint: Checkpoint, made: [String: WeightMatrix]) {
+    /// The same folder with matrices that were packed from it.
+    convenience init(_ checkpoint: Checkpoint, packed: [PackedName: [PackedWeight]]) {
         self.init(
             folder: checkpoint.folder, configuration: checkpoint.configuration,
             document: checkpoint.document, index: checkpoint.index,
-            files: checkpoint.files.withLock { $0 }, made: made)
+            files: checkpoint.files.withLock { $0 }, packed: packed)
     }
 
     /// The file that describes the model.

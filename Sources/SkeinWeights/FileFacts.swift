@@ -11,6 +11,8 @@ struct FileFacts: Equatable {
 
     let kind: Kind
     let byteCount: Int
+    /// When its content was last changed, since 1970.
+    let modifiedNanoseconds: Int
 
     /// Looks at a path; one that is not there or cannot be followed is refused.
     static func existing(_ path: String) throws(Refusal) -> FileFacts {
@@ -26,7 +28,14 @@ struct FileFacts: Equatable {
             case S_IFDIR: .folder
             default: .other
             }
-        return FileFacts(kind: kind, byteCount: Int(facts.st_size))
+        #if canImport(Darwin)
+        let modified = facts.st_mtimespec
+        #else
+        let modified = facts.st_mtim
+        #endif
+        return FileFacts(
+            kind: kind, byteCount: Int(facts.st_size),
+            modifiedNanoseconds: Int(modified.tv_sec) * 1_000_000_000 + Int(modified.tv_nsec))
     }
 
     /// Whether anything is at a path, be it a broken link.

@@ -26,13 +26,13 @@ public enum WeightName {
         !plainEndings.contains { name.hasSuffix($0) }
     }
 
-    /// The quantizable matrices that multiply in F32, by the ends of their names.
-    private static let float32Endings = ["kv_b_proj.weight"]
-
-    /// Whether a quantizable matrix is always used as it is stored.
-    static func staysAsStored(_ name: String) -> Bool {
-        float32Endings.contains { name.hasSuffix($0) } || name.contains(".indexer.")
+    /// Whether a quantizable matrix always multiplies with its own numbers.
+    static func keepsItsNumbers(_ name: String) -> Bool {
+        isLatentUp(name) || name.contains(".indexer.")
     }
+
+    /// Whether a matrix is the latents' up-projection, whose heads multiply by themselves.
+    static func isLatentUp(_ name: String) -> Bool { name.hasSuffix("kv_b_proj.weight") }
 
     /// Kimi-K2.5 keeps its language model under this prefix.
     static let languageModelPrefix = "language_model."

@@ -58,6 +58,9 @@ public struct WeightPlan: Sendable {
     /// Whether one of the slices has the head.
     let holdsHead: Bool
 
+    /// Whether tokens are looked up in the embedding.
+    let holdsEmbedding: Bool
+
     /// Plans the tensors of one slice.
     public init(configuration: ModelConfiguration, slice: Slice) {
         self.init(configuration: configuration, slices: [slice])
@@ -97,6 +100,7 @@ public struct WeightPlan: Sendable {
             }
         }
         holdsHead = slices.contains(where: \.holdsHead)
+        holdsEmbedding = slices.contains(where: \.holdsEmbedding) || includesNextTokenLayers
         var names: Set<String> = []
         self.requirements = requirements.filter { names.insert($0.name).inserted }
         self.configuration = configuration

@@ -122,14 +122,20 @@ struct HostReport: Encodable {
     struct Rate: Encodable {
         let weightGbPerSecond: Double
         let gflops: Double
+        let tileWeightGbPerSecond: Double?
+        let tileGflops: Double?
 
         init(_ rate: FormatRate) {
             weightGbPerSecond = rate.weightBytesPerSecond / 1e9
             gflops = rate.flopsPerSecond / 1e9
+            tileWeightGbPerSecond = rate.tiles.map { $0.weightBytesPerSecond / 1e9 }
+            tileGflops = rate.tiles.map { $0.flopsPerSecond / 1e9 }
         }
     }
 
     let name: String
+    /// The kernels that were measured.
+    let isa = "\(Kernels.chosen)"
     let address: String
     let memoryGb: Double
     let cores: Int

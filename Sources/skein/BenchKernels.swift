@@ -85,7 +85,7 @@ extension KernelReport {
         String(
             format: "limits: %.1f GB/s; GFLOP/s: %.1f F32, %.1f BF16, %.1f INT8 (%@, %d threads)\n",
             readBandwidthBytesPerSecond / 1e9, multiplyAddPeakFlops.f32 / 1e9,
-            multiplyAddPeakFlops.bf16 / 1e9, multiplyAddPeakFlops.int8 / 1e9, instructionSet,
+            multiplyAddPeakFlops.bf16 / 1e9, multiplyAddPeakFlops.int8 / 1e9, isa,
             threads)
     }
 }

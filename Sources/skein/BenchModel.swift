@@ -123,7 +123,7 @@ extension ModelReport {
                 + String(format: "%.1f experts a layer", expertsTouchedPerLayer),
             "limits".padded(to: 22) + giga(readBandwidthBytesPerSecond) + " GB/s; GFLOP/s: "
                 + giga(multiplyAddPeakFlops.f32) + " F32, " + giga(multiplyAddPeakFlops.bf16)
-                + " BF16, " + giga(multiplyAddPeakFlops.int8) + " INT8 (\(instructionSet), "
+                + " BF16, " + giga(multiplyAddPeakFlops.int8) + " INT8 (\(isa), "
                 + "\(threads) threads)",
             "memory".padded(to: 22) + "\(ByteText(peakResidentBytes)) at most, \(weights) weights, "
                 + "\(latents) latents, "

@@ -26,6 +26,9 @@ struct EmbeddedRun {
         layout.reusesPrefixes = reusesPrefixes
         layout.weightForm = self.layout.weights
         layout.latentForm = self.layout.latents
+        layout.packedCachePath = self.layout.packedCache.map {
+            URL(filePath: $0).path(percentEncoded: false)
+        }
         layout.hopForm = self.layout.hop
         let finished = Mutex<Answer?>(nil)
         let loading = LoadingDisplay()

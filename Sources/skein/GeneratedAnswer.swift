@@ -1,6 +1,7 @@
 import Foundation
 import SkeinCoordinator
 import SkeinCore
+import SkeinTensor
 
 /// An answer as it grows, and the times at which it grew.
 struct GeneratedAnswer: Sendable {
@@ -90,6 +91,8 @@ struct GeneratedAnswer: Sendable {
         let usage: Usage
         let timings: Timings
         let logprobs: [TokenReport]?
+        /// The kernels that ran.
+        let isa: String
     }
 
     /// The answer for a program to read.
@@ -118,7 +121,7 @@ struct GeneratedAnswer: Sendable {
                         topLogprobs: token.topLogprobs.map {
                             .init(token: $0.token.rawValue, logprob: $0.logprob)
                         })
-                } : nil)
+                } : nil, isa: "\(Kernels.chosen)")
     }
 
     private func seconds(

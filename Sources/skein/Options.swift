@@ -36,6 +36,11 @@ struct LayoutOptions: ParsableArguments {
     @Option(help: "In which form weights are kept in memory: native or int8.")
     var weights: WeightForm = .native
 
+    @Option(
+        name: .customLong("packed-cache"),
+        help: "Folder that keeps packed weights, so that the next start maps them.")
+    var packedCache: String?
+
     @Option(help: "In which form the latent cache keeps its rows: bf16 or fp8.")
     var latents: LatentForm = .bf16
 

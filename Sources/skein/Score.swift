@@ -56,6 +56,8 @@ struct Score: AsyncParsableCommand {
     struct Answer: Encodable {
         let prompts: [Likelihood]
         let total: Likelihood
+        /// The kernels that ran.
+        let isa = "\(Kernels.chosen)"
     }
 
     func validate() throws {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import SkeinCore
+import SkeinTensor
 
 /// The one program: each command is a file beside this one.
 @main
@@ -20,6 +21,7 @@ struct Skein: AsyncParsableCommand {
         // A reader that goes away (`skein generate | head`) is an error to report, not a signal.
         signal(SIGPIPE, SIG_IGN)
         do {
+            try Kernels.checkChoice()
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()

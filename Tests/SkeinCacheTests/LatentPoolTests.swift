@@ -4,12 +4,14 @@ import SkeinTensor
 import Testing
 
 @Suite struct LatentPoolTests {
+    private static let compute = ComputePool(threadCount: 2)
+
     @Test func rowsAreFoundWhereThePageTableSays() throws {
         let pool = try LatentPool(layers: 3..<5, pageCount: 4, rowWidth: 6)
         let rows = Tensor((0..<70).map { row in (0..<6).map { Float(row + $0) } })
         let pages = [PageIndex(2), PageIndex(0)]
         let span = AttentionSpan(rows: 0..<70, firstPosition: 0, pageTable: pages)
-        pool.view(of: LayerIndex(4)).write(rows, spans: [span])
+        pool.view(of: LayerIndex(4)).write(rows, spans: [span], on: Self.compute)
         let view = pool.view(of: LayerIndex(4))
         for position in [0, 1, 63, 64, 69] {
             #expect(view.row(position: position, pageTable: pages) == rows.row(position))
@@ -23,7 +25,7 @@ import Testing
         let pool = try LatentPool(layers: 0..<1, pageCount: 1, rowWidth: 2)
         let rows = Tensor([[1.001, -3.1415927]])
         let span = AttentionSpan(rows: 0..<1, firstPosition: 9, pageTable: [PageIndex(0)])
-        pool.view(of: LayerIndex(0)).write(rows, spans: [span])
+        pool.view(of: LayerIndex(0)).write(rows, spans: [span], on: Self.compute)
         rows.roundToBFloat16()
         let view = pool.view(of: LayerIndex(0))
         #expect(view.row(position: 9, pageTable: [PageIndex(0)]) == rows.row(0))
@@ -33,7 +35,9 @@ import Testing
         let pool = try LatentPool(layers: 0..<2, pageCount: 2, rowWidth: 2)
         let rows = Tensor([[1, 2], [3, 4]])
         let span = AttentionSpan(rows: 0..<2, firstPosition: 0, pageTable: [PageIndex(0)])
-        for layer in 0..<2 { pool.view(of: LayerIndex(layer)).write(rows, spans: [span]) }
+        for layer in 0..<2 {
+            pool.view(of: LayerIndex(layer)).write(rows, spans: [span], on: Self.compute)
+        }
         pool.copyPage(from: PageIndex(0), to: PageIndex(1), rowCount: 1)
         for layer in 0..<2 {
             let view = pool.view(of: LayerIndex(layer))
@@ -51,11 +55,14 @@ import Testing
         // Position 1 has the best key, then 2, then 0.
         latents.writeIndexKeys(
             Tensor([[1, 0], [3, 0], [2, 0]]),
-            spans: [AttentionSpan(rows: 0..<3, firstPosition: 0, pageTable: [PageIndex(0)])])
+            spans: [AttentionSpan(rows: 0..<3, firstPosition: 0, pageTable: [PageIndex(0)])],
+            on: compute)
         pool.copyPage(from: PageIndex(0), to: PageIndex(1), rowCount: 3)
         let selection = latents.select(
             Tensor([[1, 0]]), weights: Tensor([[1]]),
-            spans: [AttentionSpan(rows: 0..<1, firstPosition: 2, pageTable: [PageIndex(1)])],
+            paged: PagedRows([
+                AttentionSpan(rows: 0..<1, firstPosition: 2, pageTable: [PageIndex(1)])
+            ]),
             keptCount: 2, on: compute)
         #expect(selection?.positions(row: 0, position: 2) == [1, 2])
     }
@@ -91,7 +98,7 @@ import Testing
         let pages = [PageIndex(2), PageIndex(0)]
         let span = AttentionSpan(rows: 0..<70, firstPosition: 0, pageTable: pages)
         let view = pool.view(of: LayerIndex(4))
-        view.write(rows, spans: [span])
+        view.write(rows, spans: [span], on: Self.compute)
         pool.copyPage(from: PageIndex(0), to: PageIndex(1), rowCount: 5)
         for position in [0, 1, 63, 64, 69] {
             #expect(view.row(position: position, pageTable: pages) == rows.row(position))

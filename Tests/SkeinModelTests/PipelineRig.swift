@@ -12,14 +12,18 @@ final class PipelineRig {
 
     init(
         _ checkpoint: Checkpoint, sliceCount: Int = 1, threadCount: Int = 1, pageCount: Int = 64,
-        limits: PartLimits? = nil, instructionSet: InstructionSet = Kernels.chosen,
+        limits: PartLimits? = nil, instructionSets: [InstructionSet] = [Kernels.chosen],
         latentForm: LatentForm = .bf16
     ) throws {
         self.checkpoint = checkpoint
         let model = checkpoint.configuration
-        let compute = ComputePool(threadCount: threadCount, instructionSet: instructionSet)
-        slices = try Slice.even(layerCount: model.layerCount, count: sliceCount).map { slice in
-            try SliceModel(
+        let pools = instructionSets.map {
+            ComputePool(threadCount: threadCount, instructionSet: $0)
+        }
+        let parts = Slice.even(layerCount: model.layerCount, count: sliceCount)
+        slices = try parts.enumerated().map { index, slice in
+            let compute = pools[index % pools.count]
+            return try SliceModel(
                 checkpoint: checkpoint, slice: slice,
                 latents: LatentPool(
                     configuration: model, slice: slice, pageCount: pageCount, form: latentForm),

@@ -51,7 +51,7 @@ import Testing
     @Test(arguments: ["v3", "v3fp8", "v32"], Kernels.supported)
     func instructionsDoNotChangeABit(name: String, instructionSet: InstructionSet) throws {
         let usual = try PipelineRig(folder: folder(name)).run(tokens(), capture: Self.everything)
-        let run = try PipelineRig(Checkpoint.open(folder(name)), instructionSet: instructionSet)
+        let run = try PipelineRig(Checkpoint.open(folder(name)), instructionSets: [instructionSet])
             .run(tokens(), capture: Self.everything)
         #expect(run.bits == usual.bits)
     }

@@ -79,12 +79,33 @@ import Testing
                 for instructionSet in Kernels.supported {
                     let rig = try PipelineRig(
                         checkpoint, sliceCount: sliceCount, threadCount: threadCount,
-                        instructionSet: instructionSet, latentForm: .fp8)
+                        instructionSets: [instructionSet], latentForm: .fp8)
                     let run = try rig.run(tokens, chunk: chunk, capture: everything)
                     #expect(
                         run.bits == whole.bits,
                         "\(sliceCount), \(threadCount), \(chunk), \(instructionSet)")
                 }
+            }
+        }
+    }
+
+    @Test(arguments: SyntheticCheckpoint.Format.allCases, [false, true])
+    func stagesOfDifferentInstructionsGiveTheBitsOfOne(
+        format: SyntheticCheckpoint.Format, isInt8: Bool
+    ) async throws {
+        let tokens = (0..<100).map { ($0 * 29 + 3) % 64 }
+        try await TinyModel.with(format) { stored in
+            let checkpoint = isInt8 ? try TinyModel.int8(of: stored, threadCount: 1) : stored
+            let everything: Capture = [.logits, .hidden, .router]
+            let one = try PipelineRig(checkpoint, instructionSets: [.scalar])
+                .run(tokens, capture: everything)
+            for shift in Kernels.supported.indices {
+                let all = Kernels.supported
+                let mixed = Array(all[shift...] + all[..<shift])
+                let run = try PipelineRig(
+                    checkpoint, sliceCount: 4, threadCount: 2, instructionSets: mixed
+                ).run(tokens, chunk: 40, capture: everything)
+                #expect(run.bits == one.bits, "\(mixed)")
             }
         }
     }

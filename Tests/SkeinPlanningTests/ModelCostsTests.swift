@@ -68,6 +68,21 @@ import Testing
         #expect(model.rowBytes(.fp8) == 7_392)
     }
 
+    @Test func tilesAreTakenFromTheRowsOnThatTheyPayFor() {
+        let rate = FormatRate(
+            weightBytesPerSecond: 20e9, flopsPerSecond: 100e9,
+            tiles: .init(weightBytesPerSecond: 5e9, flopsPerSecond: 1_000e9))
+        // Two operations a byte and row: 0.15 ns more a byte, 0.018 ns less a row.
+        #expect(rate.tilesFromRows(flopsPerByte: 2) == 9)
+        func seconds(_ rows: Double) -> Double {
+            rate.seconds(bytes: 1e9, flops: 2e9 * rows, readBytesPerSecond: 30e9)
+        }
+        #expect(abs(seconds(1) - (0.05 + 0.02)) < 1e-9)
+        #expect(abs(seconds(100) - (0.2 + 0.2)) < 1e-9)
+        let plain = FormatRate(weightBytesPerSecond: 20e9, flopsPerSecond: 100e9)
+        #expect(plain.tilesFromRows(flopsPerByte: 2) == nil)
+    }
+
     @Test func ratesAreFoundAgainFromTwoProducts() {
         let truth = FormatRate(weightBytesPerSecond: 5e9, flopsPerSecond: 60e9)
         func seconds(_ rows: Double) -> Double { 1e8 / 5e9 + rows * 2e8 / 60e9 }

@@ -79,17 +79,45 @@ enum Fixture {
             blockRows: 128, blockColumns: 128)
     }
 
-    /// An INT8 weight, made by the scalar kernels where nothing else is said.
+    /// INT4 codes of all kinds, with the scales of groups of 32 columns.
+    static func int4(rows: Int, columns: Int, seed: UInt64 = 1) -> WeightMatrix {
+        var generator = Generator(seed: seed)
+        let bytes = (0..<rows * columns / 2).map { _ in
+            UInt8(truncatingIfNeeded: generator.next() >> 20)
+        }
+        let scales = numbers(rows * ((columns + 31) / 32), seed: seed + 100).map {
+            Float(bitPattern: (abs($0) * 0.01 + 0.001).bitPattern & 0xFFFF_0000)
+        }
+        return WeightMatrix(
+            int4: MappedBytes(owning: bytes), scales: scales, rows: rows, columns: columns)
+    }
+
+    /// A weight as products take it, packed by the scalar kernels where nothing else is said.
+    static func packed(
+        _ weight: WeightMatrix, as form: PackedForm = .asStored,
+        on pool: ComputePool = ComputePool(threadCount: 1, instructionSet: .scalar)
+    ) -> [PackedWeight] {
+        do {
+            let arena = try WeightArena(
+                byteCount: form.byteCount(
+                    rows: weight.rowCount, columns: weight.columnCount, format: weight.format))
+            return arena.pack(weight, as: form, on: pool)
+        } catch { preconditionFailure("\(error)") }
+    }
+
     static func int8(
         of weight: WeightMatrix,
         on pool: ComputePool = ComputePool(threadCount: 1, instructionSet: .scalar)
-    ) -> WeightMatrix {
-        let (rows, columns) = (weight.rowCount, weight.columnCount)
-        do {
-            let arena = try WeightArena(
-                byteCount: WeightArena.int8ByteCount(rows: rows, columns: columns))
-            return arena.int8(weight, on: pool)
-        } catch { preconditionFailure("\(error)") }
+    ) -> PackedWeight {
+        packed(weight, as: .int8, on: pool)[0]
+    }
+
+    static func gated(
+        gate: WeightMatrix, up: WeightMatrix, down: WeightMatrix, as form: PackedForm = .asStored
+    ) -> GatedWeights {
+        GatedWeights(
+            gate: packed(gate, as: form)[0], up: packed(up, as: form)[0],
+            down: packed(down, as: form)[0])
     }
 
     static func weights(rows: Int, columns: Int) -> [WeightMatrix] {
@@ -97,15 +125,18 @@ enum Fixture {
             float32(rows: rows, columns: columns), bfloat16(rows: rows, columns: columns),
             float8(rows: rows, columns: columns),
             float8(rows: rows, columns: columns, block: 16, blockColumns: 48),
-        ]
+            float8(rows: rows, columns: columns, block: 40, blockColumns: 300),
+            int4(rows: rows, columns: (columns + 7) / 8 * 8),
+        ].filter { $0.columnCount == columns }
     }
 
     static func bytesOf(_ value: some FixedWidthInteger) -> [UInt8] {
         withUnsafeBytes(of: value.littleEndian) { Array($0) }
     }
 
-    /// A sum in double precision, and how far a sum in F32 may be from it: sixteen lanes add
-    /// count / 16 terms each, every one with half a unit in the last place of the running sum.
+    /// A sum in double precision, and how far a sum in F32 may be from it: chains of sixteen terms,
+    /// then as many sums as there are groups of 32, every one with half a unit in the last place of
+    /// the running sum.
     static func dot(_ left: [Float], _ right: [Float]) -> (sum: Double, bound: Double) {
         var sum = 0.0
         var size = 0.0
@@ -113,6 +144,17 @@ enum Fixture {
             sum += Double(x) * Double(y)
             size += abs(Double(x) * Double(y))
         }
-        return (sum, size * Double(left.count / 16 + 8) * 0x1p-23 + 1e-30)
+        return (sum, size * Double(left.count / 32 + 20) * 0x1p-23 + 1e-30)
+    }
+}
+
+extension MatrixProduct {
+    /// Packs a weight for one product.
+    static func multiply(
+        _ input: Tensor, by weight: WeightMatrix, in arithmetic: Arithmetic = .serving,
+        into output: Tensor, on pool: ComputePool
+    ) {
+        multiply(
+            input, by: Fixture.packed(weight, on: pool)[0], in: arithmetic, into: output, on: pool)
     }
 }

@@ -4,39 +4,41 @@ import Testing
 @Suite struct GatedUnitTests {
     static let pool = ComputePool(threadCount: 2)
 
-    static func units(inner: Int, columns: Int, seed: UInt64 = 0) -> [GatedWeights] {
-        [
-            GatedWeights(
-                gate: Fixture.bfloat16(rows: inner, columns: columns, seed: seed + 1),
-                up: Fixture.bfloat16(rows: inner, columns: columns, seed: seed + 2),
-                down: Fixture.bfloat16(rows: columns, columns: inner, seed: seed + 3)),
-            GatedWeights(
-                gate: Fixture.float8(rows: inner, columns: columns, seed: seed + 1),
-                up: Fixture.float8(rows: inner, columns: columns, seed: seed + 2),
-                down: Fixture.float8(rows: columns, columns: inner, seed: seed + 3)),
-            GatedWeights(
-                gate: Fixture.float8(
-                    rows: inner, columns: columns, block: 24, blockColumns: 40, seed: seed + 1),
-                up: Fixture.float8(
-                    rows: inner, columns: columns, block: 24, blockColumns: 40, seed: seed + 2),
-                down: Fixture.float8(
-                    rows: columns, columns: inner, block: 40, blockColumns: 24, seed: seed + 3)),
-            GatedWeights(
+    /// Units of every stored format, or made INT8.
+    static func units(
+        inner: Int, columns: Int, seed: UInt64 = 0, as form: PackedForm = .asStored
+    ) -> [GatedWeights] {
+        let blocks = [(0, 0), (128, 128), (24, 40)]
+        var units = blocks.map { rows, blockColumns in
+            func weight(_ rowCount: Int, _ columnCount: Int, _ number: UInt64) -> WeightMatrix {
+                rows == 0
+                    ? Fixture.bfloat16(rows: rowCount, columns: columnCount, seed: seed + number)
+                    : Fixture.float8(
+                        rows: rowCount, columns: columnCount, block: rows,
+                        blockColumns: blockColumns, seed: seed + number)
+            }
+            return Fixture.gated(
+                gate: weight(inner, columns, 1), up: weight(inner, columns, 2),
+                down: weight(columns, inner, 3), as: form)
+        }
+        units.append(
+            Fixture.gated(
                 gate: Fixture.float32(rows: inner, columns: columns, seed: seed + 1),
                 up: Fixture.float32(rows: inner, columns: columns, seed: seed + 2),
-                down: Fixture.float32(rows: columns, columns: inner, seed: seed + 3)),
-        ]
-    }
-
-    static func int8(of weights: GatedWeights) -> GatedWeights {
-        GatedWeights(
-            gate: Fixture.int8(of: weights.gate), up: Fixture.int8(of: weights.up),
-            down: Fixture.int8(of: weights.down))
+                down: Fixture.float32(rows: columns, columns: inner, seed: seed + 3), as: form))
+        if inner % 8 == 0 && columns % 8 == 0 {
+            units.append(
+                Fixture.gated(
+                    gate: Fixture.int4(rows: inner, columns: columns, seed: seed + 1),
+                    up: Fixture.int4(rows: inner, columns: columns, seed: seed + 2),
+                    down: Fixture.int4(rows: columns, columns: inner, seed: seed + 3), as: form))
+        }
+        return units
     }
 
     @Test(arguments: [76, 300]) func aUnitIsItsThreeProducts(inner: Int) {
-        let units = Self.units(inner: inner, columns: 140)
-        for weights in units + [Self.int8(of: units[0])] {
+        let made = Self.units(inner: inner, columns: 140, as: .int8)
+        for weights in Self.units(inner: inner, columns: 140) + [made[0]] {
             let input = Fixture.tensor(rows: 9, columns: 140, seed: 8)
             let output = Tensor(rows: 0, columns: 140)
             GatedUnit.apply(weights, to: input, into: output, on: Self.pool)
@@ -52,10 +54,11 @@ import Testing
     }
 
     @Test func expertsGiveEachRowWhatItWouldGetAlone() {
-        for kind in 0..<5 {
+        for kind in 0..<6 {
             let experts = (0..<5).map { expert in
-                let units = Self.units(inner: 40, columns: 96, seed: UInt64(expert) * 10)
-                return kind < 4 ? units[kind] : Self.int8(of: units[0])
+                Self.units(
+                    inner: 40, columns: 96, seed: UInt64(expert) * 10,
+                    as: kind < 5 ? .asStored : .int8)[kind % 5]
             }
             let input = Fixture.tensor(rows: 11, columns: 96, seed: 8)
             // Expert 3 is never chosen, expert 4 by every row; 7 and 8 live elsewhere.

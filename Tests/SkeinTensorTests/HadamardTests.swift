@@ -2,12 +2,14 @@ import SkeinTensor
 import Testing
 
 @Suite struct HadamardTests {
+    private static let pool = ComputePool(threadCount: 2)
+
     /// `H[i][j]` is -1 where i and j have an odd number of bits in common.
     @Test(arguments: [1, 2, 16, 128])
     func everyHeadIsMultipliedByTheMatrix(width: Int) {
         let tensor = Fixture.tensor(rows: 3, columns: 2 * width, seed: 1)
         let original = tensor.values().map(Double.init)
-        Hadamard.transform(tensor, width: width)
+        Hadamard.transform(tensor, width: width, on: Self.pool)
         for (place, found) in tensor.values().enumerated() {
             let (first, row) = (place / width * width, place % width)
             let expected =
@@ -23,7 +25,7 @@ import Testing
     @Test func productsOfHeadsStayAsTheyAre() {
         let tensor = Fixture.tensor(rows: 2, columns: 128, seed: 2)
         let before = Fixture.dot(tensor.row(0), tensor.row(1)).sum
-        Hadamard.transform(tensor, width: 128)
+        Hadamard.transform(tensor, width: 128, on: Self.pool)
         #expect(abs(Fixture.dot(tensor.row(0), tensor.row(1)).sum - before) < 1e-5)
     }
 }
@@ -35,7 +37,8 @@ import Testing
         let original = tensor.row(1).map(Double.init)
         let weight = Fixture.numbers(columns, seed: 4)
         let bias = Fixture.numbers(columns, seed: 5)
-        LayerNormalization.normalize(tensor, weight: weight, bias: bias, epsilon: 1e-3)
+        LayerNormalization.normalize(
+            tensor, weight: weight, bias: bias, epsilon: 1e-3, on: ComputePool(threadCount: 2))
         let mean = original.reduce(0, +) / Double(columns)
         let variance =
             original.reduce(0.0) { $0 + ($1 - mean) * ($1 - mean) } / Double(columns)

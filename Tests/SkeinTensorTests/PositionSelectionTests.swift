@@ -30,6 +30,7 @@ import Testing
         let (keys, spans) = try PagedAttentionTests.store(
             width: width, pageRows: 16, spans: [(0, 2), (99, 1)])
         let queries = Fixture.tensor(rows: 3, columns: heads * width, seed: 1)
+        queries.roundToBFloat16()
         let weights = Fixture.tensor(rows: 3, columns: heads, seed: 2)
         for span in spans {
             for row in span.rows {

@@ -2,6 +2,8 @@ import SkeinTensor
 import Testing
 
 @Suite struct RotaryTests {
+    private static let pool = ComputePool(threadCount: 2)
+
     struct Vectors: Decodable {
         struct Rotation: Decodable {
             let position: Int
@@ -19,8 +21,8 @@ import Testing
         let tensor = Tensor([row, row])
         Rotary.rotate(
             tensor, layout: .interleaved, firstColumn: 2, headCount: 2, headStride: 10,
-            table: RotaryTable(frequencies: rotation.frequencies),
-            positions: [rotation.position, 0])
+            by: RotaryTable(frequencies: rotation.frequencies)
+                .angles(of: [rotation.position, 0], on: Self.pool), on: Self.pool)
         for head in 0..<2 {
             for (index, expected) in rotation.interleaved.enumerated() {
                 // Three roundings of numbers below 2.
@@ -38,16 +40,17 @@ import Testing
         func apart(_ row: [Float]) -> [Float] {
             (0..<2 * pairCount).map { row[2 * ($0 % pairCount) + $0 / pairCount] }
         }
-        let table = RotaryTable(frequencies: rotation.frequencies)
+        let angles = RotaryTable(frequencies: rotation.frequencies)
+            .angles(of: [rotation.position], on: Self.pool)
         // The rotated numbers come first, others follow.
         let split = Tensor([apart(rotation.x) + [7, 6] + apart(rotation.x) + [5, 4]])
         Rotary.rotate(
             split, layout: .halfSplit, firstColumn: 0, headCount: 2,
-            headStride: 2 * pairCount + 2, table: table, positions: [rotation.position])
+            headStride: 2 * pairCount + 2, by: angles, on: Self.pool)
         let pairs = Tensor([rotation.x])
         Rotary.rotate(
             pairs, layout: .interleaved, firstColumn: 0, headCount: 1, headStride: 2 * pairCount,
-            table: table, positions: [rotation.position])
+            by: angles, on: Self.pool)
         let turned = apart(pairs.row(0))
         #expect(split.row(0) == turned + [7, 6] + turned + [5, 4])
     }

@@ -4,8 +4,8 @@ import Testing
 
 /// Every instruction set gives the bits of the scalar kernels; so do threads, splits and company.
 ///
-/// The twins, by their files: product_bf16, product_f8e4m3_block, product_i8_group, attend_latent,
-/// score_index and rows_f32. peak_f32 measures the processor and gives no result to compare.
+/// The twins, by their files: product and product_i8, attend and score_index, and all others of
+/// kernels.
 @Suite struct TwinTests {
     static let lengths = [1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 160, 576, 700]
     static let reference = ComputePool(threadCount: 1, instructionSet: .scalar)
@@ -45,7 +45,8 @@ import Testing
                     MatrixProduct.multiply(input, by: weight, into: $1, on: $0)
                 }
                 Self.compare(columns: 71, "f32 \(weight.format) \(count) x \(columns)") {
-                    MatrixProduct.multiplyInFloat32(input, by: weight, into: $1, on: $0)
+                    MatrixProduct.multiply(
+                        input, by: weight, in: .float32, into: $1, on: $0)
                 }
             }
         }
@@ -53,7 +54,9 @@ import Testing
 
     @Test func manyRowsAndManyColumnsAreEqualBitForBit() {
         let int8 = Fixture.int8(of: Fixture.bfloat16(rows: 150, columns: 520))
-        for weight in Fixture.weights(rows: 150, columns: 520) + [int8] {
+        for weight in Fixture.weights(rows: 150, columns: 520).map({ Fixture.packed($0)[0] }) + [
+            int8
+        ] {
             let input = Fixture.tensor(rows: 101, columns: 520, seed: 8)
             Self.compare(columns: 150, "\(weight.format)") {
                 MatrixProduct.multiply(input, by: weight, into: $1, on: $0)
@@ -204,19 +207,23 @@ import Testing
     ) {
         for weight in Fixture.weights(rows: 5 * 44, columns: columns) {
             let heads = HeadRows(headCount: 5, rowsPerHead: 44, used: 7..<40)
-            for count in [1, 4, 9] {
-                let down = Fixture.tensor(rows: count, columns: 5 * 33 + 4, seed: 5)
-                Self.compare(columns: 5 * (columns + 3), "\(weight.format) \(count)") {
-                    $1.resize(rows: count)
-                    $1.fill(0)
-                    MatrixProduct.multiplyTransposedPerHead(
-                        down, inputHeadStride: 33, by: weight, heads: heads, into: $1,
-                        outputHeadStride: columns + 3, on: $0)
+            for count in [1, 4, 9, 70] {
+                if weight.format != .i4Group(columns: 32) {
+                    let down = Fixture.tensor(rows: count, columns: 5 * 33 + 4, seed: 5)
+                    let keys = HeadWeights(Fixture.packed(weight, as: .headsTransposed(heads)))
+                    Self.compare(columns: 5 * (columns + 3), "\(weight.format) \(count)") {
+                        $1.resize(rows: count)
+                        $1.fill(0)
+                        MatrixProduct.multiplyPerHead(
+                            down, inputHeadStride: 33, by: keys, into: $1,
+                            outputHeadStride: columns + 3, on: $0)
+                    }
                 }
                 let up = Fixture.tensor(rows: count, columns: 5 * (columns + 1), seed: 6)
+                let values = HeadWeights(Fixture.packed(weight, as: .heads(heads)))
                 Self.compare(columns: 5 * 33, "\(weight.format) \(count)") {
                     MatrixProduct.multiplyPerHead(
-                        up, inputHeadStride: columns + 1, by: weight, heads: heads, into: $1,
+                        up, inputHeadStride: columns + 1, by: values, into: $1,
                         outputHeadStride: 33, on: $0)
                 }
             }
@@ -249,14 +256,11 @@ import Testing
     }
 
     @Test func gatedUnitsAreEqualBitForBit() {
-        let units = GatedUnitTests.units(inner: 72, columns: 150)
-        let wide = GatedUnitTests.units(inner: 300, columns: 150)
-        for weights in units + [
-            GatedUnitTests.int8(of: units[0]), GatedUnitTests.int8(of: wide[1]),
-        ] {
+        let made = [72, 300].map { GatedUnitTests.units(inner: $0, columns: 152, as: .int8) }
+        for weights in GatedUnitTests.units(inner: 72, columns: 152) + [made[0][0], made[1][1]] {
             for count in [1, 3, 20] {
-                let input = Fixture.tensor(rows: count, columns: 150, seed: 3)
-                Self.compare(columns: 150, "\(weights.gate.format) \(count)") {
+                let input = Fixture.tensor(rows: count, columns: 152, seed: 3)
+                Self.compare(columns: 152, "\(weights.gate.format) \(count)") {
                     GatedUnit.apply(weights, to: input, into: $1, on: $0)
                 }
             }
@@ -273,11 +277,18 @@ import Testing
         let (width, latent, heads) = sizes
         let (store, spans) = try PagedAttentionTests.store(
             width: width, coded: isCoded ? latent : 0, pageRows: 16,
-            spans: [(0, 1), (13, 9), (40, 2)])
-        let queries = Fixture.tensor(rows: 12, columns: heads * width, seed: 2)
+            spans: [(0, 1), (13, 9), (40, 2), (300, 1)])
+        let queries = Fixture.tensor(rows: 13, columns: heads * width, seed: 2)
         Self.compare(columns: heads * latent, "\(width) \(latent) \(heads)") {
             PagedAttention.attend(
                 queries, to: store, layer: 1, spans: spans, headCount: heads,
+                latentWidth: latent, scale: 0.3, into: $1, on: $0)
+        }
+        // One long row is divided among threads.
+        let last = AttentionSpan(rows: 0..<1, firstPosition: 300, pageTable: spans[3].pageTable)
+        Self.compare(columns: heads * latent, "alone, \(width) \(latent) \(heads)") {
+            PagedAttention.attend(
+                Tensor([queries.row(12)]), to: store, layer: 1, spans: [last], headCount: heads,
                 latentWidth: latent, scale: 0.3, into: $1, on: $0)
         }
     }

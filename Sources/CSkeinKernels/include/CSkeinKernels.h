@@ -1,9 +1,9 @@
 // Every prototype of the kernels, with shapes in comments. Pointers, counts and strides only.
 //
 // Arithmetic promise: an element's value depends on its own row and on the weight alone, never on
-// the number of rows in the call, on tiles or on threads; and scalar, AVX2 and AVX-512 agree bit
-// for bit. All arithmetic runs with subnormals read as zero and flushed to zero, because vdpbf16ps
-// can do nothing else.
+// the number of rows in the call, on tiles or on threads; and all instruction sets agree bit for
+// bit. All arithmetic runs with subnormals read as zero and flushed to zero, because vdpbf16ps and
+// the tiles can do nothing else.
 #ifndef CSKEINKERNELS_H
 #define CSKEINKERNELS_H
 
@@ -13,12 +13,19 @@
 
 // ---- choose_isa.c: which instructions to use -------------------------------------------------
 
-enum { SKEIN_ISA_SCALAR = 0, SKEIN_ISA_AVX2 = 1, SKEIN_ISA_AVX512 = 2 };
+enum {
+    SKEIN_ISA_SCALAR = 0,
+    SKEIN_ISA_AVX2 = 1,        // with FMA; AVX-VNNI where it is there
+    SKEIN_ISA_AVX512 = 2,      // F, BW, VL, DQ; VNNI where it is there
+    SKEIN_ISA_AVX512BF16 = 3,  // the above, VBMI, VNNI and BF16
+    SKEIN_ISA_AMX = 4,         // the above and the BF16 and INT8 tiles, with the system's leave
+    SKEIN_ISA_COUNT = 5,
+};
 
-/// Whether this processor can run the kernels of `isa`.
+/// Whether this processor can run the kernels of `isa`, and the system lets it.
 bool skein_isa_supported(int isa);
-/// The best one, unless SKEIN_ISA (scalar, avx2, avx512) asks for a lesser one; read once.
-int skein_isa_chosen(void);
+/// The one that is best here.
+int skein_isa_best(void);
 
 // ---- pool.c: threads -------------------------------------------------------------------------
 
@@ -48,15 +55,22 @@ void *skein_pool_thread_scratch(skein_pool *pool, size_t thread);
 /// Numbers of a row that share the scale of their E4M3 codes, in latent rows and on the wire.
 enum { SKEIN_TILE_COLUMNS = 128 };
 
-enum { SKEIN_F32 = 0, SKEIN_BF16 = 1, SKEIN_F8E4M3 = 2, SKEIN_I8 = 3 };
+enum {
+    SKEIN_F32 = 0,
+    SKEIN_BF16 = 1,
+    SKEIN_F8E4M3 = 2,
+    SKEIN_I8 = 3,
+    SKEIN_I4 = 4,  // eight codes of a row in a word, lowest first, each plus 8
+    SKEIN_FORMAT_COUNT = 5,
+};
 
-/// Columns that share the scale of an INT8 row, and rows that lie interleaved in memory.
-enum { SKEIN_GROUP_COLUMNS = 128, SKEIN_BAND_ROWS = 16 };
+/// Columns that share the scale of an INT8 row.
+enum { SKEIN_I8_COLUMNS = 128 };
 
-/// A matrix [rows, columns], row-major, as stored; INT8 as skein_pack_i8 writes it.
+/// A matrix [rows, columns], row-major, as stored; never INT8.
 typedef struct skein_weight {
     const uint8_t *bytes;  // of the first row of this view; any alignment
-    const float *scales;   // [scale rows, scale_columns] of the whole weight; F8E4M3 and I8 only
+    const float *scales;   // [scale rows, scale_columns] of the whole weight; F8E4M3 and I4 only
     size_t rows, columns;
     size_t block_rows, block_columns;  // of one scale; columns for formats without scales
     size_t scale_columns;
@@ -67,13 +81,29 @@ typedef struct skein_weight {
 /// out[c] = weight[row, c] as F32, scale applied (one rounding).
 void skein_decode_row(const skein_weight *weight, size_t row, float *out);
 
-/// What an INT8 form of a matrix takes.
-size_t skein_i8_byte_count(size_t rows, size_t columns);
-size_t skein_i8_scale_count(size_t rows, size_t columns);
-/// Makes the INT8 form of a weight of any other format: bands of 16 rows, in a band four columns of
-/// each row side by side, [band, column / 4, row, column % 4]; scales [band, group, row], each the
-/// largest magnitude of 128 columns of a row divided by 127. Rows and columns beyond are zero.
-void skein_pack_i8(skein_pool *pool, const skein_weight *weight, uint8_t *bytes, float *scales);
+/// A matrix [rows, columns] in panels of sixteen rows, as products take it: see formats.h.
+typedef struct skein_packed {
+    const uint8_t *codes;   // [panel, word of a row, row of the panel], on a line of 64 bytes
+    const uint8_t *scales;  // [panel, block, 1 or 16]
+    size_t rows, columns;
+    size_t first_columns, block_columns;  // that share scales: of the first block, of the others
+    int format;
+    bool has_row_scales;  // 16 scales a block of a panel, else 1
+    bool holds_nan;       // E4M3: whether a code is no number
+} skein_packed;
+
+/// The shape of a packed form; `format` is the weight's own or INT8. Transposed, a stored column
+/// becomes a row: E4M3, BF16 and F32 only.
+skein_packed skein_packed_shape(const skein_weight *weight, int format, bool transposed);
+/// What the codes and the scales of such a form take.
+size_t skein_packed_code_bytes(const skein_packed *packed);
+size_t skein_packed_scale_bytes(const skein_packed *packed);
+/// Packs a weight into memory on a line of 64 bytes. As INT8 each 128 columns of a row get the
+/// scale of their largest magnitude / 127.
+skein_packed skein_pack(skein_pool *pool, const skein_weight *weight, int format, bool transposed,
+                        uint8_t *codes, uint8_t *scales);
+/// As skein_decode_row.
+void skein_decode_packed_row(const skein_packed *weight, size_t row, float *out);
 
 // ---- pages -----------------------------------------------------------------------------------
 
@@ -84,37 +114,28 @@ void skein_touch(skein_pool *pool, const uint8_t *bytes, size_t count);
 
 // ---- products --------------------------------------------------------------------------------
 
-/// output[m, n] = sum over k of bf16(input[m, k]) * weight[n, k]; F32 weights multiply in F32.
-/// For an INT8 weight the input is quantised instead, 128 columns of a row with one scale.
+/// How a product treats its input.
+enum {
+    SKEIN_SERVING = 0,  // rounded to BF16; for an INT8 weight quantised, 128 columns with one scale
+    SKEIN_EXACT = 1,    // as it is: every product in F32
+};
+
+/// output[m, n] = sum over k of input[m, k] * weight[n, k]; F32 weights are always exact.
 /// input [count, input_stride], output [count, output_stride].
-void skein_multiply(skein_pool *pool, const skein_weight *weight, const float *input,
-                    size_t input_stride, float *output, size_t output_stride, size_t count);
-/// The same with input and decoded weight in F32.
-void skein_multiply_f32(skein_pool *pool, const skein_weight *weight, const float *input,
-                        size_t input_stride, float *output, size_t output_stride, size_t count);
+void skein_multiply(skein_pool *pool, const skein_packed *weight, int arithmetic,
+                    const float *input, size_t input_stride, float *output, size_t output_stride,
+                    size_t count);
 
-/// Head h uses rows h * head_rows + first_row ..< + used_rows of the weight.
-typedef struct skein_heads {
-    size_t head_count, head_rows, first_row, used_rows;
-    size_t input_head_stride;   // columns of `input` from one head to the next
-    size_t output_head_stride;  // columns of `output` from one head to the next
-} skein_heads;
-
-/// output[m, h * output_head_stride + r] =
-///     sum over k of input[m, h * input_head_stride + k] * weight[head row r of h, k]
-void skein_multiply_heads(skein_pool *pool, const skein_weight *weight, const skein_heads *heads,
-                          const float *input, size_t input_stride, float *output,
-                          size_t output_stride, size_t count);
-/// output[m, h * output_head_stride + c] =
-///     sum over n of input[m, h * input_head_stride + n] * weight[head row n of h, c]
-void skein_multiply_heads_transposed(skein_pool *pool, const skein_weight *weight,
-                                     const skein_heads *heads, const float *input,
-                                     size_t input_stride, float *output, size_t output_stride,
-                                     size_t count);
+/// output[m, h * output_head_stride + n] = sum over k of
+///     input[m, h * input_head_stride + k] * heads[h][n, k]; heads of one shape.
+void skein_multiply_heads(skein_pool *pool, const skein_packed *heads, size_t head_count,
+                          const float *input, size_t input_head_stride, size_t input_stride,
+                          float *output, size_t output_head_stride, size_t output_stride,
+                          size_t count);
 
 /// One gated unit: gate and up [inner, columns], down [outer, inner].
 typedef struct skein_gated_weight {
-    skein_weight gate, up, down;
+    skein_packed gate, up, down;
 } skein_gated_weight;
 
 /// One gated unit with the rows it serves: row numbers of the input and of the output.
@@ -124,12 +145,11 @@ typedef struct skein_gated_rows {
     size_t count;
 } skein_gated_rows;
 
-/// output[output_rows[i]] = down * bf16(silu(gate * x) * (up * x)), x = bf16(input[input_rows[i]]).
-/// Units with `in_f32` multiply in F32 throughout and round nothing to BF16; INT8 units quantise x
-/// and the inner product as skein_multiply does.
+/// output[output_rows[i]] = down * silu(gate * x) * (up * x), x = input[input_rows[i]]; both inputs
+/// of products as `arithmetic` says.
 void skein_apply_gated(skein_pool *pool, const skein_gated_rows *units, size_t unit_count,
-                       const float *input, size_t input_stride, size_t input_count, float *output,
-                       size_t output_stride, bool in_f32);
+                       int arithmetic, const float *input, size_t input_stride,
+                       size_t input_count, float *output, size_t output_stride);
 
 // ---- attention -------------------------------------------------------------------------------
 

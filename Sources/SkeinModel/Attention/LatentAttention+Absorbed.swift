@@ -11,10 +11,10 @@ extension LatentAttention {
     ) {
         let absorbed = scratch.absorbed
         absorbed.resize(rows: step.rowCount)
-        MatrixProduct.multiplyTransposedPerHead(
-            scratch.queries, inputHeadStride: shape.query, by: latentUp, heads: shape.keyRows,
-            into: absorbed, outputHeadStride: shape.row, on: pool)
-        for row in 0..<step.rowCount {
+        MatrixProduct.multiplyPerHead(
+            scratch.queries, inputHeadStride: shape.query, by: keysUp, into: absorbed,
+            outputHeadStride: shape.row, on: pool)
+        pool.forEachRow(step.rowCount) { row in
             for head in 0..<shape.headCount {
                 let first = head * shape.query + shape.nope
                 absorbed.copyRow(
@@ -23,12 +23,11 @@ extension LatentAttention {
             }
         }
         latents.attend(
-            absorbed, spans: step.spans, selection: scratch.selection, headCount: shape.headCount,
+            absorbed, paged: step.paged, selection: scratch.selection, headCount: shape.headCount,
             latentWidth: shape.latent, scale: Float(rotary.softmaxScale),
             into: scratch.mixedLatents, on: pool)
         MatrixProduct.multiplyPerHead(
-            scratch.mixedLatents, inputHeadStride: shape.latent, by: latentUp,
-            heads: shape.valueRows, into: scratch.mixedValues, outputHeadStride: shape.value,
-            on: pool)
+            scratch.mixedLatents, inputHeadStride: shape.latent, by: valuesUp,
+            into: scratch.mixedValues, outputHeadStride: shape.value, on: pool)
     }
 }

@@ -9,13 +9,12 @@ extension LatentAttention {
     /// Attends from `scratch.queries`; leaves `[row, head * value]` in `scratch.mixedValues`.
     func attendNaive(step: Step, latents: LatentView, scratch: StepScratch) {
         scratch.mixedValues.resize(rows: step.rowCount)
-        let up = (0..<latentUp.rowCount).map { latentUp.decodedRow($0).map(Double.init) }
         for span in step.spans {
             let cached = (0..<span.firstPosition + span.rows.count).map {
                 latents.row(position: $0, pageTable: span.pageTable).map(Double.init)
             }
             for head in 0..<shape.headCount {
-                let expanded = expand(cached, head: head, up: up)
+                let expanded = expand(cached, head: head)
                 for (offset, row) in span.rows.enumerated() {
                     let first = head * shape.query
                     let query = scratch.queries.row(row)[first..<first + shape.query]
@@ -37,18 +36,20 @@ extension LatentAttention {
 
     /// The keys (nope, then the shared rope key) and the values of one head.
     private func expand(
-        _ cached: [[Double]], head: Int, up: [[Double]]
+        _ cached: [[Double]], head: Int
     ) -> (keys: [[Double]], values: [[Double]]) {
-        let first = head * (shape.nope + shape.value)
-        func project(_ rows: Range<Int>, _ latent: ArraySlice<Double>) -> [Double] {
-            rows.map { row in zip(up[first + row], latent).reduce(0) { $0 + $1.0 * $1.1 } }
+        let columns = (0..<shape.latent).map { keysUp.heads[head].decodedRow($0) }
+        let keyRows = (0..<shape.nope).map { row in columns.map { Double($0[row]) } }
+        let valueRows = (0..<shape.value).map {
+            valuesUp.heads[head].decodedRow($0).map(Double.init)
+        }
+        func project(_ rows: [[Double]], _ latent: ArraySlice<Double>) -> [Double] {
+            rows.map { row in zip(row, latent).reduce(0) { $0 + $1.0 * $1.1 } }
         }
         let keys = cached.map {
-            project(0..<shape.nope, $0[..<shape.latent]) + $0[shape.latent...]
+            project(keyRows, $0[..<shape.latent]) + $0[shape.latent...]
         }
-        let values = cached.map {
-            project(shape.nope..<shape.nope + shape.value, $0[..<shape.latent])
-        }
+        let values = cached.map { project(valueRows, $0[..<shape.latent]) }
         return (keys, values)
     }
 

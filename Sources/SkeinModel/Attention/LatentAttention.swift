@@ -33,31 +33,25 @@ struct LatentAttention {
         var query: Int { nope + rope }
         /// Numbers of a latent row.
         var row: Int { latent + rope }
-        /// Rows of the latent's up-projection that make keys.
-        var keyRows: HeadRows {
-            HeadRows(headCount: headCount, rowsPerHead: nope + value, used: 0..<nope)
-        }
-        /// Rows of the latent's up-projection that make values.
-        var valueRows: HeadRows {
-            HeadRows(headCount: headCount, rowsPerHead: nope + value, used: nope..<nope + value)
-        }
     }
 
     /// How queries are made.
     enum QueryPath {
         /// `q_proj`.
-        case direct(WeightMatrix)
+        case direct(PackedWeight)
         /// `q_a_proj`, its norm, `q_b_proj`.
-        case throughLatent(down: WeightMatrix, norm: [Float], up: WeightMatrix)
+        case throughLatent(down: PackedWeight, norm: [Float], up: PackedWeight)
     }
 
     let shape: Shape
     let rotary: YarnRotary
-    let latentUp: WeightMatrix
+    /// The up-projection that queries absorb, and that of the values.
+    let keysUp: HeadWeights
+    let valuesUp: HeadWeights
     private let queryPath: QueryPath
-    private let latentDown: WeightMatrix
+    private let latentDown: PackedWeight
     private let latentNorm: [Float]
-    private let output: WeightMatrix
+    private let output: PackedWeight
     private let latentNormEpsilon: Float
     private let indexer: LightningIndexer?
 
@@ -80,13 +74,17 @@ struct LatentAttention {
         latentDown = try checkpoint.multiplier(
             names.latentDown, rows: shape.row, columns: model.hiddenSize)
         latentNorm = try checkpoint.vector(names.latentNorm, count: shape.latent)
-        latentUp = try checkpoint.matrix(
-            names.latentUp, rows: shape.headCount * (shape.nope + shape.value),
+        let upRows = shape.headCount * (shape.nope + shape.value)
+        keysUp = try checkpoint.headMultiplier(
+            names.latentUp, heads: HeadRows(keysOf: model), isTransposed: true, rows: upRows,
+            columns: shape.latent)
+        valuesUp = try checkpoint.headMultiplier(
+            names.latentUp, heads: HeadRows(valuesOf: model), isTransposed: false, rows: upRows,
             columns: shape.latent)
         output = try checkpoint.multiplier(
             names.attentionOutput, rows: model.hiddenSize, columns: shape.headCount * shape.value)
         latentNormEpsilon = model.latentNormEpsilon
-        indexer = try LightningIndexer(checkpoint: checkpoint, layer: layer, rotary: rotary)
+        indexer = try LightningIndexer(checkpoint: checkpoint, layer: layer)
         self.shape = shape
         self.rotary = rotary
     }
@@ -124,8 +122,7 @@ struct LatentAttention {
         }
         Rotary.rotate(
             scratch.queries, layout: .interleaved, firstColumn: shape.nope,
-            headCount: shape.headCount, headStride: shape.query, table: rotary.table,
-            positions: step.positions)
+            headCount: shape.headCount, headStride: shape.query, by: step.angles, on: pool)
     }
 
     /// Norms the latents, rotates the rope keys (which have no norm) and puts both in the cache.
@@ -140,8 +137,8 @@ struct LatentAttention {
             into: rows, on: pool)
         Rotary.rotate(
             rows, layout: .interleaved, firstColumn: shape.latent, headCount: 1,
-            headStride: shape.row, table: rotary.table, positions: step.positions)
-        latents.write(rows, spans: step.spans)
+            headStride: shape.row, by: step.angles, on: pool)
+        latents.write(rows, spans: step.spans, on: pool)
     }
 
     /// Puts the rows' index keys in the cache; leaves in `scratch.selection` what they attend to.

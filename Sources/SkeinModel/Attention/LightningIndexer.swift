@@ -20,33 +20,31 @@ struct LightningIndexer {
 
     private let headCount: Int
     private let headSize: Int
-    private let rotary: YarnRotary
-    private let queryUp: WeightMatrix
-    private let key: WeightMatrix
+    private let queryUp: PackedWeight
+    private let key: PackedWeight
     private let keyNorm: [Float]
     private let keyNormBias: [Float]
-    private let headWeights: WeightMatrix
+    private let headWeights: PackedWeight
 
     /// Of the key's norm, whatever the model's own is.
     private static let keyNormEpsilon: Float = 1e-6
 
     /// Finds a layer's indexer in a checkpoint; `nil` for a model without.
-    init?(checkpoint: Checkpoint, layer: Int, rotary: YarnRotary) throws(Refusal) {
+    init?(checkpoint: Checkpoint, layer: Int) throws(Refusal) {
         let model = checkpoint.configuration
         guard let indexer = model.indexer, let queryRank = model.queryLoraRank else { return nil }
         let names = WeightName.layer(layer)
-        queryUp = try checkpoint.matrix(
+        queryUp = try checkpoint.multiplier(
             names.indexerQuery, rows: indexer.headCount * indexer.headSize, columns: queryRank)
-        key = try checkpoint.matrix(
+        key = try checkpoint.multiplier(
             names.indexerKey, rows: indexer.headSize, columns: model.hiddenSize)
         keyNorm = try checkpoint.vector(names.indexerKeyNorm, count: indexer.headSize)
         keyNormBias = try checkpoint.vector(names.indexerKeyNormBias, count: indexer.headSize)
-        headWeights = try checkpoint.matrix(
+        headWeights = try checkpoint.multiplier(
             names.indexerHeadWeights, rows: indexer.headCount, columns: model.hiddenSize)
         keptCount = indexer.topK
         headCount = indexer.headCount
         headSize = indexer.headSize
-        self.rotary = rotary
     }
 
     /// Puts the rows' keys in the cache.
@@ -59,9 +57,9 @@ struct LightningIndexer {
         let keys = scratch.indexKeys
         MatrixProduct.multiply(normed, by: key, into: keys, on: pool)
         LayerNormalization.normalize(
-            keys, weight: keyNorm, bias: keyNormBias, epsilon: Self.keyNormEpsilon)
-        turn(keys, headCount: 1, step: step, latents: latents)
-        latents.writeIndexKeys(keys, spans: step.spans)
+            keys, weight: keyNorm, bias: keyNormBias, epsilon: Self.keyNormEpsilon, on: pool)
+        turn(keys, headCount: 1, step: step, latents: latents, on: pool)
+        latents.writeIndexKeys(keys, spans: step.spans, on: pool)
     }
 
     /// Selects from the keys in the cache, those of the rows' own step included.
@@ -77,23 +75,25 @@ struct LightningIndexer {
         guard step.positions.contains(where: { $0 >= keptCount }) else { return nil }
         let queries = scratch.indexQueries
         MatrixProduct.multiply(queryLatent, by: queryUp, into: queries, on: pool)
-        turn(queries, headCount: headCount, step: step, latents: latents)
+        turn(queries, headCount: headCount, step: step, latents: latents, on: pool)
         // The published factors of heads and width are the same for every position and left out:
         // they change no choice.
-        MatrixProduct.multiplyInFloat32(
-            normed, by: headWeights, into: scratch.indexWeights, on: pool)
+        MatrixProduct.multiply(
+            normed, by: headWeights, in: .float32, into: scratch.indexWeights, on: pool)
         return latents.select(
-            queries, weights: scratch.indexWeights, spans: step.spans, keptCount: keptCount,
+            queries, weights: scratch.indexWeights, paged: step.paged, keptCount: keptCount,
             on: pool)
     }
 
     /// Rotates by position, and spreads what will be coded.
-    private func turn(_ rows: Tensor, headCount: Int, step: Step, latents: LatentView) {
+    private func turn(
+        _ rows: Tensor, headCount: Int, step: Step, latents: LatentView, on pool: ComputePool
+    ) {
         Rotary.rotate(
             rows, layout: .halfSplit, firstColumn: 0, headCount: headCount, headStride: headSize,
-            table: rotary.table, positions: step.positions)
+            by: step.angles, on: pool)
         if latents.indexKeysAreCoded && headSize.nonzeroBitCount == 1 {
-            Hadamard.transform(rows, width: headSize)
+            Hadamard.transform(rows, width: headSize, on: pool)
         }
     }
 }

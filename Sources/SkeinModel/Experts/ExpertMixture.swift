@@ -49,7 +49,7 @@ struct ExpertMixture {
     ///   receive it.
     func choose(_ normed: Tensor, scratch: StepScratch, on pool: ComputePool) -> ExpertChoice {
         let choice = gate.choose(normed, scores: scratch.scores, on: pool)
-        normed.roundToBFloat16()
+        normed.roundToBFloat16(on: pool)
         if form == .fp8 { RowTiles.round(normed, into: scratch.rounded) }
         return choice
     }
@@ -166,10 +166,16 @@ struct ExpertMixture {
             assignments: ExpertAssignments(
                 expertCount: part.count, pairs: pairs, outputRowCount: slots.count),
             into: scratch.expertOutputs, on: pool)
-        for (place, slot) in slots.enumerated() {
-            Elementwise.addScaled(
-                scratch.expertOutputs, row: place, weight: choice.weights[slot], to: result,
-                row: slot / choice.slotCount)
+        // The places of each row's slots, which follow each other.
+        var starts = [Int](repeating: 0, count: choice.rowCount + 1)
+        for slot in slots { starts[slot / choice.slotCount + 1] += 1 }
+        for row in 0..<choice.rowCount { starts[row + 1] += starts[row] }
+        pool.forEachRow(choice.rowCount) { row in
+            for place in starts[row]..<starts[row + 1] {
+                Elementwise.addScaled(
+                    scratch.expertOutputs, row: place, weight: choice.weights[slots[place]],
+                    to: result, row: row)
+            }
         }
     }
 }

@@ -162,6 +162,6 @@ public struct ExpertShard: Sendable {
         let units = part == experts.indices ? weights : Array(weights[part])
         GatedUnit.applyExperts(
             units, assignments: assignments, to: rows, into: outputs, on: pool)
-        outputs.roundToBFloat16()
+        outputs.roundToBFloat16(on: pool)
     }
 }

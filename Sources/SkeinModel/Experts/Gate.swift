@@ -11,12 +11,12 @@ struct Gate: Sendable {
     private let routing: ModelConfiguration.Routing
 
     /// `[expert, hidden]`.
-    private let weight: WeightMatrix
+    private let weight: PackedWeight
 
     /// Steers the choice only; empty where the method has none.
     private let bias: [Float]
 
-    init(routing: ModelConfiguration.Routing, weight: WeightMatrix, bias: [Float]) {
+    init(routing: ModelConfiguration.Routing, weight: PackedWeight, bias: [Float]) {
         precondition(weight.rowCount == routing.expertCount, "a gate of \(weight.rowCount) rows")
         self.routing = routing
         self.weight = weight
@@ -30,7 +30,7 @@ struct Gate: Sendable {
         let names = WeightName.layer(layer)
         self.init(
             routing: routing,
-            weight: try checkpoint.matrix(
+            weight: try checkpoint.multiplier(
                 names.gate, rows: routing.expertCount,
                 columns: checkpoint.configuration.hiddenSize),
             bias: routing.method == .noAuxiliaryLoss
@@ -43,30 +43,27 @@ struct Gate: Sendable {
     ///   - rows: `[row, hidden]`, normed and not rounded: choices are decided in F32.
     ///   - scores: scratch, `[_, expertCount]`.
     func choose(_ rows: Tensor, scores: Tensor, on pool: ComputePool) -> ExpertChoice {
-        MatrixProduct.multiplyInFloat32(rows, by: weight, into: scores, on: pool)
-        return Self.choose(fromLogits: scores, routing: routing, bias: bias)
+        MatrixProduct.multiply(rows, by: weight, in: .float32, into: scores, on: pool)
+        return Self.choose(fromLogits: scores, routing: routing, bias: bias, on: pool)
     }
 
     /// Chooses from logits `[row, expertCount]`, which become scores in place.
     static func choose(
-        fromLogits logits: Tensor, routing: ModelConfiguration.Routing, bias: [Float]
+        fromLogits logits: Tensor, routing: ModelConfiguration.Routing, bias: [Float],
+        on pool: ComputePool
     ) -> ExpertChoice {
         switch routing.scoring {
         case .softmax: Softmax.apply(logits)
         case .sigmoid: Elementwise.sigmoid(logits)
         }
         let slotCount = routing.expertsPerTokenCount
-        var experts: [Int] = []
-        var weights: [Float] = []
-        experts.reserveCapacity(logits.rowCount * slotCount)
-        weights.reserveCapacity(logits.rowCount * slotCount)
-        for row in 0..<logits.rowCount {
+        let chosen = pool.mapRows(logits.rowCount) { row in
             let scores = logits.row(row)
-            let chosen = places(scores: scores, routing: routing, bias: bias)
-            experts += chosen
-            weights += combineWeights(chosen.map { scores[$0] }, routing: routing)
+            let experts = places(scores: scores, routing: routing, bias: bias)
+            return (experts, combineWeights(experts.map { scores[$0] }, routing: routing))
         }
-        return ExpertChoice(slotCount: slotCount, experts: experts, weights: weights)
+        return ExpertChoice(
+            slotCount: slotCount, experts: chosen.flatMap(\.0), weights: chosen.flatMap(\.1))
     }
 
     /// The chosen experts of one row, ascending.

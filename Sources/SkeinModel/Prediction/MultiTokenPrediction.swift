@@ -19,7 +19,8 @@ public final class MultiTokenPrediction {
     private let embedding: Embedding
     private let embeddingNorm: [Float]
     private let hiddenNorm: [Float]
-    private let projection: WeightMatrix
+    private let projection: PackedWeight
+    private let rotary: YarnRotary
     private let block: Block
     private let head: OutputHead
     private let latents: LatentPool
@@ -55,10 +56,10 @@ public final class MultiTokenPrediction {
         embeddingNorm = try checkpoint.vector(
             names.predictionEmbeddingNorm, count: model.hiddenSize)
         hiddenNorm = try checkpoint.vector(names.predictionHiddenNorm, count: model.hiddenSize)
-        projection = try checkpoint.matrix(
+        projection = try checkpoint.multiplier(
             names.predictionProjection, rows: model.hiddenSize, columns: 2 * model.hiddenSize)
-        block = try Block(
-            checkpoint: checkpoint, layer: layer, rotary: YarnRotary(configuration: model))
+        rotary = YarnRotary(configuration: model)
+        block = try Block(checkpoint: checkpoint, layer: layer, rotary: rotary)
         head = try OutputHead(checkpoint: checkpoint, normName: names.predictionFinalNorm)
         configuration = model
         self.latents = latents
@@ -90,7 +91,7 @@ public final class MultiTokenPrediction {
     ) throws(Refusal) -> (logits: Tensor, hidden: Tensor) {
         try StepCheck(configuration: configuration, pageCount: latents.pageCount)
             .check(spans, residual: finalHidden)
-        let step = Step(spans)
+        let step = Step(spans, table: rotary.table, on: compute)
         let width = configuration.hiddenSize
         joined.resize(rows: step.rowCount)
         embedding.look(up: spans.flatMap(\.tokens), into: embedded)
@@ -98,7 +99,7 @@ public final class MultiTokenPrediction {
         join(embedded, norm: embeddingNorm, column: 0)
         join(finalHidden, norm: hiddenNorm, column: width)
         MatrixProduct.multiply(joined, by: projection, into: residual, on: compute)
-        residual.roundToBFloat16()
+        residual.roundToBFloat16(on: compute)
         _ = block.run(
             residual, step: step, latents: latents.view(of: layer), scratch: scratch, on: compute)
         head.norm(residual, into: hidden, on: compute)

@@ -96,10 +96,12 @@ import Testing
     @Test func pairsThatLieTogetherRotateTogether() throws {
         let rotation = try vectors().rotation
         let rows = Tensor([rotation.x])
+        let pool = ComputePool(threadCount: 1)
         Rotary.rotate(
             rows, layout: .interleaved, firstColumn: 0, headCount: 1,
             headStride: rotation.x.count,
-            table: RotaryTable(frequencies: rotation.frequencies), positions: [rotation.position])
+            by: RotaryTable(frequencies: rotation.frequencies)
+                .angles(of: [rotation.position], on: pool), on: pool)
         for (actual, wanted) in zip(rows.row(0), rotation.interleaved) {
             #expect(abs(actual - wanted) < 1e-6)
         }

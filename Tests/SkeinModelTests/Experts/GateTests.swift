@@ -69,7 +69,9 @@ import Testing
         _ logits: [Float], _ routing: ModelConfiguration.Routing, bias: [Float] = []
     ) -> ExpertChoice {
         let bias = bias.isEmpty ? [Float](repeating: 0, count: logits.count) : bias
-        return Gate.choose(fromLogits: Tensor([logits]), routing: routing, bias: bias)
+        return Gate.choose(
+            fromLogits: Tensor([logits]), routing: routing, bias: bias,
+            on: ComputePool(threadCount: 1))
     }
 
     @Test func choicesAndWeightsAreTheVectors() throws {
