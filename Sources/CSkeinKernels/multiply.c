@@ -149,7 +149,7 @@ void skein_multiply_heads(skein_pool *pool, const skein_packed *heads, size_t he
                           float *output, size_t output_head_stride, size_t output_stride,
                           size_t count) {
     if (count == 0 || head_count == 0) return;
-    heads_job job = {.pool = pool, .way = arithmetic_of(pool, heads, SKEIN_SERVING),
+    heads_job job = {.pool = pool, .way = arithmetic_of(pool, heads, SKEIN_EXACT),
                      .heads = heads, .input = input, .output = output,
                      .input_head_stride = input_head_stride, .input_stride = input_stride,
                      .output_head_stride = output_head_stride, .output_stride = output_stride,

@@ -139,7 +139,7 @@ public struct KernelBench {
                 let used = Shape(rows: model.headCount * size, columns: shape.columns)
                 lines.append(
                     line(
-                        name, .f8, used, rowCount, seconds, bytes: used.rows * used.columns,
+                        name, .f32, used, rowCount, seconds, bytes: used.rows * used.columns,
                         flops: 2 * used.rows * used.columns * rowCount, blas: nil))
             }
         }

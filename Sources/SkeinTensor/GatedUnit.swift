@@ -41,7 +41,8 @@ public struct GatedWeights: Sendable {
 /// `down(silu(gate x) * (up x))`, for all rows or expert by expert.
 ///
 /// Sums are F32; in serving arithmetic x and the inner product are rounded before they are
-/// multiplied, as the weight that they meet asks for. A row's result does not depend on the rows beside it.
+/// multiplied, as the weight that they meet asks for. A row's result does not depend on the rows
+/// beside it.
 public enum GatedUnit {
     /// Applies one unit to all rows.
     ///

@@ -55,7 +55,7 @@ extension MatrixProduct.Arithmetic {
 
 extension MatrixProduct {
     /// Computes `output[m, h * outputHeadStride + n] = Σ_k input[m, h * inputHeadStride + k] *
-    /// heads[h][n, k]` in serving arithmetic.
+    /// heads[h][n, k]` with nothing rounded before it is multiplied.
     ///
     /// Columns of `output` between two heads' outputs are left as they are if `output` has its rows
     /// already.

@@ -86,13 +86,13 @@ extension Checkpoint {
     ) throws(Refusal) -> Checkpoint {
         let matrices = plan.requirements.filter { !plan.packedForms(of: $0, as: form).isEmpty }
         let packedCount = try packedBytes(plan, as: form)
-        let cache = try cacheFolder.map { folder throws(Refusal) in
+        let packedCache = try cacheFolder.map { folder throws(Refusal) in
             try PackedCache(
                 folder: folder, checkpoint: self, plan: plan, form: form, byteCount: packedCount)
         }
         let kept = try parts(plan.kept(as: form))
         let keptBytes = kept.reduce(0) { $0 + $1.count }
-        if let cached = try cache?.open() {
+        if let cached = try packedCache?.open() {
             var progress = LoadProgress(totalBytes: keptBytes + packedCount, onProgress)
             let packed = try mapped(
                 plan, as: form, from: PackedBytes(cached.bytes), cached.partsWithNaN)
@@ -121,10 +121,10 @@ extension Checkpoint {
             progress.add(try storedBytes(of: requirement))
         }
         for part in kept { touch(part, on: pool, &progress) }
-        if let cache {
-            try cache.write(
+        if let packedCache {
+            try packedCache.write(
                 arena.packedBytes, partsWithNaN: flags.indices.filter { flags[$0] })
-            if let cached = try cache.open() {
+            if let cached = try packedCache.open() {
                 packed = try mapped(
                     plan, as: form, from: PackedBytes(cached.bytes), cached.partsWithNaN)
             }
@@ -208,8 +208,10 @@ extension Checkpoint {
 
     private func storedBytes(of requirement: WeightRequirement) throws(Refusal) -> Int {
         let found = try find(requirement)
+        // Of an expert in a fused file its part of the scales of gate and up together.
+        let scaleBytes = (found.scales?.range.count ?? 0) * requirement.shape[0]
         return requirement.elementCount * found.tensor.elementType.byteCount
-            + (found.scales?.range.count ?? 0)
+            + scaleBytes / found.tensor.storedRowCount
     }
 }
 

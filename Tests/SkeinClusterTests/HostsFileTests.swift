@@ -14,7 +14,7 @@ private let sound = """
       memory_gb: 64
       cores: 4
       read_gb_per_second: 100
-      bfloat16: {weight_gb_per_second: 80, gflops: 900, tile_gflops: 3000, tile_weight_gb_per_second: 30}
+      bfloat16: {weight_gb_per_second: 80, gflops: 900, tile_gflops: 3000}
       float32: {gflops: 500}
     hosts:
       - name: a
@@ -116,7 +116,7 @@ private let brokenHostsFiles: [BrokenFile] = [
                     float8: FormatRate(weightBytesPerSecond: 70e9, flopsPerSecond: 800e9),
                     bfloat16: FormatRate(
                         weightBytesPerSecond: 80e9, flopsPerSecond: 900e9,
-                        tiles: .init(weightBytesPerSecond: 30e9, flopsPerSecond: 3_000e9)),
+                        tiles: .init(weightBytesPerSecond: 100e9, flopsPerSecond: 3_000e9)),
                     float32: FormatRate(weightBytesPerSecond: 100e9, flopsPerSecond: 500e9),
                     attentionFlopsPerSecond: 200e9, layerSeconds: 75e-6))
     }

@@ -37,10 +37,10 @@ import Testing
 
     @Test func aPackedCacheChangesNoTokenAndIsUsedByProcesses() async throws {
         let scratch = try ScratchFolder()
-        let cache = ["--packed-cache", scratch.path + "/packed"]
+        let options = ["--packed-cache", scratch.path + "/packed"]
         let plain = try await Self.generate()
         let tokens = try #require(try plain.json()["tokens"] as? [Int])
-        for arguments in [cache, cache, cache + ["--stages", "2", "--processes"]] {
+        for arguments in [options, options, options + ["--stages", "2", "--processes"]] {
             let run = try await Self.generate(arguments)
             try #require(run.status == 0, "\(run.errors)")
             #expect(try run.json()["tokens"] as? [Int] == tokens)

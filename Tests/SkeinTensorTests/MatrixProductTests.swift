@@ -145,10 +145,6 @@ import Darwin
             let rows = (0..<80).map { weight.decodedRow($0) }
             let queries = Fixture.tensor(rows: 3, columns: 4 * 17, seed: 1)
             let latents = Fixture.tensor(rows: 3, columns: 4 * 70, seed: 2)
-            if weight.format != .f32 {
-                queries.roundToBFloat16()
-                latents.roundToBFloat16()
-            }
             let absorbed = Tensor(rows: 0, columns: 4 * 72)
             MatrixProduct.multiplyPerHead(
                 queries, inputHeadStride: 17,

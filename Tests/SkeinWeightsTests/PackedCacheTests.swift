@@ -10,10 +10,10 @@ import Testing
     private static let pool = ComputePool(threadCount: 2)
 
     private func load(
-        _ checkpoint: Checkpoint, as form: WeightForm = .native, cache: String
+        _ checkpoint: Checkpoint, as form: WeightForm = .native, keptIn folder: String
     ) throws -> Checkpoint {
         try checkpoint.loaded(
-            .whole(checkpoint.configuration), as: form, cacheFolder: cache, on: Self.pool
+            .whole(checkpoint.configuration), as: form, cacheFolder: folder, on: Self.pool
         ) { _, _ in }
     }
 
@@ -32,43 +32,43 @@ import Testing
     @Test(arguments: ["v3fp8", "v2lite", "v32"], WeightForm.allCases)
     func theNextStartMapsTheSameNumbers(_ name: String, form: WeightForm) throws {
         let folder = try TemporaryFolder()
-        let cache = folder.path("cache")
+        let kept = folder.path("cache")
         let checkpoint = try Checkpoint.open(Golden.folder(name))
         let packed = try checkpoint.loaded(
             .whole(checkpoint.configuration), as: form, on: Self.pool
         ) { _, _ in }
         let expected = rows(packed)
-        #expect(rows(try load(checkpoint, as: form, cache: cache)) == expected)
-        #expect(try files(cache).count == 1)
-        let kept = try FileManager.default.attributesOfItem(atPath: files(cache)[0])
-        #expect(rows(try load(checkpoint, as: form, cache: cache)) == expected)
-        let later = try FileManager.default.attributesOfItem(atPath: files(cache)[0])
-        #expect(kept[.modificationDate] as? Date == later[.modificationDate] as? Date)
+        #expect(rows(try load(checkpoint, as: form, keptIn: kept)) == expected)
+        #expect(try files(kept).count == 1)
+        let first = try FileManager.default.attributesOfItem(atPath: files(kept)[0])
+        #expect(rows(try load(checkpoint, as: form, keptIn: kept)) == expected)
+        let later = try FileManager.default.attributesOfItem(atPath: files(kept)[0])
+        #expect(first[.modificationDate] as? Date == later[.modificationDate] as? Date)
     }
 
     @Test func eachFormHasAFileOfItsOwn() throws {
         let folder = try TemporaryFolder()
         let checkpoint = try Checkpoint.open(Golden.folder("v3fp8"))
-        for form in WeightForm.allCases { _ = try load(checkpoint, as: form, cache: folder.path) }
+        for form in WeightForm.allCases { _ = try load(checkpoint, as: form, keptIn: folder.path) }
         #expect(try files(folder.path).count == WeightForm.allCases.count)
     }
 
     @Test func aChangedCheckpointIsPackedAnew() throws {
         let folder = try TemporaryFolder()
-        let (model, cache) = (folder.path("model"), folder.path("cache"))
+        let (model, kept) = (folder.path("model"), folder.path("cache"))
         try FileManager.default.copyItem(atPath: Golden.folder("v2lite"), toPath: model)
-        _ = try load(Checkpoint.open(model), cache: cache)
+        _ = try load(Checkpoint.open(model), keptIn: kept)
         let file = "\(model)/model.safetensors"
         var bytes = try Data(contentsOf: URL(filePath: file))
         bytes[bytes.count - 100] ^= 0x10
         try bytes.write(to: URL(filePath: file))
         let changed = try Checkpoint.open(model)
-        let loaded = try load(changed, cache: cache)
+        let loaded = try load(changed, keptIn: kept)
         let expected = try changed.loaded(
             .whole(changed.configuration), as: .native, on: Self.pool
         ) { _, _ in }
         #expect(rows(loaded) == rows(expected))
-        #expect(try files(cache).count == 2)
+        #expect(try files(kept).count == 2)
     }
 
     /// Each fault is one line that names the file.
@@ -76,7 +76,7 @@ import Testing
     func aFileThatIsNotWhatItsNameSaysIsRefused(fault: String) throws {
         let folder = try TemporaryFolder()
         let checkpoint = try Checkpoint.open(Golden.folder("v2lite"))
-        _ = try load(checkpoint, cache: folder.path)
+        _ = try load(checkpoint, keptIn: folder.path)
         let file = try files(folder.path)[0]
         var bytes = try Data(contentsOf: URL(filePath: file))
         switch fault {
@@ -88,7 +88,7 @@ import Testing
         }
         try bytes.write(to: URL(filePath: file))
         do {
-            _ = try load(checkpoint, cache: folder.path)
+            _ = try load(checkpoint, keptIn: folder.path)
             Issue.record("\(fault): was taken")
         } catch let refusal as Refusal {
             #expect(refusal.subject == file && refusal.reason.contains("remove it"))
@@ -100,7 +100,7 @@ import Testing
         try folder.write([1], to: "file")
         let checkpoint = try Checkpoint.open(Golden.folder("v2lite"))
         #expect(throws: Refusal.self) {
-            try load(checkpoint, cache: folder.path("file") + "/under")
+            try load(checkpoint, keptIn: folder.path("file") + "/under")
         }
     }
 }

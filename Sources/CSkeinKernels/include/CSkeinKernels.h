@@ -127,7 +127,7 @@ void skein_multiply(skein_pool *pool, const skein_packed *weight, int arithmetic
                     size_t count);
 
 /// output[m, h * output_head_stride + n] = sum over k of
-///     input[m, h * input_head_stride + k] * heads[h][n, k]; heads of one shape.
+///     input[m, h * input_head_stride + k] * heads[h][n, k], exact; heads of one shape.
 void skein_multiply_heads(skein_pool *pool, const skein_packed *heads, size_t head_count,
                           const float *input, size_t input_head_stride, size_t input_stride,
                           float *output, size_t output_head_stride, size_t output_stride,

@@ -40,9 +40,8 @@ import Testing
         let deviation = Deviation(
             absorbed, from: scratch.mixedValues.values(),
             columnCount: scratch.mixedValues.columnCount)
-        // Both read the same BF16 rows. The naive form rounds nothing; the absorbed one rounds four
-        // times to BF16 before it multiplies: queries, absorbed queries, weights and mixed latents,
-        // each number by 2^-9 of itself at most.
+        // Both read the same BF16 rows. The naive form rounds nothing; the absorbed one rounds the
+        // absorbed queries and the weights to BF16, each number by 2^-9 of itself at most.
         print("\(name): absorbed is \(deviation.rmsRelative) from naive")
         #expect(deviation.rmsRelative < 0x1p-7)
     }
