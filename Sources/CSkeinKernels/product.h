@@ -228,11 +228,18 @@ SKEIN_TARGET static void SKEIN_NAME(product)(const skein_product *job) {
     // Tiny codes, and true ones that become so, are read as subnormals; no input is one.
     bool is_coded = job->weight->format == SKEIN_F8E4M3;
     skein_floating_state state = is_coded ? skein_read_subnormals() : skein_flush_subnormals();
-    if (job->count <= DIRECT_ROWS) {
-        const float *inputs[DIRECT_ROWS];
-        float *outputs[DIRECT_ROWS];
-        find_rows(job, inputs, outputs);
-        direct(job, inputs, outputs, job->count);
+    size_t passes = (job->count + DIRECT_ROWS - 1) / DIRECT_ROWS;
+    if (passes <= DIRECT_PASSES) {
+        for (size_t first = 0; first < job->count;) {
+            size_t some = (job->count - first + passes - 1) / passes--;
+            skein_product pass =
+                skein_some_rows(job, first, some, SKEIN_NAME(row_bytes)(job->weight));
+            const float *inputs[DIRECT_ROWS];
+            float *outputs[DIRECT_ROWS];
+            find_rows(&pass, inputs, outputs);
+            direct(&pass, inputs, outputs, pass.count);
+            first += some;
+        }
     } else {
         for (size_t first = 0; first < job->count; first += PASSED_ROWS) {
             skein_product pass = skein_some_rows(job, first, PASSED_ROWS,

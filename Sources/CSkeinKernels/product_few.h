@@ -4,6 +4,9 @@
 /// Up to so many rows a weight is decoded as it is read; a case each below.
 enum { DIRECT_ROWS = 6 };
 
+/// So many passes over a tile, which the second cache keeps, take less than decoding it once.
+enum { DIRECT_PASSES = 2 };
+
 /// Columns that are decoded at once: 8 KB of F32.
 enum { CHUNK_COLUMNS = 128 };
 
