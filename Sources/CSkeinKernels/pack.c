@@ -209,7 +209,6 @@ skein_packed skein_pack(skein_pool *pool, const skein_weight *weight, int format
 }
 
 void skein_decode_packed_row(const skein_packed *weight, size_t row, float *out) {
-    size_t bits = skein_format_of(weight)->bits;
     const uint8_t *panel = skein_panel(weight, row / SKEIN_PANEL_ROWS);
     size_t output = row % SKEIN_PANEL_ROWS;
     skein_block block = skein_first_block(weight);
@@ -220,5 +219,4 @@ void skein_decode_packed_row(const skein_packed *weight, size_t row, float *out)
                                     scale;
         }
     }
-    (void)bits;
 }

@@ -230,8 +230,8 @@ SKEIN_TARGET static void SKEIN_NAME(product)(const skein_product *job) {
     skein_floating_state state = is_coded ? skein_read_subnormals() : skein_flush_subnormals();
     size_t passes = (job->count + DIRECT_ROWS - 1) / DIRECT_ROWS;
     if (passes <= DIRECT_PASSES) {
-        for (size_t first = 0; first < job->count;) {
-            size_t some = (job->count - first + passes - 1) / passes--;
+        for (size_t first = 0; passes > 0; passes--) {
+            size_t some = (job->count - first + passes - 1) / passes;
             skein_product pass =
                 skein_some_rows(job, first, some, SKEIN_NAME(row_bytes)(job->weight));
             const float *inputs[DIRECT_ROWS];
