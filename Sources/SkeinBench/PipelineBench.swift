@@ -55,7 +55,7 @@ public struct PipelineBench: Sendable {
     private let coordinator: Coordinator
     private let vocabularySize: Int
     private let positionCountMax: Int
-    private let load: Load
+    private var load: Load
 
     /// Prepares a run against a cluster that is ready and otherwise idle.
     ///
@@ -72,10 +72,21 @@ public struct PipelineBench: Sendable {
     /// Runs one stream, then all streams, then all streams with the arrival, then a prompt twice.
     ///
     /// - Parameters:
+    ///   - attempt: which run this is on the same cluster. Each has prompts of its own, for the
+    ///     cluster still knows the pages of the earlier ones.
     ///   - onProgress: is told what begins.
     ///   - onTrace: is given what every node did while all streams decoded together.
     /// - Throws: a `Refusal` where the cluster cannot run the load.
     public func run(
+        attempt: Int, onProgress: @Sendable (String) -> Void,
+        onTrace: @Sendable (ClusterTrace) throws -> Void
+    ) async throws -> PipelineReport {
+        var bench = self
+        bench.load.seed &+= UInt64(attempt) << 48
+        return try await bench.runRounds(onProgress: onProgress, onTrace: onTrace)
+    }
+
+    private func runRounds(
         onProgress: @Sendable (String) -> Void, onTrace: @Sendable (ClusterTrace) throws -> Void
     ) async throws -> PipelineReport {
         onProgress("one stream of \(load.newTokenCount) tokens")

@@ -39,7 +39,7 @@ struct BenchKernels: AsyncParsableCommand {
         let shape = try ModelConfiguration(json: TextFile.bytes(path), subject: path)
         let bounds = try required.bounds()
         let pool = ComputePool(threadCount: threads ?? ClusterLayout.coreCount)
-        let (report, misses) = try await bounds.measure { try measure(shape, on: pool) }
+        let (report, misses) = try await bounds.measure { _ in try measure(shape, on: pool) }
         if json { try Console.json(report) }
         try bounds.check(misses)
     }

@@ -80,7 +80,7 @@ struct BenchModel: AsyncParsableCommand {
                 coordinator: cluster.coordinator,
                 vocabularySize: cluster.configuration.vocabularySize, positionCountMax: positions,
                 load: load)
-            return try await bounds.measure {
+            return try await bounds.measure { _ in
                 let findings = try await bench.run { Console.standardError($0) }
                 let peakBytes = MachineMemory.now().peakResidentBytes
                 let pool = ComputePool(threadCount: threads ?? ClusterLayout.coreCount)

@@ -102,9 +102,9 @@ struct BenchPipeline: AsyncParsableCommand {
             let bench = PipelineBench(
                 coordinator: coordinator, vocabularySize: configuration.vocabularySize,
                 positionCountMax: positions, load: load)
-            return try await bounds.measure {
+            return try await bounds.measure { attempt in
                 try await bench.run(
-                    onProgress: { Console.standardError($0) },
+                    attempt: attempt, onProgress: { Console.standardError($0) },
                     onTrace: { if let file { try ChromeTrace($0).write(to: file) } })
             }
         }

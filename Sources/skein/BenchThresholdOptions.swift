@@ -39,13 +39,14 @@ struct BenchBounds: Sendable {
 
     /// Measures until the bounds are kept, or as often as is allowed.
     ///
+    /// - Parameter run: measures once; it is given the number of the attempt, from 1.
     /// - Returns: the last report.
     func measure<Report: Encodable>(
-        _ run: () async throws -> Report
+        _ run: (_ attempt: Int) async throws -> Report
     ) async throws -> Outcome<Report> {
         var attempt = 1
         while true {
-            let report = try await run()
+            let report = try await run(attempt)
             let misses = try Threshold.misses(of: thresholds, in: report)
             if misses.isEmpty || attempt == attemptsMax { return (report, misses) }
             Console.standardError("attempt \(attempt): " + misses.joined(separator: "; "))
