@@ -14,27 +14,6 @@ SKEIN_INLINE v16 rounded_bf16(v16 x) {
     return (v16)((bits & 0x7FFFFFFF) > 0x7F800000 ? quiet : rounded);
 }
 
-/// Turns eight rows of eight numbers round.
-SKEIN_INLINE void turn8(const float *from, size_t from_stride, float *to, size_t to_stride) {
-    v8 a[8], b[8];
-    for (size_t i = 0; i < 8; i++) memcpy(&a[i], from + i * from_stride, sizeof a[i]);
-    for (int i = 0; i < 8; i += 2) {
-        b[i] = __builtin_shufflevector(a[i], a[i + 1], 0, 8, 2, 10, 4, 12, 6, 14);
-        b[i + 1] = __builtin_shufflevector(a[i], a[i + 1], 1, 9, 3, 11, 5, 13, 7, 15);
-    }
-    for (int i = 0; i < 8; i += 4) {
-        for (int j = i; j < i + 2; j++) {
-            a[j] = __builtin_shufflevector(b[j], b[j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
-            a[j + 2] = __builtin_shufflevector(b[j], b[j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
-        }
-    }
-    for (size_t i = 0; i < 4; i++) {
-        b[i] = __builtin_shufflevector(a[i], a[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-        b[i + 4] = __builtin_shufflevector(a[i], a[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
-    }
-    for (size_t i = 0; i < 8; i++) memcpy(to + i * to_stride, &b[i], sizeof b[i]);
-}
-
 /// A row as it is kept, in F32, padded with zeros to `stride` numbers.
 SKEIN_INLINE void widen_row(const skein_latent_rows *rows, const uint8_t *row, float *out,
                             size_t stride) {

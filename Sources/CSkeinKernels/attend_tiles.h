@@ -123,7 +123,7 @@ SKEIN_INLINE void turn_weights(const float *weights, size_t count, uint32_t *out
     }
     for (size_t i = 0; i < 16; i += 8) {
         for (size_t h = 0; h < 16; h += 8) {
-            turn8(pairs + i * 16 + h, 16, (float *)out + h * 16 + i, 16);
+            turn8(pairs + i * 16 + h, 64, (float *)out + h * 16 + i, 64);
         }
     }
 }

@@ -114,6 +114,7 @@ typedef struct skein_index_task {
 /// The kernels of one ISA.
 typedef struct skein_kernels {
     skein_arithmetic exact, serving, int8;
+    void (*interleave)(uint8_t *lines, const uint8_t *rows, size_t row_bytes, size_t words);
     void (*quantize_i8)(const float *in, size_t count, int8_t *out, float *scale, int32_t *sum);
     void (*decode_f8e4m3)(const uint8_t *codes, size_t count, float scale, float *out);
     void (*quantize_f8e4m3)(const float *in, size_t count, uint8_t *codes, float *scale);
@@ -139,6 +140,9 @@ typedef struct skein_kernels {
 
 const skein_kernels *skein_kernels_of(int isa);
 extern const skein_kernels skein_kernels_scalar;
+/// As skein_decode_row, by the kernels of one ISA.
+void skein_decode_row_by(const skein_kernels *kernels, const skein_weight *weight, size_t row,
+                         float *out);
 #if defined(__x86_64__)
 extern const skein_kernels skein_kernels_avx2, skein_kernels_avx512, skein_kernels_avx512bf16,
     skein_kernels_amx;

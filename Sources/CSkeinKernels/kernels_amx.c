@@ -73,6 +73,7 @@ const skein_kernels skein_kernels_amx = {
     .exact = {row_bytes_amx, prepare_exact_amx, product_amx, scratch_bytes_amx},
     .serving = {pair_row_bytes_amx, prepare_pairs_amx, product, product_scratch_bytes},
     .int8 = {skein_i8_row_bytes, prepare_i8, product_i8, i8_scratch_bytes},
+    .interleave = interleave_amx,
     .quantize_i8 = quantize_i8_amx,
     .decode_f8e4m3 = decode_f8e4m3_amx,
     .quantize_f8e4m3 = quantize_f8e4m3_amx,

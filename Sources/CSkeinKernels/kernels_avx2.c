@@ -38,6 +38,7 @@ const skein_kernels skein_kernels_avx2 = {
     .exact = {row_bytes_avx2, prepare_exact_avx2, product_avx2, scratch_bytes_avx2},
     .serving = {row_bytes_avx2, prepare_avx2, product_avx2, scratch_bytes_avx2},
     .int8 = {skein_i8_row_bytes, prepare_i8, product_i8, no_scratch},
+    .interleave = interleave_avx2,
     .quantize_i8 = quantize_i8_avx2,
     .decode_f8e4m3 = decode_f8e4m3_avx2,
     .quantize_f8e4m3 = quantize_f8e4m3_avx2,

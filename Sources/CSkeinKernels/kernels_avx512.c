@@ -36,6 +36,7 @@ const skein_kernels skein_kernels_avx512 = {
     .exact = {row_bytes_avx512, prepare_exact_avx512, product_avx512, scratch_bytes_avx512},
     .serving = {row_bytes_avx512, prepare_avx512, product_avx512, scratch_bytes_avx512},
     .int8 = {skein_i8_row_bytes, prepare_i8, product_i8, no_scratch},
+    .interleave = interleave_avx512,
     .quantize_i8 = quantize_i8_avx512,
     .decode_f8e4m3 = decode_f8e4m3_avx512,
     .quantize_f8e4m3 = quantize_f8e4m3_avx512,

@@ -38,6 +38,7 @@ const skein_kernels skein_kernels_avx512bf16 = {
     .serving = {pair_row_bytes_avx512bf16, prepare_pairs_avx512bf16, product_pairs_avx512bf16,
                 pair_scratch_bytes_avx512bf16},
     .int8 = {skein_i8_row_bytes, prepare_i8, skein_product_i8_avx512, no_scratch},
+    .interleave = interleave_avx512bf16,
     .quantize_i8 = quantize_i8_avx512bf16,
     .decode_f8e4m3 = decode_f8e4m3_avx512bf16,
     .quantize_f8e4m3 = quantize_f8e4m3_avx512bf16,

@@ -32,6 +32,7 @@ const skein_kernels skein_kernels_scalar = {
     .serving = {skein_f32_row_bytes_scalar, skein_prepare_scalar, skein_product_scalar,
                 no_scratch},
     .int8 = {skein_i8_row_bytes, prepare_i8, skein_product_i8_scalar, no_scratch},
+    .interleave = interleave_scalar,
     .quantize_i8 = quantize_i8_scalar,
     .decode_f8e4m3 = decode_f8e4m3_scalar,
     .quantize_f8e4m3 = quantize_f8e4m3_scalar,

@@ -51,31 +51,6 @@ typedef struct {
     _Atomic(bool) holds_nan;
 } pack_job;
 
-/// Writes lines of `words` words from the rows of a panel.
-static void interleave(uint8_t *lines, const uint32_t *rows, size_t stride, size_t words) {
-    for (size_t word = 0; word < words; word++) {
-        uint32_t *line = (uint32_t *)(uintptr_t)(lines + word * SKEIN_LINE_BYTES);
-        for (size_t n = 0; n < SKEIN_PANEL_ROWS; n++) line[n] = rows[n * stride + word];
-    }
-}
-
-/// The same straight from a stored matrix, whose rows lie at any address.
-static void interleave_stored(uint8_t *lines, const uint8_t *rows, size_t row_bytes,
-                              size_t words) {
-    for (size_t word = 0; word < words; word += 4) {
-        uint32_t some[SKEIN_PANEL_ROWS][4];
-        for (size_t n = 0; n < SKEIN_PANEL_ROWS; n++) {
-            memcpy(some[n], rows + n * row_bytes + 4 * word, 16);
-        }
-        uint8_t *target = lines + word * SKEIN_LINE_BYTES;
-        for (size_t w = 0; w < 4; w++, target += SKEIN_LINE_BYTES) {
-            uint32_t line[SKEIN_PANEL_ROWS];
-            for (size_t n = 0; n < SKEIN_PANEL_ROWS; n++) line[n] = some[n][w];
-            memcpy(target, line, sizeof line);
-        }
-    }
-}
-
 static size_t row_bytes(const skein_weight *weight) {
     return (weight->columns * skein_formats[weight->format].bits + 7) / 8;
 }
@@ -146,17 +121,17 @@ static void pack_panel(void *arguments, size_t panel, size_t thread) {
     size_t columns = skein_packed_columns(packed), bits = skein_format_of(packed)->bits;
     size_t words = columns * bits / 32, first = panel * SKEIN_PANEL_ROWS;
     uint8_t *lines = job->codes + panel * skein_columns_bytes(packed, columns);
-    bool is_plain = !job->transposed && columns == weight->columns && bits >= 8 &&
-                    first + SKEIN_PANEL_ROWS <= packed->rows && words % 4 == 0;
+    size_t stored_bytes = row_bytes(weight);
+    bool is_plain = !job->transposed && columns == weight->columns &&
+                    first + SKEIN_PANEL_ROWS <= packed->rows;
     if (is_plain) {
-        interleave_stored(lines, weight->bytes + first * row_bytes(weight), row_bytes(weight),
-                          words);
+        job->kernels->interleave(lines, weight->bytes + first * stored_bytes, stored_bytes, words);
     } else {
-        uint32_t *rows = skein_pool_thread_scratch(job->pool, thread);
+        uint8_t *rows = skein_pool_thread_scratch(job->pool, thread);
         for (size_t n = 0; n < SKEIN_PANEL_ROWS; n++) {
-            gather_row(job, first + n, (uint8_t *)(rows + n * words));
+            gather_row(job, first + n, rows + n * words * 4);
         }
-        interleave(lines, rows, words, words);
+        job->kernels->interleave(lines, rows, words * 4, words);
     }
     if (skein_format_of(packed)->scale_bytes != 0) pack_scales(job, panel);
     if (packed->format == SKEIN_F8E4M3 && holds_nan(lines, words * SKEIN_LINE_BYTES)) {
@@ -176,7 +151,7 @@ static void quantize_panel(void *arguments, size_t panel, size_t thread) {
     float *scales = (float *)(uintptr_t)job->scales + panel * groups * SKEIN_PANEL_ROWS;
     memset(scales, 0, groups * SKEIN_PANEL_ROWS * sizeof(float));
     for (size_t n = 0; n < SKEIN_PANEL_ROWS && first + n < packed->rows; n++) {
-        skein_decode_row(job->weight, first + n, numbers);
+        skein_decode_row_by(job->kernels, job->weight, first + n, numbers);
         for (size_t group = 0; group < groups; group++) {
             int32_t sum;
             size_t begin = group * SKEIN_I8_COLUMNS;
@@ -186,8 +161,8 @@ static void quantize_panel(void *arguments, size_t panel, size_t thread) {
                                       scales + group * SKEIN_PANEL_ROWS + n, &sum);
         }
     }
-    interleave(job->codes + panel * skein_columns_bytes(packed, padded),
-               (const uint32_t *)(uintptr_t)codes, padded / 4, padded / 4);
+    job->kernels->interleave(job->codes + panel * skein_columns_bytes(packed, padded),
+                             (const uint8_t *)codes, padded, padded / 4);
 }
 
 skein_packed skein_pack(skein_pool *pool, const skein_weight *weight, int format, bool transposed,

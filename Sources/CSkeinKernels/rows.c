@@ -222,22 +222,33 @@ void skein_unpack_latent(float *out, const uint8_t *row, size_t width, size_t co
     skein_unpack_bf16(out + coded_width, plain, width - coded_width);
 }
 
-void skein_decode_row(const skein_weight *weight, size_t row, float *out) {
+void skein_decode_row_by(const skein_kernels *kernels, const skein_weight *weight, size_t row,
+                         float *out) {
     size_t bits = skein_formats[weight->format].bits;
     const uint8_t *bytes = weight->bytes + row * ((weight->columns * bits + 7) / 8);
     const float *scales = weight->scales + (weight->first_row + row) / weight->block_rows *
                                                weight->scale_columns;
     skein_floating_state state = skein_flush_subnormals();
-    for (size_t c = 0; c < weight->columns; c++) {
-        float scale = scales[c / weight->block_columns];
-        switch (weight->format) {
-            case SKEIN_F32: memcpy(out + c, bytes + 4 * c, 4); break;
-            case SKEIN_BF16: out[c] = skein_float_of_bf16(skein_load_bf16(bytes + 2 * c)); break;
-            case SKEIN_I4:
-                out[c] = (float)((bytes[c / 2] >> 4 * (c % 2) & 15) - 8) * scale;
-                break;
-            default: out[c] = skein_f8e4m3_decode(bytes[c]) * scale;
+    if (weight->format == SKEIN_F8E4M3) {
+        for (size_t c = 0; c < weight->columns; c += weight->block_columns) {
+            size_t count = skein_min(weight->block_columns, weight->columns - c);
+            kernels->decode_f8e4m3(bytes + c, count, scales[c / weight->block_columns], out + c);
+        }
+    } else if (weight->format == SKEIN_BF16) {
+        skein_unpack_bf16(out, bytes, weight->columns);
+    } else if (weight->format == SKEIN_F32) {
+        memcpy(out, bytes, 4 * weight->columns);
+    } else {
+        for (size_t c = 0; c < weight->columns; c++) {
+            float scale = scales[c / weight->block_columns];
+            int code = weight->format == SKEIN_I4 ? (bytes[c / 2] >> 4 * (c % 2) & 15) - 8
+                                                  : (int8_t)bytes[c];
+            out[c] = (float)code * scale;
         }
     }
     skein_restore(state);
+}
+
+void skein_decode_row(const skein_weight *weight, size_t row, float *out) {
+    skein_decode_row_by(&skein_kernels_scalar, weight, row, out);
 }

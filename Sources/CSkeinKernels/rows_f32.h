@@ -32,6 +32,47 @@ SKEIN_INLINE v16 load_some(const float *from, size_t count, float rest) {
     return lanes;
 }
 
+/// Turns eight rows of eight words round; strides are bytes.
+SKEIN_INLINE void turn8(const void *from, size_t from_stride, void *to, size_t to_stride) {
+    v8 a[8], b[8];
+    const uint8_t *row = from;
+    uint8_t *turned = to;
+    for (size_t i = 0; i < 8; i++) memcpy(&a[i], row + i * from_stride, sizeof a[i]);
+    for (int i = 0; i < 8; i += 2) {
+        b[i] = __builtin_shufflevector(a[i], a[i + 1], 0, 8, 2, 10, 4, 12, 6, 14);
+        b[i + 1] = __builtin_shufflevector(a[i], a[i + 1], 1, 9, 3, 11, 5, 13, 7, 15);
+    }
+    for (int i = 0; i < 8; i += 4) {
+        for (int j = i; j < i + 2; j++) {
+            a[j] = __builtin_shufflevector(b[j], b[j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+            a[j + 2] = __builtin_shufflevector(b[j], b[j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+        }
+    }
+    for (size_t i = 0; i < 4; i++) {
+        b[i] = __builtin_shufflevector(a[i], a[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+        b[i + 4] = __builtin_shufflevector(a[i], a[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+    for (size_t i = 0; i < 8; i++) memcpy(turned + i * to_stride, &b[i], sizeof b[i]);
+}
+
+/// Writes lines of a panel, so many words from each of its sixteen rows, which lie anywhere.
+SKEIN_TARGET static void SKEIN_NAME(interleave)(uint8_t *lines, const uint8_t *rows,
+                                                size_t row_bytes, size_t words) {
+    enum { HALF = SKEIN_PANEL_ROWS / 2 };
+    size_t whole = words / 8 * 8;
+    for (size_t word = 0; word < whole; word += 8) {
+        uint8_t *line = lines + word * SKEIN_LINE_BYTES;
+        const uint8_t *row = rows + word * 4;
+        turn8(row, row_bytes, line, SKEIN_LINE_BYTES);
+        turn8(row + HALF * row_bytes, row_bytes, line + HALF * 4, SKEIN_LINE_BYTES);
+    }
+    for (size_t word = whole; word < words; word++) {
+        for (size_t n = 0; n < SKEIN_PANEL_ROWS; n++) {
+            memcpy(lines + word * SKEIN_LINE_BYTES + n * 4, rows + n * row_bytes + word * 4, 4);
+        }
+    }
+}
+
 /// exp(x) to about one unit in the last place; below -87.33 it is 0, above 88.72 infinite.
 SKEIN_INLINE v16 exp16(v16 x) {
     const v16 shifter = splat(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer

@@ -77,7 +77,8 @@ SKEIN_TARGET static void SKEIN_NAME(score_index)(const skein_index_task *task) {
         }
         for (size_t j = 0; j < count; j += 8) {
             for (size_t k = 0; k < stride; k += 8) {
-                turn8(page + j * stride + k, stride, keys + k * key_stride + j, key_stride);
+                turn8(page + j * stride + k, 4 * stride, keys + k * key_stride + j,
+                      4 * key_stride);
             }
         }
         for (size_t q = 0; q < task->query_count; q++) {

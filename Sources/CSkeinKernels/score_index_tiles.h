@@ -53,8 +53,7 @@ SKEIN_INLINE bool pair_keys(const index_tiles *at, const uint8_t *from, size_t c
         }
         for (size_t j = 0; j < TILE_SIDE; j += 8) {
             for (size_t k = 0; k < words; k += 8) {
-                turn8((const float *)(uintptr_t)at->rows + j * words + k, words,
-                      (float *)out + k * 16 + j, 16);
+                turn8(at->rows + (j * words + k) * 4, 4 * words, (float *)out + k * 16 + j, 64);
             }
         }
     }
