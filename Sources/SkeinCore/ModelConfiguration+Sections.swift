@@ -156,7 +156,7 @@ extension ModelConfiguration {
         }
         let bounds = 1...Limits.intermediateSizeMax
         guard case .array(let sizes) = value, sizes.count == 2,
-            case .integer(let rows) = sizes[0], case .integer(let columns) = sizes[1],
+            let rows = sizes[0].integer, let columns = sizes[1].integer,
             bounds.contains(rows), bounds.contains(columns)
         else {
             throw section.refusal(
