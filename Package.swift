@@ -188,6 +188,7 @@ let package = Package(
             "SkeinBenchTests",
             ["SkeinCore", "SkeinScheduling", "SkeinTelemetry", "SkeinPlanning", "SkeinBench"],
             outside: [asyncHTTPClient, histogram, nioCore, nioHTTP1, nioPosix]),
+        tests("SkeinCommandTests", ["SkeinCore", "skein"], outside: [argumentParser]),
         tests("SkeinSimulationTests", ["SkeinCore", "SkeinScheduling", "SkeinPlanning"]),
         tests(
             "SkeinEndToEndTests",

@@ -30,7 +30,7 @@ struct CompletionEvent: Equatable {
             isEndMark = true
             return
         }
-        let value = try JSONValue(parsing: event.content, subject: "event")
+        let value = try JSONValue(parsing: event.content, subject: "event", rules: .lenient)
         guard let fields = value.fields else {
             throw Refusal("event", "found \(value.summary), expected an object")
         }

@@ -1,55 +1,15 @@
 import SkeinCore
 
 extension JSONValue {
-    /// The fields of an object.
-    var fields: [String: JSONValue]? {
-        if case .object(let fields) = self { fields } else { nil }
-    }
-
     /// The elements of a list.
-    var elements: [JSONValue]? {
-        if case .array(let elements) = self { elements } else { nil }
-    }
-
-    /// A text.
-    var string: String? {
-        if case .string(let text) = self { text } else { nil }
-    }
+    var elements: [JSONValue]? { array }
 
     /// A whole number that is not negative.
-    var count: Int? {
-        if case .integer(let count) = self, count >= 0 { count } else { nil }
-    }
-
-    /// Any number.
-    var double: Double? {
-        switch self {
-        case .integer(let whole): Double(whole)
-        case .number(let number): number
-        default: nil
-        }
-    }
+    var count: Int? { integer.flatMap { $0 >= 0 ? $0 : nil } }
 
     /// A measured number; `null` for one that is not finite, which JSON cannot hold.
     static func measured(_ number: Double) -> JSONValue {
-        guard number.isFinite else { return .null }
         // Nine digits are more than any of these measurements has.
-        let rounded = (number * 1e6).rounded() / 1e6
-        return .number(rounded)
-    }
-
-    /// The value on one line without spaces, for request bodies and for files of one value a line.
-    var line: String {
-        switch self {
-        case .array(let elements):
-            return "[" + elements.map(\.line).joined(separator: ",") + "]"
-        case .object(let fields):
-            let members = fields.keys.sorted().map { key in
-                JSONValue.string(key).line + ":" + fields[key, default: .null].line
-            }
-            return "{" + members.joined(separator: ",") + "}"
-        default:
-            return String(text.dropLast())
-        }
+        .number((number * 1e6).rounded() / 1e6)
     }
 }

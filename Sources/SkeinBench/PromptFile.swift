@@ -20,7 +20,7 @@ enum PromptFile {
             number += 1
             guard line.contains(where: { $0 != 0x20 && $0 != 0x0D && $0 != 0x09 }) else { continue }
             let place = "\(path):\(number)"
-            let value = try JSONValue(parsing: Array(line), subject: place)
+            let value = try JSONValue(parsing: Array(line), subject: place, rules: .lenient)
             guard let fields = value.fields else {
                 throw Refusal(
                     place, "found \(value.summary), expected an object such as {\"prompt\": \"…\"}")
@@ -45,7 +45,8 @@ enum PromptFile {
     /// Reads ShareGPT's form, a list of `{"conversations": [{"from": …, "value": TEXT}, …]}`: the
     /// first turn is the prompt, the second the answer whose length is wanted.
     static func shareGPT(path: String, outputTokenCount: Int?) throws(Refusal) -> [Entry] {
-        let value = try JSONValue(parsing: try bytes(of: path), subject: path)
+        let value = try JSONValue(
+            parsing: try bytes(of: path), subject: path, rules: .lenient)
         guard let conversations = value.elements else {
             throw Refusal(path, "found \(value.summary), expected a list of conversations")
         }

@@ -79,7 +79,7 @@ final class ServingClient: Sendable {
                 let text = String(decoding: bytes.prefix(300), as: UTF8.self)
                 throw Refusal(place, "answers \(response.status.code): \(text)")
             }
-            return try JSONValue(parsing: bytes, subject: place)
+            return try JSONValue(parsing: bytes, subject: place, rules: .lenient)
         } catch let refusal as Refusal {
             throw refusal
         } catch {

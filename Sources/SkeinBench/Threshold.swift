@@ -20,13 +20,13 @@ public struct Threshold: Equatable, Sendable {
             throw Refusal(path, "cannot be read, expected a file of thresholds")
         }
         let file = try JSONValue(parsing: Array(bytes), subject: path)
-        guard case .object(let members) = file, !members.isEmpty else {
+        guard let members = file.fields, !members.isEmpty else {
             throw Refusal(path, "expected an object with a member for each figure")
         }
         var thresholds: [Threshold] = []
         for (figure, bounds) in members.sorted(by: { $0.key < $1.key }) {
-            let atLeast = Self.number("at_least", of: bounds)
-            let atMost = Self.number("at_most", of: bounds)
+            let atLeast = bounds["at_least"]?.double
+            let atMost = bounds["at_most"]?.double
             guard atLeast != nil || atMost != nil else {
                 throw Refusal("\(path): \(figure)", "expected at_least or at_most, a number")
             }
@@ -43,16 +43,7 @@ public struct Threshold: Equatable, Sendable {
         encoder.keyEncodingStrategy = .convertToSnakeCase
         let figures = try JSONValue(
             parsing: Array(try encoder.encode(report)), subject: "report")
-        return thresholds.compactMap { $0.miss(Self.number($0.figure, of: figures)) }
-    }
-
-    private static func number(_ name: String, of value: JSONValue) -> Double? {
-        guard case .object(let members) = value else { return nil }
-        return switch members[name] {
-        case .integer(let number): Double(number)
-        case .number(let number): number
-        default: nil
-        }
+        return thresholds.compactMap { $0.miss(figures[$0.figure]?.double) }
     }
 
     private func miss(_ value: Double?) -> String? {

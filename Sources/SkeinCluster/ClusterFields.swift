@@ -276,32 +276,12 @@ struct ClusterFields {
             return Refusal(
                 "\(place): \(prefix)key", "found \(describe(key)), expected a field's name")
         }
-        let near = allowed.min { scalar.string.editCount(to: $0) < scalar.string.editCount(to: $1) }
-        if let near, scalar.string.editCount(to: near) <= 3 {
+        if let near = NearName.of(scalar.string, among: allowed) {
             return Refusal(
                 "\(place): \(prefix)\(scalar.string)", "no such field, did you mean '\(near)'?")
         }
         return Refusal(
             "\(place): \(prefix)\(scalar.string)",
             "no such field, expected one of \(allowed.joined(separator: ", "))")
-    }
-}
-
-extension String {
-    /// How many letters must be added, dropped or changed to make `other` of this word.
-    fileprivate func editCount(to other: String) -> Int {
-        let letters = Array(unicodeScalars.prefix(64))
-        let others = Array(other.unicodeScalars)
-        var row = Array(0...others.count)
-        for (index, letter) in letters.enumerated() {
-            var diagonal = row[0]
-            row[0] = index + 1
-            for (column, otherLetter) in others.enumerated() {
-                let changed = diagonal + (letter == otherLetter ? 0 : 1)
-                diagonal = row[column + 1]
-                row[column + 1] = Swift.min(changed, diagonal + 1, row[column] + 1)
-            }
-        }
-        return row[others.count]
     }
 }

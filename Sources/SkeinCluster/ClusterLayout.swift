@@ -1,4 +1,3 @@
-internal import Foundation
 public import SkeinCore
 public import SkeinMembership
 internal import SkeinTensor
@@ -60,7 +59,7 @@ public struct ClusterLayout: Sendable {
     }
 
     /// Cores that this process may use.
-    public static var coreCount: Int { ProcessInfo.processInfo.activeProcessorCount }
+    public static var coreCount: Int { MachineCores.usableCount }
 
     /// Pages for all sequences at full length.
     public var pageCount: Int {

@@ -17,7 +17,7 @@ struct ConfigurationReader {
         var found: (key: String, value: JSONValue)?
         for key in keys {
             guard let value = fields[key], value != .null else { continue }
-            if let found, found.value != value {
+            if let found, !Self.agree(found.value, value) {
                 throw refusal(
                     key, "\(value.summary) contradicts \(found.key), \(found.value.summary)")
             }
@@ -33,7 +33,7 @@ struct ConfigurationReader {
         guard let (key, value) = try value(keys) else {
             return try required(keys[0], fallback, as: "a whole number")
         }
-        guard case .integer(let number) = value, bounds.contains(number) else {
+        guard let number = value.integer, bounds.contains(number) else {
             throw refusal(
                 key,
                 "found \(value.summary), expected a whole number from \(bounds.lowerBound) "
@@ -49,7 +49,7 @@ struct ConfigurationReader {
         guard let (_, value) = try value([key]) else {
             return try required(key, fallback, as: "a number")
         }
-        guard let number = Self.double(value), bounds.contains(number) else {
+        guard let number = value.double, bounds.contains(number) else {
             throw refusal(
                 key,
                 "found \(value.summary), expected a number from \(bounds.lowerBound) "
@@ -66,7 +66,7 @@ struct ConfigurationReader {
     /// `true` or `false`.
     func flag(_ key: String, default fallback: Bool) throws(Refusal) -> Bool {
         guard let (_, value) = try value([key]) else { return fallback }
-        guard case .bool(let flag) = value else {
+        guard let flag = value.bool else {
             throw refusal(key, "found \(value.summary), expected true or false")
         }
         return flag
@@ -77,7 +77,7 @@ struct ConfigurationReader {
         guard let (key, value) = try value(keys) else {
             return try required(keys[0], fallback, as: "a text")
         }
-        guard case .string(let text) = value else {
+        guard let text = value.string else {
             throw refusal(key, "found \(value.summary), expected a text")
         }
         return text
@@ -98,7 +98,7 @@ struct ConfigurationReader {
     /// An inner object, which may be absent.
     func object(_ key: String) throws(Refusal) -> ConfigurationReader? {
         guard let (_, value) = try value([key]) else { return nil }
-        guard case .object(let fields) = value else {
+        guard let fields = value.fields else {
             throw refusal(key, "found \(value.summary), expected an object")
         }
         return ConfigurationReader(fields: fields, subject: "\(subject): \(key)")
@@ -107,8 +107,7 @@ struct ConfigurationReader {
     /// Refuses a key whose value is anything but the only supported one.
     func expect(_ key: String, _ supported: JSONValue) throws(Refusal) {
         guard let (_, value) = try value([key]) else { return }
-        if let found = Self.double(value), found == Self.double(supported) { return }
-        guard value == supported else {
+        guard Self.agree(value, supported) else {
             throw refusal(
                 key, "found \(value.summary); only \(supported.summary) is supported")
         }
@@ -123,11 +122,9 @@ struct ConfigurationReader {
         return fallback
     }
 
-    private static func double(_ value: JSONValue) -> Double? {
-        switch value {
-        case .integer(let number): Double(number)
-        case .number(let number): number
-        default: nil
-        }
+    /// Numbers agree whatever their spelling.
+    private static func agree(_ one: JSONValue, _ other: JSONValue) -> Bool {
+        if let one = one.double { return one == other.double }
+        return one == other
     }
 }

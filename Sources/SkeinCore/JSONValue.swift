@@ -1,100 +1,157 @@
-/// One value of a JSON document, parsed strictly: whole numbers, fractions and truth values stay
-/// three different things, and an object with the same key twice is refused.
+/// A JSON value that remembers the order of its names and the spelling of its numbers.
 ///
-/// Safetensors headers, shard indexes and `config.json` are foreign bytes that decide what is
-/// allocated. Foundation's reader would turn `true` into 1 and keep one of two duplicates.
+/// Prompts repeat a client's JSON (tool parameters, call arguments) to the model, so its order must
+/// survive; the usual dictionaries of JSON libraries lose it. Whole numbers, fractions and truth
+/// values stay different things: Foundation's reader would turn `true` into 1.
 public enum JSONValue: Equatable, Sendable {
     /// `null`.
     case null
+
     /// `true` or `false`.
     case bool(Bool)
-    /// A number written without fraction and exponent that fits an `Int`.
-    case integer(Int)
-    /// Any other number; always finite.
-    case number(Double)
-    /// A text.
+
+    /// A number as it is spelt.
+    case number(String)
+
+    /// A string, escapes resolved.
     case string(String)
+
     /// A list.
     case array([JSONValue])
-    /// Keys with their values.
-    case object([String: JSONValue])
 
-    /// Parses one whole document.
+    /// Names with values, in the order of the text; a name given twice is kept twice.
+    case object([Member])
+
+    /// One name of an object with its value.
+    public struct Member: Equatable, Sendable {
+        /// The name, escapes resolved.
+        public var name: String
+
+        /// The value behind the name.
+        public var value: JSONValue
+
+        /// Puts a name and a value together.
+        public init(_ name: String, _ value: JSONValue) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// Reads one whole document; anything else is refused with the byte where it breaks.
     ///
     /// - Parameters:
     ///   - bytes: UTF-8 text; the caller has limited its size.
     ///   - subject: what the bytes are, named in the refusal.
-    public init(parsing bytes: [UInt8], subject: String) throws(Refusal) {
-        var parser = JSONParser(bytes: bytes, subject: subject)
+    ///   - rules: what the text may hold, by who wrote it.
+    public init(
+        parsing bytes: [UInt8], subject: String, rules: JSONRules = .file
+    ) throws(Refusal) {
+        try GitPointer.refuse(bytes, subject: subject)
+        guard String(validating: bytes, as: UTF8.self) != nil else {
+            throw Refusal(subject, "is not valid JSON: the text is not UTF-8")
+        }
+        var parser = JSONParser(bytes: bytes, subject: subject, rules: rules)
         self = try parser.document()
+    }
+
+    /// Reads a text in the same way.
+    public init(parsing text: String, subject: String, rules: JSONRules = .file) throws(Refusal) {
+        var parser = JSONParser(bytes: Array(text.utf8), subject: subject, rules: rules)
+        self = try parser.document()
+    }
+}
+
+// MARK: - Reading
+
+extension JSONValue {
+    /// The value behind a name of an object; the last one if the name is given twice.
+    public subscript(_ name: String) -> JSONValue? {
+        guard case .object(let members) = self else { return nil }
+        return members.last { $0.name == name }?.value
+    }
+
+    /// The text, if this is a string.
+    public var string: String? {
+        if case .string(let text) = self { text } else { nil }
+    }
+
+    /// The truth value, if this is one.
+    public var bool: Bool? {
+        if case .bool(let truth) = self { truth } else { nil }
+    }
+
+    /// The number, if it is written without fraction and exponent and fits an `Int`.
+    public var integer: Int? {
+        if case .number(let spelling) = self { Int(spelling) } else { nil }
+    }
+
+    /// The number, if this is one and a finite `Double` can hold it.
+    public var double: Double? {
+        guard case .number(let spelling) = self, let number = Double(spelling), number.isFinite
+        else { return nil }
+        return number
+    }
+
+    /// The elements, if this is a list.
+    public var array: [JSONValue]? {
+        if case .array(let elements) = self { elements } else { nil }
+    }
+
+    /// The members, if this is an object.
+    public var members: [Member]? {
+        if case .object(let members) = self { members } else { nil }
+    }
+
+    /// The values by name, if this is an object; of a name given twice the last one.
+    ///
+    /// For objects of many names that are looked up; it costs a pass over all of them.
+    public var fields: [String: JSONValue]? {
+        guard case .object(let members) = self else { return nil }
+        return Dictionary(members.map { ($0.name, $0.value) }) { $1 }
     }
 
     /// What a person reads in an error line: the value itself where it is short, else its kind.
     public var summary: String {
         switch self {
         case .null: "null"
-        case .bool(let value): "\(value)"
-        case .integer(let value): "\(value)"
-        case .number(let value): "\(value)"
-        case .string(let value): "\"\(value.prefix(60))\""
-        case .array(let values): "a list of \(values.count)"
-        case .object(let fields): "an object of \(fields.count)"
+        case .bool(let truth): "\(truth)"
+        case .number(let spelling): String(spelling.prefix(60))
+        case .string(let text) where text.unicodeScalars.count <= 60: self.line
+        case .string(let text):
+            JSONValue.string(String(text.unicodeScalars.prefix(60)) + "…").line
+        case .array(let elements): "a list of \(elements.count)"
+        case .object(let members): "an object of \(members.count)"
         }
     }
+}
 
-    /// The document as text with sorted keys and two spaces a level, ending in a line break.
-    public var text: String {
-        var text = ""
-        append(to: &text, indentation: 0)
-        return text + "\n"
+// MARK: - Making
+
+extension JSONValue {
+    /// A whole number.
+    public static func integer(_ number: Int) -> JSONValue { .number(String(number)) }
+
+    /// A number; `null` for one that is not finite, which JSON cannot hold.
+    public static func number(_ number: Double) -> JSONValue {
+        number.isFinite ? .number(number.description) : .null
     }
 
-    private func append(to text: inout String, indentation: Int) {
-        let inner = String(repeating: "  ", count: indentation + 1)
-        let outer = String(repeating: "  ", count: indentation)
+    /// An object with its names sorted.
+    public static func object(_ fields: [String: JSONValue]) -> JSONValue {
+        .object(fields.sorted { $0.key < $1.key }.map { Member($0.key, $0.value) })
+    }
+
+    /// The same for every spelling of one document: names sorted, numbers written in one way.
+    public var canonical: JSONValue {
         switch self {
-        case .null: text += "null"
-        case .bool(let value): text += value ? "true" : "false"
-        case .integer(let value): text += String(value)
-        case .number(let value): text += "\(value)"
-        case .string(let value): Self.appendQuoted(value, to: &text)
-        case .array(let values):
-            text += "["
-            for (index, value) in values.enumerated() {
-                text += index == 0 ? "\n\(inner)" : ",\n\(inner)"
-                value.append(to: &text, indentation: indentation + 1)
-            }
-            text += values.isEmpty ? "]" : "\n\(outer)]"
-        case .object(let fields):
-            text += "{"
-            for (index, key) in fields.keys.sorted().enumerated() {
-                text += index == 0 ? "\n\(inner)" : ",\n\(inner)"
-                Self.appendQuoted(key, to: &text)
-                text += ": "
-                fields[key, default: .null].append(to: &text, indentation: indentation + 1)
-            }
-            text += fields.isEmpty ? "}" : "\n\(outer)}"
+        case .number(let spelling):
+            guard integer == nil, let double else { return .number(spelling) }
+            return .number(double)
+        case .array(let elements): return .array(elements.map(\.canonical))
+        case .object(let members):
+            return .object(
+                members.map { Member($0.name, $0.value.canonical) }.sorted { $0.name < $1.name })
+        default: return self
         }
-    }
-
-    private static func appendQuoted(_ value: String, to text: inout String) {
-        text += "\""
-        for scalar in value.unicodeScalars {
-            switch scalar {
-            case "\"": text += "\\\""
-            case "\\": text += "\\\\"
-            case "\n": text += "\\n"
-            case "\r": text += "\\r"
-            case "\t": text += "\\t"
-            default:
-                if scalar.value < 0x20 {
-                    let digits = String(scalar.value, radix: 16)
-                    text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-                } else {
-                    text.unicodeScalars.append(scalar)
-                }
-            }
-        }
-        text += "\""
     }
 }

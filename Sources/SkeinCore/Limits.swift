@@ -85,6 +85,9 @@ public enum Limits {
     /// Values of a JSON document: a header of Kimi-K2's 139,583 tensors has nine for each.
     public static let jsonValuesMax = 4 << 20
 
+    /// Values of a client's JSON: the longest prompt as token ids, and messages and tools.
+    public static let jsonRequestValuesMax = positionsMax + 65_536
+
     /// Bytes of an envelope: a decode micro-batch whose sequences all carry a full page table.
     public static let envelopeBytesMax = 64 << 20
 

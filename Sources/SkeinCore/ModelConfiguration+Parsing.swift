@@ -21,7 +21,7 @@ extension ModelConfiguration {
     ///   - parsed: the document.
     ///   - subject: the file's name for refusals.
     public init(parsed: JSONValue, subject: String = "config.json") throws(Refusal) {
-        guard case .object(let fields) = parsed else {
+        guard let fields = parsed.fields else {
             throw Refusal(subject, "found \(parsed.summary), expected an object")
         }
         let outer = ConfigurationReader(fields: fields, subject: subject)
@@ -95,7 +95,7 @@ extension ModelConfiguration {
         guard let (_, value) = try reader.value(["architectures"]) else {
             throw reader.refusal("model_type", "the key is missing, and so is architectures")
         }
-        guard case .array(let names) = value, case .string(let name)? = names.first else {
+        guard let name = value.array?.first?.string else {
             throw reader.refusal(
                 "architectures", "found \(value.summary), expected a list with a name")
         }
@@ -170,7 +170,7 @@ extension ModelConfiguration {
         }
         var tokens: [TokenID] = []
         for value in values {
-            guard case .integer(let token) = value, (0..<vocabularySize).contains(token) else {
+            guard let token = value.integer, (0..<vocabularySize).contains(token) else {
                 throw reader.refusal(
                     key, "found \(value.summary), expected tokens from 0 to \(vocabularySize - 1)")
             }

@@ -143,11 +143,26 @@ extension ModelConfiguration {
         return yarn
     }
 
+    /// Which weights are read, for refusals of those that are not.
+    public static let readFormats =
+        "Skein reads weights in BF16 and in FP8 with block scales (quant_method \"fp8\"), as "
+        + "published, and makes INT8 of them itself (--weights int8)"
+
+    /// The method of a section that older tools wrote without its name.
+    private static func unnamedMethod(_ section: ConfigurationReader) -> String? {
+        let isBitsAndBytes = ["load_in_4bit", "load_in_8bit"].contains { section.fields[$0] != nil }
+        if isBitsAndBytes { return "bitsandbytes" }
+        return section.fields["bits"] == nil ? nil : "GPTQ, AWQ or MLX"
+    }
+
     static func quantization(in reader: ConfigurationReader) throws(Refusal) -> Quantization? {
+        if try reader.object("quantization") != nil {
+            throw reader.refusal("quantization", "the weights are quantized by MLX; \(readFormats)")
+        }
         guard let section = try reader.object("quantization_config") else { return nil }
-        let method = try section.text("quant_method")
+        let method = try section.text("quant_method", default: unnamedMethod(section))
         guard method == "fp8" else {
-            throw section.refusal("quant_method", "found \"\(method)\"; only \"fp8\" is supported")
+            throw section.refusal("quant_method", "found \"\(method)\"; \(readFormats)")
         }
         try section.expect("fmt", .string("e4m3"))
         try section.expect("activation_scheme", .string("dynamic"))
@@ -156,7 +171,7 @@ extension ModelConfiguration {
         }
         let bounds = 1...Limits.intermediateSizeMax
         guard case .array(let sizes) = value, sizes.count == 2,
-            case .integer(let rows) = sizes[0], case .integer(let columns) = sizes[1],
+            let rows = sizes[0].integer, let columns = sizes[1].integer,
             bounds.contains(rows), bounds.contains(columns)
         else {
             throw section.refusal(

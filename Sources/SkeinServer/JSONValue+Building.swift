@@ -1,8 +1,4 @@
 internal import SkeinCore
-internal import SkeinText
-
-/// Of the two, the one that keeps a client's order and spelling.
-typealias JSONValue = SkeinText.JSONValue
 
 extension JSONValue {
     /// An object; names without a value are left out.
@@ -29,13 +25,5 @@ extension JSONValue {
     }
 
     /// The value or its kind, short enough for an error line.
-    var found: String {
-        switch self {
-        case .null, .bool, .number: String(pythonText.prefix(60))
-        case .string(let text) where text.unicodeScalars.count <= 60: pythonText
-        case .string: "a string"
-        case .array: "a list"
-        case .object: "an object"
-        }
-    }
+    var found: String { summary }
 }

@@ -11,7 +11,7 @@ struct RequestFields: Sendable {
     /// Reads a body.
     init(body: [UInt8]) throws(APIError) {
         do throws(Refusal) {
-            object = try JSONValue(parsingRequest: body, subject: "body")
+            object = try JSONValue(parsing: body, subject: "body", rules: .client)
         } catch {
             throw .invalid(nil, error.description)
         }

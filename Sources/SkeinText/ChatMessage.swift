@@ -120,7 +120,7 @@ public struct ChatToolCall: Equatable, Sendable {
             isEmpty
             ? .object([])
             : try JSONValue(
-                parsing: text, subject: "\(function.subject).arguments")
+                parsing: text, subject: "\(function.subject).arguments", rules: .lenient)
         guard arguments.members != nil else {
             throw Refusal(
                 "\(function.subject).arguments", "found \(arguments.brief), expected an object")

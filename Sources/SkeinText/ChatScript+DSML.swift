@@ -1,3 +1,5 @@
+import SkeinCore
+
 extension ChatScript {
     /// DeepSeek-V3.2: the speaker and the thinking belong to the user's message; tools speak DSML.
     func writeV32(to prompt: inout ChatPrompt) {

@@ -1,3 +1,5 @@
+import SkeinCore
+
 extension ChatScript {
     /// Kimi-K2: every turn is framed by marks; calls are counted through the conversation.
     func writeKimi(to prompt: inout ChatPrompt) {

@@ -73,3 +73,8 @@ struct JSONField {
         Refusal(subject, "found \(value.brief), expected \(what)")
     }
 }
+
+extension JSONValue {
+    /// The value or its kind, short enough for a refusal.
+    var brief: String { summary }
+}

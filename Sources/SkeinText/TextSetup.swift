@@ -128,7 +128,8 @@ private struct TextFolder {
     private static func object(_ path: String) throws(Refusal) -> JSONField? {
         guard SmallFile.exists(path) else { return nil }
         let bytes = try SmallFile.read(path, bytesMax: Limits.smallFileBytesMax)
-        let field = JSONField(try JSONValue(parsing: bytes, subject: path), file: path)
+        let field = JSONField(
+            try JSONValue(parsing: bytes, subject: path, rules: .lenient), file: path)
         _ = try field.members()
         return field
     }

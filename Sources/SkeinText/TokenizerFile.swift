@@ -17,7 +17,8 @@ struct TokenizerFile {
     private var addedNumbers = ByteStringTable(capacity: 0)
 
     init(parsing bytes: [UInt8], file: String) throws(Refusal) {
-        root = JSONField(try JSONValue(parsing: bytes, subject: file), file: file)
+        root = JSONField(
+            try JSONValue(parsing: bytes, subject: file, rules: .lenient), file: file)
         _ = try root.members()
         try checkModel()
         try checkDecoder()

@@ -1,3 +1,5 @@
+import SkeinCore
+
 /// Finds tool calls in the model's text while it arrives.
 ///
 /// Feed it text decoded *with* special tokens, since many tokenizers count the marks of calls among
@@ -126,7 +128,7 @@ public struct ToolCallParser: Sendable {
 
     private static func isJSON(_ text: String) -> Bool {
         do {
-            _ = try JSONValue(parsing: text, subject: "argument")
+            _ = try JSONValue(parsing: text, subject: "argument", rules: .lenient)
             return true
         } catch {
             return false

@@ -11,8 +11,10 @@ import Darwin
 extension CurveKeyPair {
     /// Writes the secret key to a new file that only its owner can read.
     ///
-    /// An existing file is never overwritten: a lost key cannot be made again.
+    /// Folders that are missing on the way are made, for their owner only. An existing file is
+    /// never overwritten: a lost key cannot be made again.
     public func writeSecret(to path: String) throws(Refusal) {
+        try Self.makeFolders(above: path)
         let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard file >= 0 else {
             let reason = errno == EEXIST ? "exists already, and is kept" : Self.lastError
@@ -24,6 +26,15 @@ extension CurveKeyPair {
         guard fchmod(file, 0o600) == 0, write(file, bytes, bytes.count) == bytes.count,
             fsync(file) == 0
         else { throw Refusal(path, Self.lastError) }
+    }
+
+    private static func makeFolders(above path: String) throws(Refusal) {
+        for (place, byte) in path.utf8.enumerated() where byte == UInt8(ascii: "/") && place > 0 {
+            let folder = String(decoding: path.utf8.prefix(place), as: UTF8.self)
+            guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
+                throw Refusal(folder, "cannot be made: \(lastError)")
+            }
+        }
     }
 
     /// Reads a secret key; refuses a file that others than its owner may read.

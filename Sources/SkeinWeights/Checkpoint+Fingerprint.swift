@@ -18,7 +18,7 @@ extension Checkpoint {
         var hash = SHA256()
         if form != .native { Self.add("weights \(form.rawValue)", to: &hash) }
         Self.add("skein checkpoint 1", to: &hash)
-        Self.add(document.text, to: &hash)
+        Self.add(document.canonical.text, to: &hash)
         for shard in index.shardNames.indices { try add(shard: shard, to: &hash) }
         return hash.finalize().map { byte in
             (byte < 16 ? "0" : "") + String(byte, radix: 16)

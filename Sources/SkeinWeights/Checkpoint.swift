@@ -66,6 +66,12 @@ public final class Checkpoint: Sendable {
                 of: configurationPath, byteCountMax: Limits.smallFileBytesMax),
             subject: configurationPath)
         let configuration = try ModelConfiguration(parsed: document, subject: configurationPath)
+        let names = try FileFacts.names(in: folder)
+        if configuration.quantization == nil,
+            let refusal = ForeignFormat.quantized(folder, names)
+        {
+            throw refusal
+        }
 
         let singlePath = path(of: singleName, in: folder)
         if !FileFacts.isAbsent(singlePath) {
@@ -76,7 +82,10 @@ public final class Checkpoint: Sendable {
         }
         let indexPath = path(of: indexName, in: folder)
         guard !FileFacts.isAbsent(indexPath) else {
-            throw Refusal(folder, "has neither \(singleName) nor \(indexName)")
+            throw ForeignFormat.noWeights(folder, names)
+                ?? Refusal(
+                    folder,
+                    "has neither \(singleName) nor \(indexName); is the download complete?")
         }
         let index = try CheckpointIndex(
             json: FileFacts.content(
@@ -88,14 +97,19 @@ public final class Checkpoint: Sendable {
             files: [:])
     }
 
-    private static func checkFolder(_ folder: String) throws(Refusal) {
+    /// Checks that a path is a folder with a model's configuration; one of another form is refused
+    /// with what it is and what to do.
+    public static func checkFolder(_ folder: String) throws(Refusal) {
+        if FileFacts.isMissing(folder) { throw ForeignFormat.missing(folder) }
         let facts = try FileFacts.existing(folder)
-        guard facts.kind == .folder else {
-            throw Refusal(folder, "is \(facts.kind.rawValue), expected a checkpoint folder")
-        }
-        guard try !FileFacts.names(in: folder).isEmpty else {
+        guard facts.kind == .folder else { throw ForeignFormat.noFolder(folder, facts) }
+        let names = try FileFacts.names(in: folder)
+        guard !names.isEmpty else {
             throw Refusal(folder, "is empty, expected \(configurationName) and safetensors files")
         }
+        guard !names.contains(configurationName) else { return }
+        throw ForeignFormat.noConfiguration(folder, names)
+            ?? Refusal(path(of: configurationName, in: folder), "does not exist")
     }
 
     private static func checkShard(
@@ -105,7 +119,8 @@ public final class Checkpoint: Sendable {
         do {
             facts = try FileFacts.existing(path(of: name, in: folder))
         } catch {
-            throw Refusal("\(indexPath): \(name)", "the shard \(error.reason)")
+            throw Refusal(
+                "\(indexPath): \(name)", "the shard \(error.reason); is the download complete?")
         }
         guard facts.kind == .regular else {
             throw Refusal("\(indexPath): \(name)", "the shard is \(facts.kind.rawValue)")

@@ -36,21 +36,24 @@ struct CheckpointIndex: Sendable {
     ///   - path: its path, for refusals.
     init(json: [UInt8], path: String) throws(Refusal) {
         subject = path
-        guard case .object(let fields) = try JSONValue(parsing: json, subject: path) else {
-            throw Refusal(path, "expected an object")
+        let document = try JSONValue(parsing: json, subject: path)
+        guard document.members != nil else {
+            throw Refusal(path, "found \(document.summary), expected an object")
         }
-        guard case .object(let map)? = fields["weight_map"] else {
+        guard let map = document["weight_map"]?.members else {
             throw Refusal(
                 "\(path): weight_map",
-                "found \(fields["weight_map"]?.summary ?? "nothing"), expected an object")
+                "found \(document["weight_map"]?.summary ?? "nothing"), expected an object")
         }
         guard !map.isEmpty else { throw Refusal("\(path): weight_map", "names no tensor") }
         var fileOfTensor: [(tensor: String, file: String)] = []
         var fileNames: Set<String> = []
-        for (tensor, value) in map {
-            guard case .string(let file) = value else {
+        for member in map {
+            let tensor = member.name
+            guard let file = member.value.string else {
                 throw Refusal(
-                    "\(path): \(tensor)", "found \(value.summary), expected a file's name")
+                    "\(path): \(tensor)",
+                    "found \(member.value.summary), expected a file's name")
             }
             if fileNames.insert(file).inserted { try Self.check(file, of: tensor, path: path) }
             fileOfTensor.append((tensor, file))

@@ -44,6 +44,12 @@ struct FileFacts: Equatable {
         return lstat(path, &facts) != 0 && errno == ENOENT
     }
 
+    /// Whether nothing is at a path, nor at where a link there leads.
+    static func isMissing(_ path: String) -> Bool {
+        var facts = stat()
+        return !path.isEmpty && !path.utf8.contains(0) && stat(path, &facts) != 0 && errno == ENOENT
+    }
+
     /// The names in a folder.
     static func names(in folder: String) throws(Refusal) -> [String] {
         do {

@@ -87,7 +87,7 @@ struct PackedCache {
         }
         var partsWithNaN: Set<Int> = []
         for value in values {
-            if case .integer(let part) = value { partsWithNaN.insert(part) }
+            if let part = value.integer { partsWithNaN.insert(part) }
         }
         return (file.bytes(start..<file.byteCount), partsWithNaN)
     }

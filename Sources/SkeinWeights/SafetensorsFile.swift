@@ -19,6 +19,8 @@ public final class SafetensorsFile: Sendable {
         }
         guard facts.byteCount > 0 else { throw Refusal(path, "the file is empty") }
         mapped = try MappedFile(path: path)
+        try GitPointer.refuse(
+            mapped.bytes(0..<min(64, mapped.byteCount)).copied(), subject: path)
         let prefix = mapped.bytes(
             0..<min(SafetensorsHeader.lengthBytes, mapped.byteCount)
         ).copied()

@@ -69,19 +69,24 @@ public struct SafetensorsHeader: Sendable {
     ///   - subject: the file's name for refusals.
     public init(json: [UInt8], fileByteCount: Int, subject: String) throws(Refusal) {
         let document = try JSONValue(parsing: json, subject: "\(subject): header")
-        guard case .object(let fields) = document else {
+        guard let members = document.members else {
             throw Refusal("\(subject): header", "found \(document.summary), expected an object")
         }
         let dataStart = Self.lengthBytes + json.count
         var tensors: [String: StoredTensor] = [:]
-        tensors.reserveCapacity(fields.count)
-        for (name, value) in fields {
+        tensors.reserveCapacity(members.count)
+        for member in members {
+            let name = member.name
             guard name != "__metadata__" else {
-                try Self.check(metadata: value, subject: subject)
+                try Self.check(metadata: member.value, subject: subject)
                 continue
             }
-            tensors[name] = try Self.tensor(
-                name, value, payload: dataStart..<max(dataStart, fileByteCount), subject: subject)
+            let tensor = try Self.tensor(
+                name, member.value, payload: dataStart..<max(dataStart, fileByteCount),
+                subject: subject)
+            guard tensors.updateValue(tensor, forKey: name) == nil else {
+                throw Refusal("\(subject): \(name)", "stands there in two spellings")
+            }
         }
         try Self.checkCoverage(
             of: tensors, payload: dataStart..<max(dataStart, fileByteCount), subject: subject)
@@ -90,16 +95,14 @@ public struct SafetensorsHeader: Sendable {
     }
 
     private static func check(metadata: JSONValue, subject: String) throws(Refusal) {
-        guard case .object(let fields) = metadata else {
+        guard let members = metadata.members else {
             throw Refusal(
                 "\(subject): __metadata__", "found \(metadata.summary), expected an object")
         }
-        for (key, value) in fields {
-            guard case .string = value else {
-                throw Refusal(
-                    "\(subject): __metadata__: \(key)",
-                    "found \(value.summary), expected a text")
-            }
+        for member in members where member.value.string == nil {
+            throw Refusal(
+                "\(subject): __metadata__: \(member.name)",
+                "found \(member.value.summary), expected a text")
         }
     }
 
@@ -107,17 +110,17 @@ public struct SafetensorsHeader: Sendable {
         _ name: String, _ value: JSONValue, payload: Range<Int>, subject: String
     ) throws(Refusal) -> StoredTensor {
         let subject = "\(subject): \(name)"
-        guard case .object(let fields) = value else {
+        guard value.members != nil else {
             throw Refusal(subject, "found \(value.summary), expected an object")
         }
-        guard case .string(let typeName)? = fields["dtype"] else {
+        guard let typeName = value["dtype"]?.string else {
             throw Refusal(subject, "dtype is missing or no text")
         }
         guard let elementType = ElementType(safetensorsName: typeName) else {
             throw Refusal(subject, "dtype \"\(typeName.prefix(40))\" is unknown")
         }
-        let shape = try sizes(fields["shape"], "shape", subject: subject)
-        let offsets = try sizes(fields["data_offsets"], "data_offsets", subject: subject)
+        let shape = try sizes(value["shape"], "shape", subject: subject)
+        let offsets = try sizes(value["data_offsets"], "data_offsets", subject: subject)
         guard offsets.count == 2, offsets[0] <= offsets[1] else {
             throw Refusal(subject, "data_offsets \(offsets), expected a beginning and an end")
         }
@@ -153,7 +156,7 @@ public struct SafetensorsHeader: Sendable {
         }
         var sizes: [Int] = []
         for value in values {
-            guard case .integer(let size) = value, size >= 0 else {
+            guard let size = value.integer, size >= 0 else {
                 throw Refusal(
                     subject, "\(key) holds \(value.summary), expected whole numbers from 0 on")
             }

@@ -1,5 +1,6 @@
 import Foundation
 public import SkeinCore
+import SkeinTensor
 
 extension SyntheticCheckpoint {
     /// Bytes of the largest weight file, if no single tensor is larger.
@@ -134,7 +135,7 @@ extension SyntheticCheckpoint {
         else { throw Refusal(file.path, "cannot be made") }
         let numbers = SyntheticNumbers(seed: seed)
         let pieces = shard.pieces
-        let aheadCount = 2 * ProcessInfo.processInfo.activeProcessorCount
+        let aheadCount = 2 * MachineCores.usableCount
         let failure: Refusal? = await withTaskGroup(of: (Int, [UInt8]).self) { makers in
             do {
                 try output.write(contentsOf: shard.header)

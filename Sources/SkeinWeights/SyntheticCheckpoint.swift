@@ -40,10 +40,10 @@ public struct SyntheticCheckpoint: Sendable {
             throw Refusal(
                 subject, "\(json.count) bytes, expected at most \(Limits.smallFileBytesMax)")
         }
-        guard case .object(var fields) = try JSONValue(parsing: json, subject: subject) else {
+        guard var fields = try JSONValue(parsing: json, subject: subject).fields else {
             throw Refusal(subject, "expected an object")
         }
-        if fields["hidden_size"] == nil, case .object(let inner)? = fields["text_config"] {
+        if fields["hidden_size"] == nil, let inner = fields["text_config"]?.fields {
             fields = inner
         }
         if let layerCount { Self.set(layerCount: layerCount, in: &fields) }

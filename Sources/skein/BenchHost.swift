@@ -76,7 +76,7 @@ struct BenchHost: AsyncParsableCommand {
         if let peer { road = try await LinkBench.road(to: TCPAddress(hostAndPort: peer)) }
         // Asked first: what the measurement itself takes is free again later.
         let memoryBytes = MachineMemory.now().availableBytes ?? 0
-        let threadCount = threads ?? ProcessInfo.processInfo.activeProcessorCount
+        let threadCount = threads ?? MachineCores.usableCount
         let bench = HostBench(
             shape ?? .deepSeekV3, on: ComputePool(threadCount: threadCount))
         var rates = try bench.run { Console.standardError("measuring: \($0)") }

@@ -117,7 +117,7 @@ struct BenchSamplingOptions: ParsableArguments {
         if ignoresEnd { fields["ignore_eos"] = .bool(true) }
         guard let extraBody else { return fields }
         let value = try JSONValue(parsing: Array(extraBody.utf8), subject: "--extra-body")
-        guard case .object(let extra) = value else {
+        guard let extra = value.fields else {
             throw Refusal("--extra-body", "found \(value.summary), expected an object")
         }
         return fields.merging(extra) { $1 }

@@ -16,7 +16,7 @@ struct ClusterTable: Sendable {
     /// Reads the answer of `/v1/cluster`.
     ///
     /// - Throws: a `Refusal` where it is not what a head says.
-    init(_ answer: SkeinText.JSONValue, from asked: String) throws(Refusal) {
+    init(_ answer: JSONValue, from asked: String) throws(Refusal) {
         guard let name = answer["name"]?.string, let nodes = answer["nodes"]?.array,
             (1...Limits.nodesMax).contains(nodes.count), let isReady = answer["ready"]?.bool
         else { throw Refusal(asked, "answered without a list of nodes; is it a Skein head?") }
@@ -56,7 +56,7 @@ struct ClusterTable: Sendable {
     }
 
     private static func headRow(
-        _ head: SkeinText.JSONValue?, isReady: Bool, pages: SkeinText.JSONValue?
+        _ head: JSONValue?, isReady: Bool, pages: JSONValue?
     ) -> [String] {
         [
             "coordinator", "head", "-", isReady ? "ready" : "forming", word(head?["version"]),
@@ -65,7 +65,7 @@ struct ClusterTable: Sendable {
         ]
     }
 
-    private static func row(_ node: SkeinText.JSONValue, pageCount: Int?) -> [String]? {
+    private static func row(_ node: JSONValue, pageCount: Int?) -> [String]? {
         guard let name = node["name"]?.string, let state = node["state"]?.string,
             let stages = node["stages"]?.array, stages.count <= Limits.stagesMax
         else { return nil }
@@ -94,7 +94,7 @@ struct ClusterTable: Sendable {
 
     /// For example `0-3+E 8-11+H 3-60x0-63`: layers, the embedding, the head, experts of layers.
     private static func slices(
-        _ stages: [SkeinText.JSONValue], _ shard: [SkeinText.JSONValue]
+        _ stages: [JSONValue], _ shard: [JSONValue]
     ) -> String {
         let slices = stages.map { stage in
             "\(number(stage["layers"]?["first"]))-\(number(stage["layers"]?["last"]))"
@@ -108,25 +108,25 @@ struct ClusterTable: Sendable {
         return (slices + parts).joined(separator: " ")
     }
 
-    private static func number(_ value: SkeinText.JSONValue?) -> String {
+    private static func number(_ value: JSONValue?) -> String {
         value?.integer.map { "\($0)" } ?? "-"
     }
 
-    private static func word(_ value: SkeinText.JSONValue?) -> String {
+    private static func word(_ value: JSONValue?) -> String {
         value?.string.map { PlainText($0, charactersMax: 24).description } ?? "-"
     }
 
     /// The first twelve characters, by which people compare.
-    private static func fingerprint(_ value: SkeinText.JSONValue?) -> String {
+    private static func fingerprint(_ value: JSONValue?) -> String {
         value?.string.map { PlainText($0, charactersMax: 12).description } ?? "-"
     }
 
-    private static func bytes(_ value: SkeinText.JSONValue?) -> String {
+    private static func bytes(_ value: JSONValue?) -> String {
         guard let count = value?.integer, count > 0 else { return "-" }
         return ByteText(count).description
     }
 
-    private static func rate(_ value: SkeinText.JSONValue?) -> String {
+    private static func rate(_ value: JSONValue?) -> String {
         guard let rate = value?.double, rate.isFinite, (0..<1e12).contains(rate) else { return "-" }
         let tenths = Int((rate * 10).rounded())
         return "\(tenths / 10).\(tenths % 10)"

@@ -2,13 +2,11 @@ import SkeinCore
 import SkeinTelemetry
 import SkeinText
 
-private typealias JSONValue = SkeinText.JSONValue
-
 extension ClusterTrace {
     /// Reads what a head answered to `/v1/trace`; everything in it is foreign.
     ///
     /// - Throws: a `Refusal` that names the field.
-    init(parsing answer: SkeinText.JSONValue, subject: String) throws(Refusal) {
+    init(parsing answer: JSONValue, subject: String) throws(Refusal) {
         let reader = TraceReader(subject: subject)
         let names = try reader.list(answer["interval_kinds"], "interval_kinds")
         // A kind that a later version has is left out, not refused.

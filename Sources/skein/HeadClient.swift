@@ -11,7 +11,7 @@ struct HeadClient: Sendable {
     /// What a path answered.
     struct Answer: Sendable {
         let status: Int
-        let value: SkeinText.JSONValue
+        let value: JSONValue
     }
 
     /// The head.
@@ -77,7 +77,8 @@ struct HeadClient: Sendable {
         }
         do throws(Refusal) {
             return Answer(
-                status: status, value: try SkeinText.JSONValue(parsing: bytes, subject: "answer"))
+                status: status,
+                value: try JSONValue(parsing: bytes, subject: "answer", rules: .lenient))
         } catch {
             throw Refusal(
                 subject, "answered with status \(status) and no JSON; is it a Skein head?")

@@ -50,7 +50,6 @@ struct HealthDisplay: Sendable {
 
     /// One object on one line.
     private static func json(_ finding: HealthFinding) -> String {
-        typealias JSONValue = SkeinText.JSONValue
         let reasons = finding.verdict?.reasons ?? [finding.trouble?.description ?? ""]
         let members: [JSONValue.Member] = [
             .init("status", .string(finding.verdict?.level.rawValue ?? "unknown")),

@@ -15,7 +15,7 @@ struct HealthFinding: Sendable {
     /// Who was asked.
     let asked: String
     /// The head's own words.
-    let answer: SkeinText.JSONValue?
+    let answer: JSONValue?
 
     /// 0 healthy, 1 degraded, 2 down or loading, 3 could not tell.
     var exitCode: Int32 {
@@ -34,7 +34,7 @@ struct HealthFinding: Sendable {
 
     private init(
         _ verdict: HealthVerdict?, _ probeSeconds: Double?, _ table: ClusterTable?,
-        _ trouble: Refusal?, _ asked: String, _ answer: SkeinText.JSONValue?
+        _ trouble: Refusal?, _ asked: String, _ answer: JSONValue?
     ) {
         self.verdict = verdict
         self.probeSeconds = probeSeconds
@@ -74,7 +74,7 @@ struct HealthFinding: Sendable {
     }
 
     private init(
-        verdict health: SkeinText.JSONValue, table: ClusterTable?, answer: SkeinText.JSONValue,
+        verdict health: JSONValue, table: ClusterTable?, answer: JSONValue,
         asked: String, trouble: Refusal?
     ) throws(Refusal) {
         guard let word = health["status"]?.string, let level = HealthVerdict.Level(rawValue: word)

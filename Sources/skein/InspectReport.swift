@@ -2,6 +2,7 @@ import Foundation
 import SkeinCluster
 import SkeinCore
 import SkeinMembership
+import SkeinTensor
 import SkeinWeights
 
 /// What `inspect` tells.
@@ -50,6 +51,10 @@ struct InspectReport: Encodable {
     let contextPositions: Int
     let placement: String
     let nodes: [NodeNeed]
+    /// Bytes that a process may take here, within the limits of its container.
+    let machineAvailableBytes: Int?
+    /// Cores that a process may use here, within the limits of its container.
+    let machineCores: Int
 
     init(
         _ shape: ModelConfiguration, checkpoint: Checkpoint?, _ layout: InspectedLayout
@@ -88,6 +93,8 @@ struct InspectReport: Encodable {
                 try Self.need(of: name, number: nodes.count, layout, arithmetic, checkpoint))
         }
         self.nodes = nodes
+        machineAvailableBytes = MachineMemory.now().availableBytes
+        machineCores = MachineCores.usableCount
     }
 
     private static func need(
@@ -162,6 +169,8 @@ struct InspectReport: Encodable {
         lines.append("\(nodes.count) node(s), \(placement), \(contextPositions) positions:")
         let hasShards = nodes.contains { !$0.experts.isEmpty }
         for node in nodes { lines.append(line(of: node, hasShards: hasShards)) }
+        let available = machineAvailableBytes.map { "\(ByteText($0)) available, " } ?? ""
+        lines.append("this machine   \(available)\(machineCores) core(s)")
         return lines.joined(separator: "\n") + "\n"
     }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import SkeinCore
 
 /// Writes each line of the log as one JSON object, on standard error.
 struct JSONLogHandler: LogHandler {
@@ -35,25 +36,6 @@ struct JSONLogHandler: LogHandler {
             // A name that is taken already is told apart, so that no reader loses a value.
             fields.append((taken.contains(key) ? "field.\(key)" : key, "\(value)"))
         }
-        let members = fields.map { "\(quoted($0.0)):\(quoted($0.1))" }
-        return "{\(members.joined(separator: ","))}"
-    }
-
-    private static func quoted(_ text: String) -> String {
-        var quoted = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": quoted += "\\\""
-            case "\\": quoted += "\\\\"
-            case "\n": quoted += "\\n"
-            case "\r": quoted += "\\r"
-            case "\t": quoted += "\\t"
-            case _ where scalar.value < 0x20:
-                let digits = String(scalar.value, radix: 16)
-                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: quoted.unicodeScalars.append(scalar)
-            }
-        }
-        return quoted + "\""
+        return JSONValue.object(fields.map { .init($0.0, .string($0.1)) }).line
     }
 }

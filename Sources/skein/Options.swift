@@ -1,17 +1,32 @@
 public import ArgumentParser
 import Foundation
 public import SkeinCore
+import SkeinWeights
 
 /// Where the model lies.
 struct ModelOption: ParsableArguments {
     @Option(
         name: .customLong("model"),
         help: "Checkpoint folder in Hugging Face form (default: the bundled gosling).")
-    var path: String?
+    var option: String?
+
+    @Argument(help: ArgumentHelp("The same as --model.", valueName: "folder"))
+    var argument: String?
+
+    /// The folder that was asked for.
+    var path: String? { option ?? argument }
+
+    func validate() throws {
+        guard option == nil || argument == nil else {
+            throw ValidationError(
+                "expected one model, found --model \(option ?? "") and \(argument ?? "")")
+        }
+    }
 
     /// The folder to open: the one asked for, else the bundled model's.
     func folder() throws(Refusal) -> String {
         guard let path else { return try BundledModel.folder() }
+        try Checkpoint.checkFolder(path)
         return path
     }
 }

@@ -6,20 +6,19 @@ enum PromptsFile {
     /// Reads the prompts; each has at least one token.
     static func read(_ path: String) throws(Refusal) -> [[TokenID]] {
         let document = try JSONValue(parsing: try TextFile.bytes(path), subject: path)
-        guard case .object(let fields) = document, case .array(let lists)? = fields["prompts"]
-        else {
+        guard let lists = document["prompts"]?.array else {
             throw Refusal(path, "expected {\"prompts\": [[ids...], ...]}")
         }
         guard !lists.isEmpty else { throw Refusal("\(path): prompts", "is empty") }
         var prompts: [[TokenID]] = []
         for (index, list) in lists.enumerated() {
-            guard case .array(let values) = list, !values.isEmpty else {
+            guard let values = list.array, !values.isEmpty else {
                 throw Refusal(
                     "\(path): prompts[\(index)]", "expected a list of token ids, at least one")
             }
             var tokens: [TokenID] = []
             for (place, value) in values.enumerated() {
-                guard case .integer(let id) = value, (0..<Limits.vocabularyMax).contains(id) else {
+                guard let id = value.integer, (0..<Limits.vocabularyMax).contains(id) else {
                     throw Refusal(
                         "\(path): prompts[\(index)][\(place)]",
                         "found \(value.summary), expected a token id")

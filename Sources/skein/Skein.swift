@@ -22,6 +22,10 @@ struct Skein: AsyncParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         do {
             try Kernels.checkChoice()
+            if let line = UnknownCommand.line(Array(CommandLine.arguments.dropFirst())) {
+                Console.standardError(line)
+                Foundation.exit(2)
+            }
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()

@@ -55,7 +55,7 @@ extension ChatFormatTests {
     }
 
     @Test(arguments: [
-        (#"[]"#, "m: found a list, expected an object"), (#"{}"#, "m: role: is missing"),
+        (#"[]"#, "m: found a list of 0, expected an object"), (#"{}"#, "m: role: is missing"),
         (#"{"role":"bot"}"#, #"m: role: found "bot", expected system, developer"#),
         (#"{"role":"user","content":5}"#, "m: content: found 5, expected a string"),
         (#"{"role":"user","content":[{"type":"image_url"}]}"#, "m: content[0].type: found"),
@@ -67,11 +67,11 @@ extension ChatFormatTests {
         ),
         (
             #"{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"[1]"}}]}"#,
-            "m: tool_calls[0].function.arguments: found a list, expected an object"
+            "m: tool_calls[0].function.arguments: found a list of 1, expected an object"
         ),
         (
             #"{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":{}}}]}"#,
-            "m: tool_calls[0].function.arguments: found an object, expected a string"
+            "m: tool_calls[0].function.arguments: found an object of 0, expected a string"
         ),
     ])
     func aBrokenMessageIsRefusedInOneLine(text: String, line: String) throws {

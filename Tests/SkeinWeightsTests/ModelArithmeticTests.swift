@@ -6,18 +6,16 @@ import Testing
 
 @Suite("ModelArithmetic")
 struct ModelArithmeticTests {
-    private static let models: [String: [String: JSONValue]] = {
+    private static let models: [String: JSONValue] = {
         do {
             let file = Golden.oracle.appendingPathComponent("vectors/params.json")
             let document = try JSONValue(
                 parsing: Array(Data(contentsOf: file)), subject: "params.json")
-            guard case .object(let fields) = document, case .array(let all)? = fields["models"]
-            else { return [:] }
-            var models: [String: [String: JSONValue]] = [:]
-            for case .object(let model) in all {
-                if case .string(let name)? = model["model"] { models[name] = model }
-            }
-            return models
+            let models = document["models"]?.array ?? []
+            return Dictionary(
+                uniqueKeysWithValues: models.compactMap { model in
+                    model["model"]?.string.map { ($0, model) }
+                })
         } catch {
             return [:]
         }
@@ -53,10 +51,7 @@ struct ModelArithmeticTests {
         expect(
             "disk_bytes_mtp", model.nextTokenLayers.totalBytes + model.nextTokenCopies.totalBytes)
         expect("disk_bytes_total", model.published.totalBytes)
-        guard case .object(let perToken)? = fields["kv_bytes_per_token"] else {
-            Issue.record("no kv_bytes_per_token")
-            return
-        }
+        let perToken = try #require(fields["kv_bytes_per_token"])
         #expect(perToken["main_bf16"] == .integer(model.latentBytesPerToken()))
         if let indexer = perToken["indexer_fp8"] {
             let inFP8 = ModelArithmetic(model.configuration, latents: .fp8)

@@ -1,3 +1,5 @@
+public import SkeinCore
+
 /// What a client wants an answer to be.
 public struct AnswerDemand: Sendable {
     /// What the text of an answer must be.

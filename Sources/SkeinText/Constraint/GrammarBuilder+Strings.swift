@@ -1,5 +1,7 @@
 // Characters as UTF-8, and as JSON writes them between quotation marks.
 
+import SkeinCore
+
 extension GrammarBuilder {
     /// Ranges of Unicode scalars, without surrogates.
     typealias Scalars = [ClosedRange<UInt32>]

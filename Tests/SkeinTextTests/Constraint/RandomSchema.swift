@@ -1,3 +1,4 @@
+import SkeinCore
 import SkeinText
 
 /// Makes schemas by chance, of everything that constraints can keep to.

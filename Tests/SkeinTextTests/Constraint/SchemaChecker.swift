@@ -1,4 +1,5 @@
 import Foundation
+import SkeinCore
 import SkeinText
 
 /// Whether a value fulfils a JSON schema, by the definition and nothing else: it knows neither
