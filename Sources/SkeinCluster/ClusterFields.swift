@@ -43,39 +43,42 @@ struct ClusterFields {
 
     // MARK: Texts
 
-    /// A text that must be there.
+    /// A text that is not empty.
     func text(_ field: String) throws(Refusal) -> String {
-        guard let text = try optionalText(field) else {
-            throw refusal(field, "found nothing, expected a text")
-        }
-        return text
-    }
-
-    /// A text that may be missing, but not empty.
-    func optionalText(_ field: String) throws(Refusal) -> String? {
-        guard let node = nodes[field] else { return nil }
-        guard case .scalar(let scalar) = node, !Self.isNothing(node), !scalar.string.isEmpty else {
-            throw refusal(field, "found \(Self.describe(node)), expected a text")
-        }
+        guard case .scalar(let scalar) = nodes[field], !Self.isNothing(.scalar(scalar)),
+            !scalar.string.isEmpty
+        else { throw refusal(field, "found \(found(field)), expected a text") }
         return scalar.string
     }
 
     /// A name: letters, digits, `-`, `_` and `.`, since files are named after it.
     func name(_ field: String) throws(Refusal) -> String {
         let text = try text(field)
+        guard Self.isName(text) else {
+            throw refusal(field, "found '\(text)', expected \(Self.nameExpected)")
+        }
+        return text
+    }
+
+    /// What a name is, for errors.
+    static let nameExpected =
+        "at most \(Limits.nameCharactersMax) letters, digits, '-', '_' or '.', not '.' first"
+
+    /// Whether files may be named after a text.
+    static func isName(_ text: String) -> Bool {
         let isPlain = text.utf8.allSatisfy { byte in
             switch byte {
             case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F: true
             default: false
             }
         }
-        guard isPlain, !text.hasPrefix("."), text.utf8.count <= Limits.nameCharactersMax else {
-            throw refusal(
-                field,
-                "found '\(text)', expected at most \(Limits.nameCharactersMax) letters, digits, "
-                    + "'-', '_' or '.'")
-        }
-        return text
+        return isPlain && !text.isEmpty && !text.hasPrefix(".")
+            && text.utf8.count <= Limits.nameCharactersMax
+    }
+
+    /// A folder, relative to the file's own.
+    func folder(_ field: String) throws(Refusal) -> String {
+        ClusterFile.absolute(try text(field), in: ClusterFile.folder(of: file))
     }
 
     /// One of an enumeration's texts.
@@ -93,24 +96,41 @@ struct ClusterFields {
 
     // MARK: Numbers
 
-    /// A whole number that must be there.
+    /// A whole number.
     func number(_ field: String, _ range: ClosedRange<Int>) throws(Refusal) -> Int {
-        guard let number = try optionalNumber(field, range) else {
-            throw refusal(field, "found nothing, expected \(Self.describe(range))")
+        guard case .scalar(let scalar) = nodes[field], scalar.style == .plain,
+            let number = Self.decimal(scalar.string), range.contains(number)
+        else {
+            throw refusal(
+                field, "found \(found(field)), expected a whole number \(Self.text(range))")
         }
         return number
     }
 
-    /// A whole number that may be missing.
-    func optionalNumber(_ field: String, _ range: ClosedRange<Int>) throws(Refusal) -> Int? {
-        guard let node = nodes[field] else { return nil }
-        guard case .scalar(let scalar) = node, scalar.style == .plain,
-            let number = Self.decimal(scalar.string), range.contains(number)
+    /// A number with or without a fraction.
+    func decimal(_ field: String, _ range: ClosedRange<Double>) throws(Refusal) -> Double {
+        if case .scalar(let scalar) = nodes[field], scalar.style == .plain {
+            let parts = scalar.string.split(separator: ".", omittingEmptySubsequences: false)
+            if parts.count <= 2, parts.allSatisfy({ Self.decimal($0) != nil }),
+                let number = Double(scalar.string), range.contains(number)
+            {
+                return number
+            }
+        }
+        throw refusal(field, "found \(found(field)), expected a number \(Self.text(range))")
+    }
+
+    /// `FIRST-LAST`, both included, or one number.
+    func range(_ text: String, of field: String, countMax: Int) throws(Refusal) -> Range<Int> {
+        let ends = text.split(separator: "-", omittingEmptySubsequences: false)
+            .map { Self.decimal($0) }
+        guard ends.count <= 2, let first = ends.first ?? nil, let last = ends.last ?? nil,
+            first <= last, last < countMax
         else {
             throw refusal(
-                field, "found \(Self.describe(node)), expected \(Self.describe(range))")
+                field, "found '\(text)', expected FIRST-LAST, both from 0 to \(countMax - 1)")
         }
-        return number
+        return first..<(last + 1)
     }
 
     /// A number in decimal digits alone: YAML's octal, sexagesimal and `1_000` are too clever here.
@@ -149,8 +169,8 @@ struct ClusterFields {
     }
 
     /// Where clients speak HTTP, `host:port`.
-    func optionalHTTPAddress(_ field: String) throws(Refusal) -> TCPAddress? {
-        guard let text = try optionalText(field) else { return nil }
+    func httpAddress(_ field: String) throws(Refusal) -> TCPAddress {
+        let text = try text(field)
         let address: TCPAddress
         do throws(Refusal) {
             address = try TCPAddress(hostAndPort: text)
@@ -164,8 +184,8 @@ struct ClusterFields {
     }
 
     /// A public CURVE key in Z85; never repeated in an error, since it may be a secret one.
-    func optionalKey(_ field: String) throws(Refusal) -> String? {
-        guard let text = try optionalText(field) else { return nil }
+    func key(_ field: String) throws(Refusal) -> String {
+        let text = try text(field)
         do throws(Refusal) {
             try CurveKeyPair.check(text, subject: field)
         } catch {
@@ -197,8 +217,10 @@ struct ClusterFields {
     }
 
     /// A list of mappings inside this one, of 1 to `countMax` entries.
-    func list(_ field: String, countMax: Int, allowed: [String]) throws(Refusal) -> [ClusterFields]
-    {
+    func list<Entry>(
+        _ field: String, countMax: Int, fields table: [FileField<Entry>]
+    ) throws(Refusal) -> [ClusterFields] {
+        let allowed = table.map(\.name)
         let expected = "a list of 1 to \(countMax) entries"
         guard let node = nodes[field] else {
             throw refusal(field, "found nothing, expected \(expected)")
@@ -265,8 +287,14 @@ struct ClusterFields {
         }
     }
 
-    private static func describe(_ range: ClosedRange<Int>) -> String {
-        "a whole number from \(range.lowerBound) to \(range.upperBound)"
+    private func found(_ field: String) -> String { nodes[field].map(Self.describe) ?? "nothing" }
+
+    private static func text<Number>(_ range: ClosedRange<Number>) -> String {
+        func text(_ bound: Number) -> String {
+            let text = "\(bound)"
+            return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+        }
+        return "from \(text(range.lowerBound)) to \(text(range.upperBound))"
     }
 
     private static func unknown(

@@ -15,25 +15,40 @@ public enum ClusterFile {
 
     /// Reads a cluster file's bytes; `path` is named in errors, and folders are relative to it.
     public static func parse(_ bytes: [UInt8], path: String) throws(Refusal) -> Topology {
-        let root = try compose(bytes, path: path)
         let fields = try ClusterFields(
-            root, file: path, name: "file",
-            allowed: [
-                "cluster", "model", "placement", "context", "pages", "micro_batches",
-                "prefill_chunk", "prefix_cache", "weights", "packed_cache", "latents",
-                "steps_at_once", "hop", "dispatch", "keys", "coordinator", "nodes",
-            ])
-        let topology = try topology(fields, folder: folder(of: path))
-        try checkPages(topology, fields)
+            try compose(bytes, path: path), file: path, name: "file",
+            allowed: Topology.table.map(\.name))
+        var topology = Topology.blank
+        try Topology.table.read(fields, into: &topology)
+        let nodes = try fields.list(
+            "nodes", countMax: Limits.nodesMax, fields: Topology.Node.table)
+        let peers = FilePeers(
+            nodes: zip(topology.nodes, nodes).map {
+                .init(
+                    name: $0.name, address: $0.address, publicKey: $0.publicKey, fields: $1)
+            },
+            coordinator: (
+                topology.coordinator,
+                try fields.mapping(
+                    "coordinator", allowed: Topology.Coordinator.table.map(\.name))
+            ))
+        try peers.check()
+        try ClusterNodes(topology, nodes).check()
+        try peers.checkKeys(hasKeysFolder: topology.keysPath != nil)
+        try checkPages(topology.serving, fields)
         return topology
     }
 
-    // MARK: Rooms
-
-    private enum Switch: String, CaseIterable {
-        case on
-        case off
+    /// Refuses what no cluster, node or host may be called.
+    ///
+    /// - Parameter subject: what is named in the error.
+    public static func checkName(_ name: String, subject: String) throws(Refusal) {
+        guard ClusterFields.isName(name) else {
+            throw Refusal(subject, "found '\(name)', expected \(ClusterFields.nameExpected)")
+        }
     }
+
+    // MARK: - Private
 
     /// The bytes of a file of some kind, unless they are more than any such file needs.
     static func bytes(of path: String, kind: String) throws(Refusal) -> [UInt8] {
@@ -74,74 +89,19 @@ public enum ClusterFile {
         }
     }
 
-    private static func topology(
-        _ fields: ClusterFields, folder: URL
-    ) throws(Refusal) -> Topology {
-        let placement = try fields.choice("placement", PlacementKind.self)
-        let coordinator = try coordinator(fields)
-        let nodes = try ClusterNodes(fields, placement: placement, folder: folder)
-        try nodes.checkAddresses(coordinator: coordinator.fields)
-        let keys = try fields.optionalText("keys")
-        try nodes.checkKeys(coordinator: coordinator.fields, hasKeysFolder: keys != nil)
-        let most = Limits.microBatchesInFlightMax
-        var topology = Topology(
-            name: try fields.name("cluster"),
-            modelPath: absolute(try fields.text("model"), in: folder),
-            placement: placement,
-            positionCount: try fields.number("context", 1...Limits.positionsMax),
-            pageCount: try fields.number("pages", 1...Limits.pagesMax),
-            coordinator: coordinator.value,
-            nodes: nodes.values,
-            microBatchesInFlightMax: try fields.optionalNumber("micro_batches", 1...most),
-            prefillChunkRowsMax: try fields.optionalNumber(
-                "prefill_chunk", 1...Limits.microBatchRowsMax),
-            reusesPrefixes: try reusesPrefixes(fields),
-            weightForm: fields.has("weights")
-                ? try fields.choice("weights", WeightForm.self) : .native,
-            keysPath: keys.map { absolute($0, in: folder) })
-        topology.packedCachePath = try fields.optionalText("packed_cache").map {
-            absolute($0, in: folder)
-        }
-        topology.stepsAtOnce = try fields.optionalNumber(
-            "steps_at_once", 1...Limits.stepsAtOnceMax)
-        if fields.has("hop") { topology.hopForm = try fields.choice("hop", RowForm.self) }
-        if fields.has("dispatch") {
-            topology.dispatchForm = try fields.choice("dispatch", RowForm.self)
-        }
-        if fields.has("latents") {
-            topology.latentForm = try fields.choice("latents", LatentForm.self)
-        }
-        return topology
-    }
-
-    private static func reusesPrefixes(_ fields: ClusterFields) throws(Refusal) -> Bool {
-        guard fields.has("prefix_cache") else { return true }
-        return try fields.choice("prefix_cache", Switch.self) == .on
-    }
-
-    private static func coordinator(
-        _ fields: ClusterFields
-    ) throws(Refusal) -> (value: Topology.Coordinator, fields: ClusterFields) {
-        let inner = try fields.mapping("coordinator", allowed: ["address", "public_key", "http"])
-        let value = Topology.Coordinator(
-            address: try inner.address("address"),
-            publicKey: try inner.optionalKey("public_key"),
-            httpAddress: try inner.optionalHTTPAddress("http"))
-        return (value, inner)
-    }
-
     static func absolute(_ path: String, in folder: URL) -> String {
         if path.hasPrefix("/") { return path }
         return folder.appendingPathComponent(path).standardizedFileURL.path
     }
 
-    private static func checkPages(_ topology: Topology, _ fields: ClusterFields) throws(Refusal) {
-        let held = topology.pageCount * Limits.pageRowCount
-        guard topology.positionCount <= held else {
+    private static func checkPages(
+        _ serving: ServingSettings, _ fields: ClusterFields
+    ) throws(Refusal) {
+        guard serving.positionCount <= serving.heldPositionCount else {
             throw fields.refusal(
                 "context",
-                "found \(topology.positionCount), expected at most \(held), "
-                    + "since \(topology.pageCount) pages hold no more")
+                "found \(serving.positionCount), expected at most \(serving.heldPositionCount), "
+                    + "since \(serving.pageCount) pages hold no more")
         }
     }
 }

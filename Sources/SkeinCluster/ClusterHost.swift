@@ -59,24 +59,17 @@ public final class ClusterHost: Sendable {
         let checkpoint = try Checkpoint.open(topology.modelPath)
         configuration = checkpoint.configuration
         placement = try topology.placement(of: configuration)
+        try topology.serving.check(configuration, subject: "\(clusterFile): context")
         if isHead {
             var settings = CoordinatorSettings(
                 clusterName: topology.name, configuration: configuration,
-                fingerprint: try checkpoint.fingerprint(of: topology.weightForm),
-                placement: placement,
-                pageCount: topology.pageCount, positionCountMax: topology.positionCount,
+                fingerprint: try checkpoint.fingerprint(of: topology.serving.weightForm),
+                placement: placement, serving: topology.serving,
                 softwareVersion: softwareVersion)
             for node in topology.nodes {
                 if let key = node.publicKey { settings.publicKeys[node.name] = key }
             }
             settings.standbys = topology.standbys.map(\.name)
-            settings.microBatchesInFlight = topology.microBatchesInFlightMax
-            settings.prefillRowsMax = topology.prefillChunkRowsMax ?? settings.prefillRowsMax
-            settings.reusesPrefixes = topology.reusesPrefixes
-            settings.stepsAtOnce = topology.stepsAtOnce ?? settings.stepsAtOnce
-            settings.hopForm = topology.hopForm
-            settings.dispatchForm = topology.dispatchForm
-            settings.latentForm = topology.latentForm
             settings.onProgress = onProgress
             let roads = try ClusterKeys.roads(of: ClusterKeys.coordinatorName, in: topology)
             let inbox = try roads.hub.bind(topology.coordinator.address)

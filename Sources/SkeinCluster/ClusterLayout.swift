@@ -12,38 +12,19 @@ public struct ClusterLayout: Sendable {
     public var expertHostCount: Int
     /// The experts of each of these hosts, where they are not split evenly.
     public var shards: [[ShardPart]]?
-    /// Micro-batches that a stage may have begun while experts elsewhere are asked.
-    public var stepsAtOnce = Limits.stepsAtOnceDefault
-    /// How activations travel between stages.
-    public var hopForm = RowForm.bf16
-    /// How rows travel to experts elsewhere.
-    public var dispatchForm = RowForm.bf16
     /// How slices lie on nodes.
     public var kind: PlacementKind
     /// Whether each node is a process of its own, over ZeroMQ on loopback.
     public var usesProcesses: Bool
     /// Compute threads of each process.
     public var threadCount: Int
-    /// Positions that one sequence may have.
-    public var positionCountMax: Int
-    /// Sequences of full length that the latent cache holds at once.
-    public var fullSequenceCount: Int
-    /// Rows of a prefill micro-batch at most.
-    public var prefillRowsMax: Int
-    /// Whether requests of one client share the latent rows of equal beginnings.
-    public var reusesPrefixes = true
-    /// The form in which weights are kept.
-    public var weightForm = WeightForm.native
-    /// Where packed weights are kept for the next start; `nil`: they are packed every time.
-    public var packedCachePath: String?
-    /// The form in which the latent cache keeps its rows.
-    public var latentForm = LatentForm.bf16
+    /// How the cluster serves.
+    public var serving: ServingSettings
 
     /// Describes a layout.
     public init(
         nodeCount: Int = 1, expertHostCount: Int = 0, kind: PlacementKind = .linear,
-        usesProcesses: Bool = false, threadCount: Int? = nil, positionCountMax: Int,
-        fullSequenceCount: Int = 1, prefillRowsMax: Int = 256
+        usesProcesses: Bool = false, threadCount: Int? = nil, serving: ServingSettings
     ) {
         self.nodeCount = nodeCount
         self.expertHostCount = expertHostCount
@@ -53,19 +34,11 @@ public struct ClusterLayout: Sendable {
         self.threadCount =
             threadCount
             ?? max(1, Self.coreCount / (usesProcesses ? nodeCount + expertHostCount : 1))
-        self.positionCountMax = positionCountMax
-        self.fullSequenceCount = fullSequenceCount
-        self.prefillRowsMax = prefillRowsMax
+        self.serving = serving
     }
 
     /// Cores that this process may use.
     public static var coreCount: Int { MachineCores.usableCount }
-
-    /// Pages for all sequences at full length.
-    public var pageCount: Int {
-        let rows = Limits.pageRowCount
-        return (positionCountMax + rows - 1) / rows * fullSequenceCount
-    }
 
     /// Stages of the ring.
     public var stageCount: Int { kind.stageCount(nodeCount: nodeCount) }
@@ -134,10 +107,10 @@ public struct ClusterLayout: Sendable {
             .map { slices[$0] }
     }
 
-    /// Refuses a layout that this machine's memory cannot hold, with the sum.
-    public func checkMemory(of checkpoint: Checkpoint) throws(Refusal) {
+    /// What all nodes together need: weights, latent cache and their own memory.
+    public func memoryNeeded(by checkpoint: Checkpoint) throws(Refusal) -> Int {
         let configuration = checkpoint.configuration
-        let arithmetic = ModelArithmetic(configuration, latents: latentForm)
+        let arithmetic = ModelArithmetic(configuration, latents: serving.latentForm)
         let placement = try placement(of: configuration)
         var sum = 0
         for node in placement.nodes {
@@ -146,19 +119,25 @@ public struct ClusterLayout: Sendable {
                 slices: mine, host: placement.expertHosts.firstIndex { $0.node == node },
                 expertCounts: configuration.layerExpertCounts)
             let plan = WeightPlan(configuration: configuration, slices: mine, held: held)
-            let weightBytes = try checkpoint.heldBytes(plan, as: weightForm)
             sum +=
                 arithmetic.memory(
-                    of: mine, pageCount: pageCount, weightBytes: weightBytes,
-                    activationRowCount: prefillRowsMax
-                )
-                .totalBytes
+                    of: mine, pageCount: serving.pageCount,
+                    weightBytes: try checkpoint.heldBytes(plan, as: serving.weightForm),
+                    activationRowCount: serving.prefillRowsMax
+                ).totalBytes
         }
+        return sum
+    }
+
+    /// Refuses a layout that this machine's memory cannot hold, with the sum.
+    public func checkMemory(of checkpoint: Checkpoint) throws(Refusal) {
+        let sum = try memoryNeeded(by: checkpoint)
         guard let available = MachineMemory.now().availableBytes else { return }
         guard sum <= available else {
+            let count = nodeCount + expertHostCount
             throw Refusal(
                 "memory",
-                "weights, latent cache and \(placement.nodes.count) node(s) need "
+                "weights, latent cache and \(count) node\(count == 1 ? "" : "s") need "
                     + "\(ByteText(sum)), this machine has \(ByteText(available)) available")
         }
     }

@@ -48,19 +48,12 @@ public final class EmbeddedCluster: Sendable {
         let configuration = checkpoint.configuration
         let placement = try layout.placement(of: configuration)
         try layout.checkMemory(of: checkpoint)
+        try layout.serving.check(configuration)
         var settings = CoordinatorSettings(
             clusterName: "embedded", configuration: configuration,
-            fingerprint: try checkpoint.fingerprint(of: layout.weightForm),
-            placement: placement, pageCount: layout.pageCount,
-            positionCountMax: layout.positionCountMax,
-            softwareVersion: softwareVersion)
-        settings.stepsAtOnce = layout.stepsAtOnce
-        settings.hopForm = layout.hopForm
-        settings.dispatchForm = layout.dispatchForm
-        settings.latentForm = layout.latentForm
-        settings.prefillRowsMax = layout.prefillRowsMax
+            fingerprint: try checkpoint.fingerprint(of: layout.serving.weightForm),
+            placement: placement, serving: layout.serving, softwareVersion: softwareVersion)
         settings.sharesCompute = !layout.usesProcesses
-        settings.reusesPrefixes = layout.reusesPrefixes
         settings.endsWithItsNodes = true
         settings.onProgress = onProgress
         let cluster =
@@ -106,10 +99,9 @@ public final class EmbeddedCluster: Sendable {
         var nodeLogger = logger
         nodeLogger.logLevel = nodeLevel(logger.logLevel)
         for name in settings.placement.nodes {
-            var own = NodeService.Settings(
+            let own = NodeService.Settings(
                 name: name, modelFolder: model, coordinatorAddress: inbox.address,
-                weightForm: layout.weightForm, softwareVersion: settings.softwareVersion)
-            own.packedCachePath = layout.packedCachePath
+                serving: layout.serving, softwareVersion: settings.softwareVersion)
             let node = NodeService(
                 settings: own, inbox: roads.inbox(named: name), links: roads, pool: pool,
                 computeThread: thread,
@@ -134,17 +126,15 @@ public final class EmbeddedCluster: Sendable {
         let roads = try ZeroMQRoads(hub: ZeroMQHub())
         let anyPort = TCPAddress(host: .ipv4("127.0.0.1"), port: nil)
         let inbox = try roads.hub.bind(anyPort)
-        var topology = Topology(
+        let topology = Topology(
             name: settings.clusterName, modelPath: URL(filePath: model).path(percentEncoded: false),
-            placement: layout.kind, positionCount: layout.positionCountMax,
-            pageCount: layout.pageCount,
+            placement: layout.kind, serving: layout.serving,
             coordinator: .init(address: try TCPAddress(parsing: inbox.address)),
             nodes: settings.placement.nodes.map {
                 Topology.Node(
                     name: $0, address: anyPort, shard: settings.placement.shard(of: $0),
                     threadCount: layout.threadCount)
-            }, weightForm: layout.weightForm)
-        topology.packedCachePath = layout.packedCachePath
+            })
         let folder = try TemporaryFolder(prefix: "skein-cluster")
         let clusterFile = try folder.write(topology.yaml, to: "cluster.yaml")
         let coordinator = Coordinator(

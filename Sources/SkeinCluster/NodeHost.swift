@@ -21,12 +21,11 @@ public enum NodeHost {
         logger[metadataKey: "node"] = "\(name)"
         roads.logEvents(to: logger)
         logger.info("listening on \(inbox.address)")
-        var settings = NodeService.Settings(
+        let settings = NodeService.Settings(
             name: name, modelFolder: topology.modelPath(of: node),
             coordinatorAddress: topology.coordinator.address.description,
-            coordinatorKey: topology.coordinator.publicKey, weightForm: topology.weightForm,
+            coordinatorKey: topology.coordinator.publicKey, serving: topology.serving,
             softwareVersion: softwareVersion)
-        settings.packedCachePath = topology.packedCachePath
         let service = NodeService(
             settings: settings, inbox: inbox, links: roads,
             pool: ComputePool(threadCount: node.threadCount ?? ClusterLayout.coreCount),

@@ -14,29 +14,31 @@ extension Topology {
         plan: ClusterPlan, name: String, modelPath: String, file: HostsFile
     ) throws(Refusal) {
         let hosts = plan.hosts.hosts
-        let first = hosts[plan.ring.nodeHosts[0]].address
-        let coordinator =
-            file.coordinator
-            ?? Coordinator(
-                address: first.with(port: Self.coordinatorPort),
-                httpAddress: first.with(port: Self.httpPort))
-        try Self.checkKeys(plan, coordinator, file)
+        let coordinator = file.coordinator ?? Self.coordinator(for: plan)
         self.init(
             name: name, modelPath: modelPath, placement: plan.ring.kind,
-            positionCount: plan.wish.positionCount, pageCount: plan.wish.pageCount,
-            coordinator: coordinator,
+            serving: plan.ring.serving, coordinator: coordinator,
             nodes: plan.nodes.filter { !$0.slices.isEmpty }.map { node in
                 Node(
                     name: hosts[node.host].name, address: hosts[node.host].address,
                     publicKey: hosts[node.host].publicKey, layerRanges: node.slices.map(\.layers),
                     threadCount: hosts[node.host].coreCount)
             },
-            microBatchesInFlightMax: plan.ring.microBatchesInFlightMax,
             keysPath: file.keysPath)
-        latentForm = plan.wish.latentForm
-        hopForm = plan.ring.hopForm
-        dispatchForm = plan.ring.dispatchForm
-        try addExperts(of: plan)
+        addExperts(of: plan)
+        try file.checkKeys(of: self)
+    }
+
+    /// The text of the cluster file, once it is found to read back as this topology.
+    ///
+    /// - Parameter path: where it will be, named in errors.
+    /// - Throws: a refusal where a cluster file cannot say it.
+    public func checkedYAML(path: String) throws(Refusal) -> String {
+        let text = yaml
+        guard try ClusterFile.parse(Array(text.utf8), path: path) == self else {
+            throw Refusal(path, "would not read back as the plan it was written from")
+        }
+        return text
     }
 
     /// The ring that this cluster makes of the hosts that bear its nodes' names.
@@ -54,15 +56,11 @@ extension Topology {
             }
             hostOfNode[node.name] = index
         }
-        var ring = PlannedRing(
+        return PlannedRing(
             kind: self.placement, nodeHosts: ringNodes.compactMap { hostOfNode[$0.name] },
             slices: placement.stages.map(\.slice),
             shards: Self.plannedShards(placement, of: model, hostOfNode: hostOfNode),
-            stepsAtOnce: stepsAtOnce ?? Limits.stepsAtOnceDefault,
-            microBatchesInFlightMax: microBatchesInFlightMax)
-        ring.hopForm = hopForm
-        ring.dispatchForm = dispatchForm
-        return ring
+            serving: serving)
     }
 
     /// Who holds what of a model.
@@ -77,13 +75,23 @@ extension Topology {
             layerCount: model.layerCount, expertCounts: model.layerExpertCounts)
     }
 
-    // MARK: Rooms
+    // MARK: - Private
 
-    private static let coordinatorPort: UInt16 = 7_100
-    private static let httpPort: UInt16 = 8_080
+    /// A coordinator beside the first node, on the first ports there that no node has.
+    private static func coordinator(for plan: ClusterPlan) -> Coordinator {
+        let addresses = plan.ring.usedHosts.map { plan.hosts.hosts[$0].address }
+        func free(_ port: UInt16) -> TCPAddress {
+            var address = addresses[0].with(port: port)
+            while addresses.contains(address), let taken = address.port {
+                address = address.with(port: taken + 1)
+            }
+            return address
+        }
+        return Coordinator(address: free(7_100), httpAddress: free(8_080))
+    }
 
     /// Puts experts where the plan has them; what stays with its layer is not written.
-    private mutating func addExperts(of plan: ClusterPlan) throws(Refusal) {
+    private mutating func addExperts(of plan: ClusterPlan) {
         guard !plan.ring.shards.isEmpty else { return }
         for node in plan.nodes where node.slices.isEmpty {
             let host = plan.hosts.hosts[node.host]
@@ -104,9 +112,6 @@ extension Topology {
             let name = plan.hosts.hosts[shard.host].name
             guard let index = nodes.firstIndex(where: { $0.name == name }) else { continue }
             nodes[index].shard.append(part)
-        }
-        if plan.ring.stepsAtOnce != Limits.stepsAtOnceDefault {
-            stepsAtOnce = min(plan.ring.stepsAtOnce, Limits.stepsAtOnceMax)
         }
     }
 
@@ -134,25 +139,5 @@ extension Topology {
             }
         }
         return shards
-    }
-
-    private static func checkKeys(
-        _ plan: ClusterPlan, _ coordinator: Coordinator, _ file: HostsFile
-    ) throws(Refusal) {
-        let used = plan.ring.usedHosts.map { plan.hosts.hosts[$0] }
-        let isLoopback = coordinator.address.isLoopback && used.allSatisfy(\.address.isLoopback)
-        guard !isLoopback || file.keysPath != nil else { return }
-        if let bare = used.first(where: { $0.publicKey == nil }) {
-            throw Refusal(
-                "--out",
-                "host \(bare.name) has no public_key in the hosts file, which every node off "
-                    + "loopback needs; make one with 'skein keys new'")
-        }
-        guard coordinator.publicKey != nil, file.keysPath != nil else {
-            throw Refusal(
-                "--out",
-                "the hosts file names no keys folder or no public_key of its coordinator, which a "
-                    + "cluster off loopback needs")
-        }
     }
 }

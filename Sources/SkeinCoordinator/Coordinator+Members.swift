@@ -194,11 +194,10 @@ extension Coordinator {
             .placement(
                 SkeinWire.Placement(
                     epoch: epoch, nodeIndex: placement.nodes.firstIndex(of: name) ?? 0,
-                    kind: placement.kind, ring: ring, pageCount: settings.pageCount,
+                    kind: placement.kind, ring: ring,
                     microBatchesInFlight: schedule.plan.microBatchesInFlightMax,
                     fingerprint: settings.fingerprint, expertHosts: expertHosts,
-                    stepsAtOnce: settings.stepsAtOnce, hopForm: settings.hopForm,
-                    dispatchForm: settings.dispatchForm, latentForm: settings.latentForm)),
+                    settings: settings.serving.stage)),
             epoch: epoch)
     }
 
@@ -263,8 +262,8 @@ extension Coordinator {
         let layerCount = membership.placement.stages(of: name)
             .reduce(0) { $0 + $1.slice.layers.count }
         let cacheBytes =
-            layerCount * settings.pageCount * Limits.pageRowCount
-            * settings.latentForm.positionByteCount(of: settings.configuration)
+            layerCount * settings.serving.heldPositionCount
+            * settings.serving.latentForm.positionByteCount(of: settings.configuration)
         return (nodes[name]?.weightBytes ?? 0) + UInt64(cacheBytes)
     }
 

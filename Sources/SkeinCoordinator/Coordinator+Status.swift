@@ -206,7 +206,7 @@ extension Coordinator {
             pageCount: schedule.plan.pageCount, ownedPageCount: schedule.ownedPageCount,
             keptPageCount: schedule.idlePageCount,
             positionCountMax: schedule.plan.positionCountMax,
-            latentForm: settings.latentForm,
+            latentForm: settings.serving.latentForm,
             reusesPrefixes: schedule.plan.reusesPrefixes, work: work,
             liveSequenceCount: max(0, schedule.liveCount - probeCount),
             prefixCache: ClusterStatus.PrefixCache(schedule),
@@ -215,7 +215,7 @@ extension Coordinator {
                 stageSeconds: schedule.decodeStageTimes.map { $0 / .seconds(1) },
                 waySeconds: schedule.decodeWayTime / .seconds(1),
                 computeOwners: schedule.plan.computeOwners, expertOwners: expertOwners,
-                stepsAtOnce: settings.stepsAtOnce))
+                stepsAtOnce: settings.serving.stepsAtOnce))
     }
 
     /// Those of the placement, then the others.

@@ -17,29 +17,10 @@ public struct CoordinatorSettings: Sendable {
     public var standbys: [String] = []
     /// The nodes' CURVE keys as Z85 text, where links leave loopback.
     public var publicKeys: [String: String] = [:]
-    /// Pages of every stage's pool.
-    public var pageCount: Int
-    /// Positions that one sequence may have.
-    public var positionCountMax: Int
-    /// Credits, where not what the number of stages suggests.
-    public var microBatchesInFlight: Int?
-    /// Micro-batches that a stage with experts elsewhere may have begun at a time.
-    public var stepsAtOnce = Limits.stepsAtOnceDefault
-    /// How activations travel between stages.
-    public var hopForm = RowForm.bf16
-    /// How rows travel to experts elsewhere.
-    public var dispatchForm = RowForm.bf16
-    /// The form in which every node keeps its latent rows.
-    public var latentForm = LatentForm.bf16
-    /// Rows of a prefill micro-batch at most.
-    public var prefillRowsMax = 256
-    /// By how much of its time a decode step may grow for the prompt rows that ride with it.
-    public var decodeSlowdownMax = 0.6
+    /// How the cluster serves.
+    public var serving: ServingSettings
     /// Whether all nodes compute on the same threads, one after the other.
     public var sharesCompute = false
-    /// Whether requests of one tenant share the latent rows of equal beginnings; see
-    /// `PrefixIndex`.
-    public var reusesPrefixes = true
     /// Whether a node that is lost or cannot load ends the cluster, as is right where all nodes are
     /// this program's own; a cluster of hosts waits for the node to come back.
     public var endsWithItsNodes = false
@@ -53,15 +34,13 @@ public struct CoordinatorSettings: Sendable {
     /// Describes a cluster.
     public init(
         clusterName: String, configuration: ModelConfiguration, fingerprint: String,
-        placement: SkeinMembership.Placement, pageCount: Int, positionCountMax: Int,
-        softwareVersion: String
+        placement: SkeinMembership.Placement, serving: ServingSettings, softwareVersion: String
     ) {
         self.clusterName = clusterName
         self.configuration = configuration
         self.fingerprint = fingerprint
         self.placement = placement
-        self.pageCount = pageCount
-        self.positionCountMax = positionCountMax
+        self.serving = serving
         self.softwareVersion = softwareVersion
     }
 
@@ -74,12 +53,7 @@ public struct CoordinatorSettings: Sendable {
         let owners = stages.map { stage in
             sharesCompute ? 0 : placement.nodes.firstIndex(of: stage.node) ?? 0
         }
-        return .serving(
-            computeOwners: owners, pageCount: pageCount, positionCountMax: positionCountMax,
-            microBatchesInFlightMax: microBatchesInFlight,
-            prefillBudget: PrefillBudget(
-                rowsMax: prefillRowsMax, decodeSlowdownMax: decodeSlowdownMax),
-            reusesPrefixes: reusesPrefixes)
+        return .serving(serving, computeOwners: owners)
     }
 
     /// How long a silent node is waited for.

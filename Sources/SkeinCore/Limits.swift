@@ -31,6 +31,10 @@ public enum Limits {
     /// The same where a cluster file does not say: one waiting and one computing.
     public static let stepsAtOnceDefault = 2
 
+    /// Rows of a prefill micro-batch where nothing else is said: enough for experts to multiply
+    /// rows together, few enough for decode to wait little.
+    public static let prefillRowsDefault = 256
+
     /// Ranges of experts that one shard is written as: two for each of a deep model's layers.
     public static let shardPartsMax = 128
 

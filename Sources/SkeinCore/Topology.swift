@@ -13,39 +13,8 @@ public struct Topology: Equatable, Sendable {
     /// How slices lie over the nodes.
     public var placement: PlacementKind
 
-    /// Positions that one sequence may have, prompt and completion together.
-    public var positionCount: Int
-
-    /// Latent cache pages on every node, `Limits.pageRowCount` positions each.
-    public var pageCount: Int
-
-    /// Micro-batches in the ring at most; `nil` leaves the choice to the schedule.
-    public var microBatchesInFlightMax: Int?
-
-    /// Rows of one prefill chunk at most; `nil` leaves the choice to the schedule.
-    public var prefillChunkRowsMax: Int?
-
-    /// Whether requests of one client share the latent rows of equal beginnings.
-    public var reusesPrefixes: Bool
-
-    /// The form in which every node keeps its weights.
-    public var weightForm: WeightForm
-
-    /// Micro-batches that a stage with experts elsewhere may have begun at a time; `nil` takes
-    /// `Limits.stepsAtOnceDefault`.
-    public var stepsAtOnce: Int?
-
-    /// How activations travel between stages.
-    public var hopForm = RowForm.bf16
-
-    /// How rows travel to experts elsewhere.
-    public var dispatchForm = RowForm.bf16
-
-    /// Where nodes keep packed weights for their next start; `nil`: they pack them every time.
-    public var packedCachePath: String?
-
-    /// The form in which every node keeps its latent rows.
-    public var latentForm = LatentForm.bf16
+    /// How it serves.
+    public var serving: ServingSettings
 
     /// The folder of `NAME.secret` files; `nil` where every address is loopback.
     public var keysPath: String?
@@ -58,21 +27,13 @@ public struct Topology: Equatable, Sendable {
 
     /// Describes a cluster.
     public init(
-        name: String, modelPath: String, placement: PlacementKind, positionCount: Int,
-        pageCount: Int, coordinator: Coordinator, nodes: [Node],
-        microBatchesInFlightMax: Int? = nil, prefillChunkRowsMax: Int? = nil,
-        reusesPrefixes: Bool = true, weightForm: WeightForm = .native,
-        keysPath: String? = nil
+        name: String, modelPath: String, placement: PlacementKind, serving: ServingSettings,
+        coordinator: Coordinator, nodes: [Node], keysPath: String? = nil
     ) {
         self.name = name
         self.modelPath = modelPath
         self.placement = placement
-        self.positionCount = positionCount
-        self.pageCount = pageCount
-        self.microBatchesInFlightMax = microBatchesInFlightMax
-        self.prefillChunkRowsMax = prefillChunkRowsMax
-        self.reusesPrefixes = reusesPrefixes
-        self.weightForm = weightForm
+        self.serving = serving
         self.keysPath = keysPath
         self.coordinator = coordinator
         self.nodes = nodes

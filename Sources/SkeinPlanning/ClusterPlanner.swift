@@ -14,9 +14,6 @@ public struct ClusterPlanner: Sendable {
     /// How much more experts on other hosts must give to be taken: they are more to keep running.
     static let expertsGainMin = 1.05
 
-    /// Stages that may wait for experts at the same time, at most.
-    static let stepsAtOnceMax = 16
-
     let model: ModelCosts
     let hosts: PlannedHosts
     let wish: PlanWish
@@ -28,28 +25,25 @@ public struct ClusterPlanner: Sendable {
     public init(
         configuration: ModelConfiguration, hosts: PlannedHosts, wish: PlanWish
     ) throws(Refusal) {
-        let arithmetic = ModelArithmetic(configuration, latents: wish.latentForm)
+        let settings = wish.settings
+        let arithmetic = ModelArithmetic(configuration, latents: settings.latentForm)
         model = ModelCosts(arithmetic)
         self.hosts = hosts
         self.wish = wish
         memory = MemoryPlan(
-            arithmetic: arithmetic, pageCount: wish.pageCount, rowCount: wish.prefillRowsMax)
-        guard wish.positionCount <= configuration.positionCountMax else {
-            throw Refusal(
-                "context",
-                "\(wish.positionCount) positions, the model allows "
-                    + "\(configuration.positionCountMax)")
-        }
-        guard wish.pageCount <= Limits.pagesMax else {
+            arithmetic: arithmetic, pageCount: settings.pageCount,
+            rowCount: settings.prefillRowsMax)
+        try settings.check(configuration)
+        guard settings.pageCount <= Limits.pagesMax else {
             throw Refusal(
                 "context and concurrency",
-                "ask for \(wish.pageCount) pages, at most \(Limits.pagesMax) expected")
+                "ask for \(settings.pageCount) pages, at most \(Limits.pagesMax) expected")
         }
-        guard wish.promptTokenCount + wish.newTokenCount <= wish.positionCount else {
+        guard wish.promptTokenCount + wish.newTokenCount <= settings.positionCount else {
             throw Refusal(
                 "prompt and completion",
                 "ask for \(wish.promptTokenCount + wish.newTokenCount) positions, a sequence has "
-                    + "\(wish.positionCount)")
+                    + "\(settings.positionCount)")
         }
     }
 
@@ -57,6 +51,7 @@ public struct ClusterPlanner: Sendable {
     ///
     /// - Throws: a refusal where nothing fits, with what is missing and what would make it fit.
     public func plan() throws(Refusal) -> ClusterPlan {
+        try checkShape()
         let kinds = wish.kind.map { [$0] } ?? PlacementKind.allCases
         let candidates = kinds.flatMap { best(of: $0).map(withCredits).map(alternative) }
         guard let first = candidates.first else { throw Shortfall(self).refusal }
@@ -66,7 +61,48 @@ public struct ClusterPlanner: Sendable {
         return clusterPlan(chosen, of: candidates)
     }
 
-    /// Foretells a ring that is given.
+    /// Refuses a shape for which there are too few hosts, layers or experts, whatever their size.
+    private func checkShape() throws(Refusal) {
+        func refusal(_ wanted: String, _ found: String) -> Refusal {
+            Refusal("plan", "asks for \(wanted), \(found)")
+        }
+        let able = hosts.hosts.count { $0.role != .experts }
+        let bound = hosts.hosts.count { $0.role == .stages }
+        let hostCount = hosts.hosts.count
+        let ringCount = wish.nodeCount ?? max(1, bound)
+        let ring = "\(ringCount) ring node\(ringCount == 1 ? "" : "s")"
+        guard ringCount <= able else {
+            let others = able < hostCount ? " that may hold a slice" : ""
+            throw refusal(ring, "the hosts file has \(able)\(others)")
+        }
+        guard bound <= ringCount else {
+            throw refusal(ring, "the hosts file has \(bound) of role 'stages'")
+        }
+        let kind = wish.kind ?? .linear
+        let (stages, layers) = (kind.stageCount(nodeCount: ringCount), layerCount)
+        guard stages <= layers else {
+            throw refusal(
+                "\(ring) with \(stages) \(kind.rawValue) stages", "the model has \(layers) layers")
+        }
+        let expertHosts = wish.expertHostCount ?? 0
+        guard expertHosts > 0 else { return }
+        let experts = "\(expertHosts) expert host\(expertHosts == 1 ? "" : "s")"
+        guard model.expertCount > 0 else {
+            throw refusal(experts, "the model is dense and has no experts")
+        }
+        let free = hostCount - max(ringCount, bound)
+        guard expertHosts <= min(free, hosts.hosts.count { $0.role != .stages }) else {
+            throw refusal("\(experts) beside \(ring)", "the hosts file has \(hostCount) hosts")
+        }
+        guard ringCount + expertHosts <= Limits.nodesMax else {
+            throw refusal(
+                "\(experts) beside \(ring)", "a cluster has at most \(Limits.nodesMax) nodes")
+        }
+    }
+
+    private var layerCount: Int { model.configuration.layerCount }
+
+    /// Predicts what a given ring gives.
     ///
     /// - Throws: a refusal where it does not fit.
     public func plan(of ring: PlannedRing) throws(Refusal) -> ClusterPlan {
@@ -85,8 +121,9 @@ public struct ClusterPlanner: Sendable {
     private func withCredits(_ candidate: Candidate) -> Candidate {
         var candidate = candidate
         if !candidate.ring.shards.isEmpty {
-            candidate.ring.microBatchesInFlightMax =
-                candidate.ring.microBatchesInFlightMax ?? candidate.forecast.microBatchCount
+            candidate.ring.serving.microBatchesInFlightMax =
+                candidate.ring.serving.microBatchesInFlightMax
+                ?? candidate.forecast.microBatchCount
         }
         return candidate
     }
@@ -126,8 +163,8 @@ public struct ClusterPlanner: Sendable {
         self.hosts = hosts
         self.wish = wish
         memory = MemoryPlan(
-            arithmetic: model.arithmetic, pageCount: wish.pageCount,
-            rowCount: wish.prefillRowsMax)
+            arithmetic: model.arithmetic, pageCount: wish.settings.pageCount,
+            rowCount: wish.serving.prefillRowsMax)
     }
 
     /// Whether any ring fits, whatever its speed.
@@ -244,7 +281,7 @@ public struct ClusterPlanner: Sendable {
             hosts.hosts[$0].role != .stages && !ringHosts.contains($0)
         }
         guard let count = wish.expertHostCount else {
-            return Array(free.prefix(Limits.nodesMax))
+            return Array(free.prefix(Limits.nodesMax - ringHosts.count))
         }
         return count <= free.count ? Array(free.prefix(count)) : []
     }

@@ -1,3 +1,5 @@
+import SkeinCore
+
 /// What clients of a planned ring would see: the simulator's word, beside the arithmetic's.
 ///
 /// The arithmetic (``RingForecast``) bounds a round from below: it knows no queues. Where a ring
@@ -24,10 +26,10 @@ public struct PlanOutlook: Equatable, Sendable {
         timeToFirstTokenSeconds = prompt.run().timeToFirstToken.mean
         func rate(_ sequenceCount: Int) -> Double {
             var trial = wish
-            trial.positionCount = max(wish.positionCount, decodeTokenCount + 1)
+            trial.serving.positionCount = max(wish.serving.positionCount, decodeTokenCount + 1)
             trial.sequenceCount = max(sequenceCount, wish.sequenceCount)
             // All of them are under way, however long the trial makes them and few the pages are.
-            trial.givenPageCount = nil
+            trial.hasGivenPages = false
             var simulator = RingSimulator(
                 costs: costs,
                 load: SimulatedLoad(

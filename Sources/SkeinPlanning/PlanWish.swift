@@ -1,11 +1,14 @@
 public import SkeinCore
 
-/// What a cluster shall bear, and what of its shape is decided already.
+/// The load that a cluster is planned for, and what of its shape is decided already.
 public struct PlanWish: Equatable, Sendable {
-    /// Positions that one sequence may have.
-    public var positionCount: Int
+    /// How the cluster serves; its pages count only where they are decided.
+    public var serving: ServingSettings
 
-    /// Sequences of that length that the cache holds, and that decode together in the forecast.
+    /// Whether the pages of `serving` are decided; else all sequences fit at full length.
+    public var hasGivenPages = false
+
+    /// Sequences of full length that the cache holds, and that decode together in the forecast.
     public var sequenceCount: Int
 
     /// Tokens of a prompt, in the forecast.
@@ -13,9 +16,6 @@ public struct PlanWish: Equatable, Sendable {
 
     /// Tokens of a completion, in the forecast.
     public var newTokenCount: Int
-
-    /// Rows of a prefill micro-batch at most.
-    public var prefillRowsMax: Int
 
     /// How slices lie on nodes, where that is decided.
     public var kind: PlacementKind?
@@ -26,38 +26,29 @@ public struct PlanWish: Equatable, Sendable {
     /// Hosts that hold experts alone, where that is decided.
     public var expertHostCount: Int?
 
-    /// Pages, where that is decided.
-    public var givenPageCount: Int?
-
-    /// The form in which nodes keep their latent rows.
-    public var latentForm: LatentForm
-
-    /// How activations travel between stages; a planner never reduces them unasked.
-    public var hopForm = RowForm.bf16
-
     /// Describes a wish.
     public init(
         positionCount: Int, sequenceCount: Int, promptTokenCount: Int = 512,
-        newTokenCount: Int = 128, prefillRowsMax: Int = 256, kind: PlacementKind? = nil,
-        nodeCount: Int? = nil, expertHostCount: Int? = nil, givenPageCount: Int? = nil,
-        latentForm: LatentForm = .bf16
+        newTokenCount: Int = 128, kind: PlacementKind? = nil, nodeCount: Int? = nil,
+        expertHostCount: Int? = nil
     ) {
-        self.positionCount = positionCount
+        serving = ServingSettings(positionCount: positionCount, sequenceCount: sequenceCount)
         self.sequenceCount = sequenceCount
         self.promptTokenCount = promptTokenCount
         self.newTokenCount = newTokenCount
-        self.prefillRowsMax = prefillRowsMax
         self.kind = kind
         self.nodeCount = nodeCount
         self.expertHostCount = expertHostCount
-        self.givenPageCount = givenPageCount
-        self.latentForm = latentForm
     }
 
-    /// Pages of the latent cache: as decided, or for all sequences at full length.
-    public var pageCount: Int {
-        let rows = Limits.pageRowCount
-        return givenPageCount ?? (positionCount + rows - 1) / rows * sequenceCount
+    /// The settings of the cluster, with its pages.
+    public var settings: ServingSettings {
+        var settings = serving
+        if !hasGivenPages {
+            settings.pageCount =
+                ServingSettings.pageCount(positions: serving.positionCount) * sequenceCount
+        }
+        return settings
     }
 
     /// Positions of a sequence in the mean over its completion.

@@ -35,22 +35,13 @@ public struct PlannedRing: Equatable, Sendable {
     /// The experts that do not all lie with their layer.
     public var shards: [PlannedShard]
 
-    /// Micro-batches that one stage may have begun: while one waits for experts, others compute.
-    public var stepsAtOnce: Int
-
-    /// Credits; `nil` leaves the choice to the schedule.
-    public var microBatchesInFlightMax: Int?
-
-    /// How activations travel between stages.
-    public var hopForm = RowForm.bf16
-
-    /// How rows travel to experts on other hosts.
-    public var dispatchForm = RowForm.bf16
+    /// How it serves.
+    public var serving: ServingSettings
 
     /// Describes a ring.
     public init(
         kind: PlacementKind, nodeHosts: [Int], slices: [Slice], shards: [PlannedShard] = [],
-        stepsAtOnce: Int = 2, microBatchesInFlightMax: Int? = nil
+        serving: ServingSettings
     ) {
         precondition(
             slices.count == kind.stageCount(nodeCount: nodeHosts.count),
@@ -59,14 +50,13 @@ public struct PlannedRing: Equatable, Sendable {
         self.nodeHosts = nodeHosts
         self.slices = slices
         self.shards = shards
-        self.stepsAtOnce = stepsAtOnce
-        self.microBatchesInFlightMax = microBatchesInFlightMax
+        self.serving = serving
     }
 
     /// Lays ranges of layers over hosts.
     public init(
         kind: PlacementKind, nodeHosts: [Int], stageLayers: [Range<Int>],
-        shards: [PlannedShard] = [], stepsAtOnce: Int = 2
+        shards: [PlannedShard] = [], serving: ServingSettings
     ) {
         let slices = stageLayers.indices.map { stage in
             Slice(
@@ -75,7 +65,7 @@ public struct PlannedRing: Equatable, Sendable {
         }
         self.init(
             kind: kind, nodeHosts: nodeHosts, slices: slices, shards: shards,
-            stepsAtOnce: stepsAtOnce)
+            serving: serving)
     }
 
     /// The node of every stage.

@@ -92,7 +92,7 @@ struct RingCosts: Sendable {
     private func dispatchBytes(to count: Double, rowCount: Double) -> DispatchBytes {
         DispatchBytes(
             sent: model.sentRowCount(to: count, rowCount: rowCount)
-                * model.rowBytes(ring.dispatchForm),
+                * model.rowBytes(ring.serving.dispatchForm),
             // Each choice comes back by itself, since sums are made at home in one order.
             back: model.chosenRowCount(of: count, rowCount: rowCount) * model.rowBytes)
     }
@@ -121,7 +121,7 @@ struct RingCosts: Sendable {
     }
 
     /// Bytes of one row of a hop.
-    var hopRowBytes: Double { model.rowBytes(ring.hopForm) }
+    var hopRowBytes: Double { model.rowBytes(ring.serving.hopForm) }
 
     /// Seconds of a token's way home.
     var returnSeconds: Double {
@@ -168,7 +168,7 @@ struct RingCosts: Sendable {
             loads.receivingSeconds.values.max() ?? 0)
         for cost in costs where !cost.remotes.isEmpty {
             let stay = cost.computeSeconds + cost.awaySeconds
-            longest = max(longest, stay / Double(ring.stepsAtOnce))
+            longest = max(longest, stay / Double(ring.serving.stepsAtOnce))
         }
         var machines: [String: Double] = [:]
         for (host, seconds) in loads.computeSeconds {

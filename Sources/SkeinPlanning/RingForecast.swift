@@ -67,7 +67,7 @@ public struct RingForecast: Equatable, Sendable {
     init(_ costs: RingCosts, sequenceCount: Int, positionCount: Double) {
         let stageHosts = costs.ring.stageHosts
         let most = min(
-            sequenceCount, costs.ring.microBatchesInFlightMax ?? 4 * stageHosts.count,
+            sequenceCount, costs.ring.serving.microBatchesInFlightMax ?? 4 * stageHosts.count,
             Limits.microBatchesInFlightMax)
         func state(_ count: Int) -> State {
             State(costs, rowCount: Double(sequenceCount) / Double(count), positionCount)

@@ -170,15 +170,15 @@ struct RingSearch {
             costs.stageCosts(
                 .decode(rowCount: rowCount, positionCount: planner.wish.meanPositionCount)
             ).map { ($0.computeSeconds + $0.awaySeconds) / max(1e-9, $0.computeSeconds) }.max() ?? 1
-        ring.stepsAtOnce = min(
-            max(2, Int(min(longest, 1_000).rounded(.up))), ClusterPlanner.stepsAtOnceMax)
+        ring.serving.stepsAtOnce = min(
+            max(2, Int(min(longest, 1_000).rounded(.up))), Limits.stepsAtOnceMax)
         return ring
     }
 
     private func ring(_ stageLayers: [Range<Int>]) -> PlannedRing {
-        var ring = PlannedRing(kind: kind, nodeHosts: ringHosts, stageLayers: stageLayers)
-        ring.hopForm = planner.wish.hopForm
-        return ring
+        PlannedRing(
+            kind: kind, nodeHosts: ringHosts, stageLayers: stageLayers,
+            serving: planner.wish.settings)
     }
 
     /// Seconds of a node with two ranges of layers, one of them perhaps empty; `nil` where it does

@@ -11,15 +11,19 @@ struct Shortfall {
     var refusal: Refusal {
         let able = planner.hosts.hosts.indices.filter { planner.hosts.hosts[$0].role != .experts }
         guard let worst = leastOvercommitted(able) else {
-            return Refusal(
-                "plan",
-                "there is no host for a slice, or more ring nodes were asked for than hosts "
-                    + "or layers allow")
+            return Self.noShape
         }
+        // Where every host has room enough, it is the shape that no cut can have.
+        guard excess(worst) > 0 else { return Self.noShape }
         return Self.refusal(
             host: planner.hosts.hosts[worst.host], needBytes: worst.needBytes,
             remedies: remedies(worst))
     }
+
+    private static let noShape = Refusal(
+        "plan",
+        "no cut of the layers has the shape that was asked for; ask for fewer ring nodes or expert "
+            + "hosts, or leave the placement open")
 
     /// Names a host that has too little.
     static func refusal(host: PlannedHost, needBytes: Int, remedies: [String]) -> Refusal {
@@ -73,9 +77,9 @@ struct Shortfall {
                 "\(count) more host\(count == 1 ? "" : "s") like \(name)")
         }
         if let count = longest(
-            upTo: planner.wish.positionCount,
+            upTo: planner.wish.serving.positionCount,
             { wish, count in
-                wish.positionCount = count * Limits.pageRowCount
+                wish.serving.positionCount = count * Limits.pageRowCount
             }, unit: Limits.pageRowCount)
         {
             remedies.append("a context of at most \(count) positions")

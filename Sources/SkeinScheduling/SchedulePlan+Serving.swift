@@ -1,27 +1,25 @@
-import SkeinCore
+public import SkeinCore
 
 extension SchedulePlan {
     /// The numbers by which a coordinator begins; measurements change the counts later.
     ///
-    /// - Parameters:
-    ///   - computeOwners: for every stage, the number of the compute threads that run it.
-    ///   - microBatchesInFlightMax: credits, where not what the number of stages suggests.
+    /// - Parameter computeOwners: for every stage, the number of the compute threads that run it.
     public static func serving(
-        computeOwners: [Int], pageCount: Int, positionCountMax: Int,
-        microBatchesInFlightMax: Int? = nil, prefillBudget: PrefillBudget = PrefillBudget(),
-        reusesPrefixes: Bool = true
+        _ settings: ServingSettings, computeOwners: [Int]
     ) -> SchedulePlan {
         let ownerCount = Set(computeOwners).count
         // One computing and one waiting on every stage, and as many on the way.
         let inFlightMax = min(
-            microBatchesInFlightMax ?? 4 * computeOwners.count, Limits.microBatchesInFlightMax)
+            settings.microBatchesInFlightMax ?? 4 * computeOwners.count,
+            Limits.microBatchesInFlightMax)
         return SchedulePlan(
-            stageCount: computeOwners.count, pageCount: pageCount,
-            positionCountMax: positionCountMax, microBatchesInFlightMax: inFlightMax,
+            stageCount: computeOwners.count, pageCount: settings.pageCount,
+            positionCountMax: settings.positionCount, microBatchesInFlightMax: inFlightMax,
             decodeMicroBatchCount: min(ownerCount, inFlightMax),
             // While chunks go round alone, the next one waits at the first stage.
             prefillMicroBatchCount: min(ownerCount + 1, inFlightMax),
-            prefillBudget: prefillBudget, computeOwners: computeOwners, followsMeasurements: true,
-            reusesPrefixes: reusesPrefixes)
+            prefillBudget: PrefillBudget(rowsMax: settings.prefillRowsMax),
+            computeOwners: computeOwners, followsMeasurements: true,
+            reusesPrefixes: settings.reusesPrefixes)
     }
 }

@@ -35,7 +35,7 @@ struct ExpertJoining {
         }
         return FarExperts(
             stage: place.index, epoch: placement.epoch, nodeName: node.settings.name,
-            form: placement.dispatchForm, peers: part.peers(of: layers), roads: peers,
+            form: placement.settings.dispatchForm, peers: part.peers(of: layers), roads: peers,
             desk: CombineDesk(columnCount: columnCount),
             keeper: StageTimekeeper(stage: place.index), recorder: node.recorder)
     }
@@ -58,7 +58,7 @@ struct ExpertJoining {
     }
 
     /// One dispatch or answer for each begun micro-batch of every stage.
-    private var messagesMax: Int { part.placement.ring.count * part.placement.stepsAtOnce }
+    private var messagesMax: Int { part.placement.ring.count * part.placement.settings.stepsAtOnce }
 
     private mutating func outbox(
         to name: String, address: String, publicKey: String?

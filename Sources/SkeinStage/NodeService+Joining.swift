@@ -124,8 +124,8 @@ extension NodeService {
             }
             guard let checkpoint, let coordinator else { return }
             let loader = StageLoader(
-                checkpoint: checkpoint, weightForm: settings.weightForm,
-                packedCachePath: settings.packedCachePath, pool: pool, thread: computeThread
+                checkpoint: checkpoint, weightForm: settings.serving.weightForm,
+                packedCachePath: settings.serving.packedCachePath, pool: pool, thread: computeThread
             ) { [weak self] done, total in
                 Task { await self?.tellLoading(done, total, epoch: placement.epoch) }
             }

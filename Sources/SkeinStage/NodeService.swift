@@ -31,10 +31,8 @@ public actor NodeService {
         public var coordinatorAddress: String
         /// The coordinator's CURVE key, where links leave loopback.
         public var coordinatorKey: String?
-        /// The form in which the node keeps its weights.
-        public var weightForm = WeightForm.native
-        /// Where packed weights are kept for the next start; `nil`: they are packed every time.
-        public var packedCachePath: String?
+        /// How the cluster serves.
+        public var serving: ServingSettings
         /// The program's version, for people.
         public var softwareVersion: String
         /// Time between two heartbeats.
@@ -43,14 +41,13 @@ public actor NodeService {
         /// Describes a node.
         public init(
             name: String, modelFolder: String, coordinatorAddress: String,
-            coordinatorKey: String? = nil, weightForm: WeightForm = .native,
-            softwareVersion: String
+            coordinatorKey: String? = nil, serving: ServingSettings, softwareVersion: String
         ) {
             self.name = name
             self.modelFolder = modelFolder
             self.coordinatorAddress = coordinatorAddress
             self.coordinatorKey = coordinatorKey
-            self.weightForm = weightForm
+            self.serving = serving
             self.softwareVersion = softwareVersion
         }
     }
@@ -115,7 +112,7 @@ public actor NodeService {
     /// - Throws: a `Refusal` where the checkpoint cannot be opened or the coordinator refuses us.
     public func run() async throws {
         let checkpoint = try Checkpoint.open(settings.modelFolder)
-        let fingerprint = try checkpoint.fingerprint(of: settings.weightForm)
+        let fingerprint = try checkpoint.fingerprint(of: settings.serving.weightForm)
         self.checkpoint = checkpoint
         coordinator = try links.open(
             to: settings.coordinatorAddress, publicKey: settings.coordinatorKey)

@@ -56,7 +56,7 @@ struct PlacedStages: Sendable {
                 place: StagePlace(
                     index: place.index, epoch: placement.epoch, nodeName: node.settings.name,
                     microBatchesInFlight: placement.microBatchesInFlight,
-                    stepsAtOnce: placement.stepsAtOnce, recorder: node.recorder),
+                    stepsAtOnce: placement.settings.stepsAtOnce, recorder: node.recorder),
                 far: try joining.farExperts(
                     of: place, columnCount: loader.checkpoint.configuration.hiddenSize),
                 onward: onward, coordinator: coordinator, logger: node.logger,

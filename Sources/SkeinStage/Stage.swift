@@ -62,13 +62,13 @@ actor Stage {
     ) throws(Refusal) {
         let configuration = checkpoint.configuration
         let latents = try LatentPool(
-            configuration: configuration, slice: slice, pageCount: placement.pageCount,
-            form: placement.latentForm)
+            configuration: configuration, slice: slice, pageCount: placement.settings.pageCount,
+            form: placement.settings.latentForm)
         try latents.populate()
         model = try SliceModel(
             checkpoint: checkpoint, slice: slice, latents: latents, compute: pool, held: held,
-            form: placement.dispatchForm)
-        hopForm = placement.hopForm
+            form: placement.settings.dispatchForm)
+        hopForm = placement.settings.hopForm
         incoming = Tensor(rows: 0, columns: configuration.hiddenSize)
         self.thread = thread
     }

@@ -87,17 +87,17 @@ extension Placement {
             : SKEIN__V1__PLACEMENT_KIND__PLACEMENT_KIND_VFOLD
         message.pointee.n_ring_stages = ring.count
         message.pointee.ring_stages = arena.list(ring.map { Optional($0.packed(in: arena)) })
-        message.pointee.page_count = UInt32(pageCount)
+        message.pointee.page_count = UInt32(settings.pageCount)
         message.pointee.page_row_count = UInt32(pageRowCount)
         message.pointee.micro_batches_in_flight_count = UInt32(microBatchesInFlight)
         message.pointee.model_fingerprint = arena.text(fingerprint)
         message.pointee.n_expert_hosts = expertHosts.count
         message.pointee.expert_hosts = arena.list(
             expertHosts.map { Optional($0.packed(in: arena)) })
-        message.pointee.steps_at_once_count = UInt32(stepsAtOnce)
-        message.pointee.hops_float8 = hopForm == .fp8 ? 1 : 0
-        message.pointee.dispatches_float8 = dispatchForm == .fp8 ? 1 : 0
-        message.pointee.keeps_latents_float8 = latentForm == .fp8 ? 1 : 0
+        message.pointee.steps_at_once_count = UInt32(settings.stepsAtOnce)
+        message.pointee.hops_float8 = settings.hopForm == .fp8 ? 1 : 0
+        message.pointee.dispatches_float8 = settings.dispatchForm == .fp8 ? 1 : 0
+        message.pointee.keeps_latents_float8 = settings.latentForm == .fp8 ? 1 : 0
         return message
     }
 }

@@ -78,6 +78,23 @@ extension Hello {
     }
 }
 
+extension StageSettings {
+    fileprivate init(
+        parsing message: Skein__V1__Placement, _ reader: FieldReader
+    ) throws(WireError) {
+        self.init(
+            pageCount: try reader.number(
+                message.page_count, in: 1...Int(Int32.max), "page_count"))
+        stepsAtOnce = max(
+            1,
+            try reader.number(
+                message.steps_at_once_count, in: 0...Limits.stepsAtOnceMax, "steps_at_once_count"))
+        hopForm = message.hops_float8 != 0 ? .fp8 : .bf16
+        dispatchForm = message.dispatches_float8 != 0 ? .fp8 : .bf16
+        latentForm = message.keeps_latents_float8 != 0 ? .fp8 : .bf16
+    }
+}
+
 extension Placement {
     fileprivate init(
         parsing message: Skein__V1__Placement, epoch: Epoch, _ reader: FieldReader
@@ -100,22 +117,13 @@ extension Placement {
             nodeIndex: try reader.number(
                 message.node_index, in: 0...(Limits.nodesMax - 1), "node_index"),
             kind: kind, ring: try Self.ring(message, reader),
-            pageCount: try reader.number(
-                message.page_count, in: 1...Int(Int32.max), "page_count"),
             pageRowCount: pageRowCount,
             microBatchesInFlight: try reader.number(
                 message.micro_batches_in_flight_count, in: 1...Limits.microBatchesInFlightMax,
                 "micro_batches_in_flight_count"),
             fingerprint: try reader.name(message.model_fingerprint, "model_fingerprint"),
             expertHosts: try Self.expertHosts(message, reader),
-            stepsAtOnce: max(
-                1,
-                try reader.number(
-                    message.steps_at_once_count, in: 0...Limits.stepsAtOnceMax,
-                    "steps_at_once_count")),
-            hopForm: message.hops_float8 != 0 ? .fp8 : .bf16,
-            dispatchForm: message.dispatches_float8 != 0 ? .fp8 : .bf16,
-            latentForm: message.keeps_latents_float8 != 0 ? .fp8 : .bf16)
+            settings: try StageSettings(parsing: message, reader))
     }
 
     private static func expertHosts(

@@ -77,8 +77,6 @@ public struct Placement: Equatable, Sendable {
     public var kind: PlacementKind
     /// The stages in the order that a micro-batch visits; their layers follow each other from 0.
     public var ring: [RingStage]
-    /// Pages in every stage's pool.
-    public var pageCount: Int
     /// Latent rows a page; always `Limits.pageRowCount`, and compared to be sure.
     public var pageRowCount: Int
     /// Credits: micro-batches in the ring at a time.
@@ -87,35 +85,24 @@ public struct Placement: Equatable, Sendable {
     public var fingerprint: String
     /// Who holds experts that are not with their layers; their places here are their numbers.
     public var expertHosts: [ExpertHost]
-    /// Micro-batches that a stage may have begun.
-    public var stepsAtOnce: Int
-    /// How activations travel between stages.
-    public var hopForm: RowForm
-    /// How rows travel to experts elsewhere.
-    public var dispatchForm: RowForm
-    /// The form in which stages keep their latent rows.
-    public var latentForm: LatentForm
+    /// What every stage must know of how the cluster serves.
+    public var settings: StageSettings
 
     /// Describes a placement.
     public init(
-        epoch: Epoch, nodeIndex: Int, kind: PlacementKind, ring: [RingStage], pageCount: Int,
+        epoch: Epoch, nodeIndex: Int, kind: PlacementKind, ring: [RingStage],
         pageRowCount: Int = Limits.pageRowCount, microBatchesInFlight: Int, fingerprint: String,
-        expertHosts: [ExpertHost] = [], stepsAtOnce: Int = 1, hopForm: RowForm = .bf16,
-        dispatchForm: RowForm = .bf16, latentForm: LatentForm = .bf16
+        expertHosts: [ExpertHost] = [], settings: StageSettings
     ) {
         self.epoch = epoch
         self.nodeIndex = nodeIndex
         self.kind = kind
         self.ring = ring
-        self.pageCount = pageCount
         self.pageRowCount = pageRowCount
         self.microBatchesInFlight = microBatchesInFlight
         self.fingerprint = fingerprint
         self.expertHosts = expertHosts
-        self.stepsAtOnce = stepsAtOnce
-        self.hopForm = hopForm
-        self.dispatchForm = dispatchForm
-        self.latentForm = latentForm
+        self.settings = settings
     }
 
     /// Where the experts lie.

@@ -75,7 +75,9 @@ struct BenchHost: AsyncParsableCommand {
         var road: LinkRate?
         if let peer { road = try await LinkBench.road(to: TCPAddress(hostAndPort: peer)) }
         // Asked first: what the measurement itself takes is free again later.
-        let memoryBytes = MachineMemory.now().availableBytes ?? 0
+        guard let memoryBytes = MachineMemory.now().availableBytes else {
+            throw Refusal("memory", "this machine does not say how much is available")
+        }
         let threadCount = threads ?? MachineCores.usableCount
         let bench = HostBench(
             shape ?? .deepSeekV3, on: ComputePool(threadCount: threadCount))
@@ -85,8 +87,11 @@ struct BenchHost: AsyncParsableCommand {
         let host = PlannedHost(
             name: name, address: address, memoryBytes: memoryBytes, coreCount: threadCount,
             rates: rates, pricePerHour: pricePerHour, watts: watts)
-        let domainCount = MachineMemory.domainCount()
-        let text = HostsFile.text(of: host, domainCount: domainCount, link: road)
+        // A file gives each domain the same number of cores.
+        let domains = MachineMemory.domainCount()
+        let domainCount = threadCount % domains == 0 ? domains : 1
+        let text = try HostsFile.text(
+            of: host, domainCount: domainCount, link: road, path: out ?? "hosts file")
         if let out { try Console.write(text, to: out) }
         if json { return try Console.json(HostReport(host, domainCount: domainCount, road: road)) }
         if out == nil { try Console.standardOutput(text) }
@@ -98,21 +103,8 @@ struct BenchHost: AsyncParsableCommand {
     private func checkedName() throws(Refusal) -> String {
         let systemName = ProcessInfo.processInfo.hostName.split(separator: ".").first
         let given = name ?? systemName.map { String($0.prefix(Limits.nameCharactersMax)) }
-        let isPlain = (given ?? "").utf8.allSatisfy { byte in
-            switch byte {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F: true
-            default: false
-            }
-        }
-        guard let given, isPlain, !given.isEmpty, !given.hasPrefix("."),
-            given.utf8.count <= Limits.nameCharactersMax
-        else {
-            throw Refusal(
-                "--name",
-                "found '\(given ?? "")', expected at most \(Limits.nameCharactersMax) "
-                    + "letters, digits, '-', '_' or '.'")
-        }
-        return given
+        try ClusterFile.checkName(given ?? "", subject: "--name")
+        return given ?? ""
     }
 }
 

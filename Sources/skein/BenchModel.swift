@@ -14,9 +14,6 @@ struct BenchModel: AsyncParsableCommand {
             + "the same run. --context sets the positions that are in the cache when decode "
             + "begins.")
 
-    /// Positions before decode where nothing else is said.
-    private static let contextDefault = 32
-
     @OptionGroup var model: ModelOption
     @OptionGroup var layout: LayoutOptions
     @OptionGroup var log: LogOption
@@ -31,6 +28,9 @@ struct BenchModel: AsyncParsableCommand {
 
     @Option(name: .customLong("batch"), help: "Streams that decode together.")
     var streams = 1
+
+    @Option(help: "Positions in the latent cache of each stream when decode begins.")
+    var context = 32
 
     @Option(help: "Seed of the prompts' random tokens.")
     var seed: UInt64 = 0
@@ -47,6 +47,9 @@ struct BenchModel: AsyncParsableCommand {
         guard (0...Limits.positionsMax).contains(promptTokens) else {
             throw ValidationError("--prompt-tokens: expected 0 to \(Limits.positionsMax)")
         }
+        guard (1...Limits.positionsMax).contains(context) else {
+            throw ValidationError("--context: expected 1 to \(Limits.positionsMax)")
+        }
         guard (16...Limits.positionsMax).contains(newTokens) else {
             throw ValidationError("--new-tokens: expected 16 to \(Limits.positionsMax)")
         }
@@ -58,7 +61,7 @@ struct BenchModel: AsyncParsableCommand {
         let checkpoint = try Checkpoint.open(folder)
         let load = ModelBench.Load(
             promptTokenCount: promptTokens, newTokenCount: newTokens, streamCount: streams,
-            contextCount: layout.contextPositions ?? Self.contextDefault, seed: seed)
+            contextCount: context, seed: seed)
         guard load.positionCount <= checkpoint.configuration.positionCountMax else {
             throw Refusal(
                 "--prompt-tokens, --new-tokens and --context",
@@ -67,13 +70,14 @@ struct BenchModel: AsyncParsableCommand {
         }
         let positions = min(
             load.positionCountWanted, checkpoint.configuration.positionCountMax)
+        var serving = layout.serving(positionCount: positions, sequenceCount: streams)
+        serving.prefillRowsMax = max(min(promptTokens, 512), serving.prefillRowsMax)
+        serving.reusesPrefixes = false
         let bounds = try required.bounds()
         let cost = try ModelCost(checkpoint, as: layout.weights, latents: layout.latents)
         let (form, latents, threads) = (layout.weights, layout.latents, layout.threads)
         let (report, misses) = try await EmbeddedRun(
-            folder: folder, layout: layout, positionCountMax: positions,
-            fullSequenceCount: streams, chunk: promptTokens > 0 ? min(promptTokens, 512) : nil,
-            reusesPrefixes: false, log: log
+            folder: folder, layout: layout, serving: serving, log: log
         ).run { cluster in
             let loadSeconds = (ContinuousClock.now - began) / .seconds(1)
             let bench = ModelBench(

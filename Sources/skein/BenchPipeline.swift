@@ -89,13 +89,14 @@ struct BenchPipeline: AsyncParsableCommand {
                 "ask for \(load.positionCount) positions, the model's context has "
                     + "\(configuration.positionCountMax)")
         }
-        if let topology, let cluster, load.positionCount > topology.positionCount {
+        if let topology, let cluster, load.positionCount > topology.serving.positionCount {
             throw Refusal(
                 "\(cluster): context",
-                "is \(topology.positionCount), the load needs \(load.positionCount)")
+                "is \(topology.serving.positionCount), the load needs \(load.positionCount)")
         }
         let positions = min(
-            load.positionCountWanted, topology?.positionCount ?? configuration.positionCountMax)
+            load.positionCountWanted,
+            topology?.serving.positionCount ?? configuration.positionCountMax)
         let bounds = try required.bounds()
         let file = trace
         let measure: Measurement = { coordinator in
@@ -131,8 +132,9 @@ struct BenchPipeline: AsyncParsableCommand {
                 .run(measure)
         }
         return try await EmbeddedRun(
-            folder: folder, layout: layout, positionCountMax: positions,
-            fullSequenceCount: concurrency + 1, log: log
+            folder: folder, layout: layout,
+            serving: layout.serving(positionCount: positions, sequenceCount: concurrency + 1),
+            log: log
         ).run { try await measure($0.coordinator) }
     }
 }

@@ -8,31 +8,16 @@ import Synchronization
 struct EmbeddedRun {
     let folder: String
     let layout: LayoutOptions
-    let positionCountMax: Int
-    var fullSequenceCount = 1
-    var chunk: Int?
-    var reusesPrefixes = true
+    let serving: ServingSettings
     let log: LogOption
 
     /// Runs `work` against the cluster; Ctrl-C ends both in good order.
     func run<Answer: Sendable>(
         _ work: @escaping @Sendable (EmbeddedCluster) async throws -> Answer
     ) async throws -> Answer {
-        var layout = ClusterLayout(
-            nodeCount: layout.stages, expertHostCount: layout.experts, kind: layout.placement,
-            usesProcesses: layout.processes, threadCount: layout.threads,
-            positionCountMax: positionCountMax, fullSequenceCount: fullSequenceCount)
-        if let chunk { layout.prefillRowsMax = max(chunk, layout.prefillRowsMax) }
-        layout.reusesPrefixes = reusesPrefixes
-        layout.weightForm = self.layout.weights
-        layout.latentForm = self.layout.latents
-        layout.packedCachePath = self.layout.packedCache.map {
-            URL(filePath: $0).path(percentEncoded: false)
-        }
-        layout.hopForm = self.layout.hop
         let finished = Mutex<Answer?>(nil)
         let loading = LoadingDisplay()
-        let (folder, log, chosen) = (folder, log, layout)
+        let (folder, log, chosen) = (folder, log, layout.layout(serving))
         let wasInterrupted = try await Interruptible.run {
             let cluster = try await EmbeddedCluster.start(
                 model: folder, layout: chosen, softwareVersion: SoftwareVersion.text,
@@ -78,11 +63,10 @@ final class LoadingDisplay: Sendable {
 enum PositionBudget {
     /// Positions for a prompt and what follows it, within context and model.
     static func check(
-        promptCount: Int, newTokensMax: Int = 0, contextPositions: Int?,
+        promptCount: Int, newTokensMax: Int = 0, context: ContextOption,
         configuration: ModelConfiguration
     ) throws(Refusal) -> Int {
-        let bound = min(
-            contextPositions ?? configuration.positionCountMax, configuration.positionCountMax)
+        let bound = try configuration.contextLength(context.positionCount)
         guard promptCount + min(newTokensMax, 1) <= bound else {
             throw Refusal(
                 "prompt", "has \(promptCount) tokens, the context has \(bound) positions")

@@ -16,6 +16,7 @@ struct Generate: AsyncParsableCommand {
 
     @OptionGroup var model: ModelOption
     @OptionGroup var layout: LayoutOptions
+    @OptionGroup var context: ContextOption
     @OptionGroup var sampling: SamplingOptions
     @OptionGroup var log: LogOption
 
@@ -55,12 +56,13 @@ struct Generate: AsyncParsableCommand {
         let wanted = sampling.maxTokens ?? Self.newTokensDefault
         let positions = try PositionBudget.check(
             promptCount: question.tokens.count, newTokensMax: wanted,
-            contextPositions: layout.contextPositions,
+            context: context,
             configuration: configuration)
         let request = question.request(newTokensMax: wanted, sampling: sampling)
         let printsText = !json
         let answer = try await EmbeddedRun(
-            folder: folder, layout: layout, positionCountMax: positions, log: log
+            folder: folder, layout: layout, serving: layout.serving(positionCount: positions),
+            log: log
         ).run { cluster in
             var reader = try question.reader(stop: sampling.stop, sampling: sampling)
             var answer = GeneratedAnswer(promptCount: question.tokens.count)

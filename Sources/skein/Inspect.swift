@@ -29,7 +29,7 @@ struct Inspect: AsyncParsableCommand {
 
     @Option(
         name: .customLong("context"),
-        help: "Positions in the latent cache (default: what the model allows).")
+        help: "Positions in the latent cache (default: as many as the model allows).")
     var contextPositions: Int?
 
     @Option(help: "In which form the latent cache keeps its rows: bf16 or fp8 (default: bf16).")
@@ -87,31 +87,22 @@ struct Inspect: AsyncParsableCommand {
         _ shape: ModelConfiguration, _ topology: Topology?
     ) throws(Refusal) -> InspectedLayout {
         if let topology {
+            try topology.serving.check(shape, subject: "\(cluster ?? ""): context")
             return InspectedLayout(
-                placement: try topology.placement(of: shape), pageCount: topology.pageCount,
-                positionCount: topology.positionCount,
-                rowsMax: topology.prefillChunkRowsMax ?? InspectedLayout.rowsMaxDefault,
-                latents: topology.latentForm)
+                placement: try topology.placement(of: shape), serving: topology.serving)
         }
-        let positionCount = min(contextPositions ?? shape.positionCountMax, shape.positionCountMax)
+        let positions = try shape.contextLength(contextPositions)
+        var serving = ServingSettings(positionCount: positions, sequenceCount: 1)
+        serving.latentForm = latents ?? .bf16
         let layout = ClusterLayout(
             nodeCount: stages ?? 1, expertHostCount: experts ?? 0, kind: placement ?? .linear,
-            positionCountMax: positionCount)
-        return InspectedLayout(
-            placement: try layout.placement(of: shape), pageCount: layout.pageCount,
-            positionCount: positionCount, rowsMax: layout.prefillRowsMax,
-            latents: latents ?? .bf16)
+            serving: serving)
+        return InspectedLayout(placement: try layout.placement(of: shape), serving: serving)
     }
 }
 
 /// Who would hold what, and how much each node must have room for.
 struct InspectedLayout {
-    /// Rows of a prefill micro-batch where a cluster file does not say.
-    static let rowsMaxDefault = 256
-
     let placement: Placement
-    let pageCount: Int
-    let positionCount: Int
-    let rowsMax: Int
-    let latents: LatentForm
+    let serving: ServingSettings
 }

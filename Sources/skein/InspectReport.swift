@@ -59,7 +59,7 @@ struct InspectReport: Encodable {
     init(
         _ shape: ModelConfiguration, checkpoint: Checkpoint?, _ layout: InspectedLayout
     ) throws(Refusal) {
-        let arithmetic = ModelArithmetic(shape, latents: layout.latents)
+        let arithmetic = ModelArithmetic(shape, latents: layout.serving.latentForm)
         architecture = shape.family.rawValue
         layers = shape.layerCount
         hiddenSize = shape.hiddenSize
@@ -78,14 +78,14 @@ struct InspectReport: Encodable {
         parametersActive = arithmetic.activeParameterCount
         parametersNextToken = arithmetic.nextTokenLayers.parameterCount
         flopsPerToken = arithmetic.flopsPerToken
-        latents = layout.latents.rawValue
+        latents = layout.serving.latentForm.rawValue
         cacheBytesPerToken = arithmetic.cacheBytesPerToken()
         expandedCacheBytesPerToken = arithmetic.expandedBytesPerToken
         attendedPositionsMax = shape.indexer?.topK
         weightBytes = arithmetic.main.totalBytes
         diskBytes = arithmetic.published.totalBytes
         fingerprint = try checkpoint?.fingerprint()
-        contextPositions = layout.positionCount
+        contextPositions = layout.serving.positionCount
         placement = layout.placement.kind.rawValue
         var nodes: [NodeNeed] = []
         for name in layout.placement.nodes {
@@ -121,8 +121,8 @@ struct InspectReport: Encodable {
             ).totalBytes
             ?? arithmetic.weights(of: slices).totalBytes - elsewhereCount * expertBytes
         let need = arithmetic.memory(
-            of: slices, pageCount: layout.pageCount, weightBytes: weightBytes,
-            activationRowCount: layout.rowsMax)
+            of: slices, pageCount: layout.serving.pageCount, weightBytes: weightBytes,
+            activationRowCount: layout.serving.prefillRowsMax)
         return NodeNeed(
             node: number, name: name, slices: slices.map(\.text),
             experts: placement.shard(of: name).map {

@@ -1,5 +1,6 @@
 public import ArgumentParser
 import Foundation
+import SkeinCluster
 public import SkeinCore
 import SkeinWeights
 
@@ -62,11 +63,6 @@ struct LayoutOptions: ParsableArguments {
     @Option(help: "How activations travel between stages: bf16 or fp8.")
     var hop: RowForm = .bf16
 
-    @Option(
-        name: .customLong("context"),
-        help: "Positions that one sequence may have (default: what the model allows).")
-    var contextPositions: Int?
-
     func validate() throws {
         guard (1...Limits.nodesMax).contains(stages) else {
             throw ValidationError("--stages: expected 1 to \(Limits.nodesMax), found \(stages)")
@@ -75,13 +71,35 @@ struct LayoutOptions: ParsableArguments {
             throw ValidationError(
                 "--experts: expected 0 to \(Limits.nodesMax - stages), found \(experts)")
         }
-        if let threads, !(1...1024).contains(threads) {
-            throw ValidationError("--threads: expected 1 to 1024, found \(threads)")
-        }
-        if let contextPositions, !(1...Limits.positionsMax).contains(contextPositions) {
+        if let threads, !(1...Limits.threadsMax).contains(threads) {
             throw ValidationError(
-                "--context: expected 1 to \(Limits.positionsMax), found \(contextPositions)")
+                "--threads: expected 1 to \(Limits.threadsMax), found \(threads)")
         }
+    }
+
+    /// How a cluster serves by these options.
+    func serving(positionCount: Int, pageCount: Int) -> ServingSettings {
+        var settings = ServingSettings(positionCount: positionCount, pageCount: pageCount)
+        settings.weightForm = weights
+        settings.latentForm = latents
+        settings.hopForm = hop
+        settings.packedCachePath = packedCache.map {
+            URL(fileURLWithPath: $0).standardizedFileURL.path
+        }
+        return settings
+    }
+
+    /// The same, with a latent cache for so many sequences of full length.
+    func serving(positionCount: Int, sequenceCount: Int = 1) -> ServingSettings {
+        let pages = ServingSettings.pageCount(positions: positionCount) * sequenceCount
+        return serving(positionCount: positionCount, pageCount: pages)
+    }
+
+    /// The cluster that these options make.
+    func layout(_ serving: ServingSettings) -> ClusterLayout {
+        ClusterLayout(
+            nodeCount: stages, expertHostCount: experts, kind: placement,
+            usesProcesses: processes, threadCount: threads, serving: serving)
     }
 }
 

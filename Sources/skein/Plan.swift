@@ -12,7 +12,7 @@ struct Plan: AsyncParsableCommand {
         discussion: """
             Reads a hosts file, as `skein bench host` writes it, and a checkpoint or only its \
             config.json. With --out it writes the cluster file that `skein up` takes. With \
-            --cluster it foretells a cluster file that is there already. With --simulate it runs \
+            --cluster it predicts what a given cluster file gives. With --simulate it runs \
             the schedule over a virtual clock. With --delays it compares the placements over \
             slower links.
             """)
@@ -25,8 +25,8 @@ struct Plan: AsyncParsableCommand {
     @Option(help: "The hosts file.")
     var hosts: String
 
-    @OptionGroup(title: "What it shall bear") var wish: PlanWishOptions
-    @OptionGroup(title: "What is decided already") var shape: PlanShapeOptions
+    @OptionGroup(title: "Workload") var wish: PlanWishOptions
+    @OptionGroup(title: "Constraints") var shape: PlanShapeOptions
     @OptionGroup(title: "Simulation") var simulation: PlanSimulationOptions
     @OptionGroup(title: "Comparison") var comparison: PlanComparisonOptions
 
@@ -56,6 +56,7 @@ struct Plan: AsyncParsableCommand {
     }
 
     func run() async throws {
+        try ClusterFile.checkName(name, subject: "--name")
         let configuration = try shapeOfModel()
         let file = try HostsFile.read(path: hosts)
         if comparison.isWanted {
@@ -65,8 +66,9 @@ struct Plan: AsyncParsableCommand {
             return json ? try Console.json(report) : try Console.standardOutput(report.text)
         }
         let plan = try plan(configuration, file.hosts)
-        let topology = try out.map { _ throws(Refusal) in
+        let clusterFile = try out.map { path throws(Refusal) in
             try Topology(plan: plan, name: name, modelPath: modelFolder, file: file)
+                .checkedYAML(path: path)
         }
         var report = PlanReport(plan)
         if simulation.simulate {
@@ -74,7 +76,7 @@ struct Plan: AsyncParsableCommand {
             report.simulation = PlanReport.Simulation(
                 simulator.run(), load: simulation.load(for: plan), plan: plan)
         }
-        if let out, let topology { try Console.write(topology.yaml, to: out) }
+        if let out, let clusterFile { try Console.write(clusterFile, to: out) }
         if json { return try Console.json(report) }
         try Console.standardOutput(report.text)
     }
@@ -108,10 +110,8 @@ struct Plan: AsyncParsableCommand {
         }
         let topology = try ClusterFile.read(path: path)
         var given = try wish.wish(shape, of: configuration)
-        given.positionCount = topology.positionCount
-        given.prefillRowsMax = topology.prefillChunkRowsMax ?? given.prefillRowsMax
-        given.givenPageCount = topology.pageCount
-        given.latentForm = topology.latentForm
+        given.serving = topology.serving
+        given.hasGivenPages = true
         let ring = try topology.plannedRing(
             of: configuration, on: hosts, file: path)
         return try ClusterPlanner(configuration: configuration, hosts: hosts, wish: given)

@@ -30,6 +30,8 @@ struct PlanComparison: Encodable {
         options: PlanComparisonOptions
     ) throws {
         let able = hosts.hosts.count { $0.role != .experts }
+        // Ring nodes for whose stages there are layers.
+        let layers = configuration.layerCount / (wish.kind ?? .linear).stageCount(nodeCount: 1)
         var cells: [Cell] = []
         for delay in try options.delayMilliseconds {
             var delayed = hosts
@@ -40,7 +42,7 @@ struct PlanComparison: Encodable {
             for streamCount in try options.streamCounts {
                 var cellWish = wish
                 cellWish.sequenceCount = streamCount
-                cellWish.nodeCount = wish.nodeCount ?? min(able, configuration.layerCount)
+                cellWish.nodeCount = wish.nodeCount ?? min(able, layers)
                 cellWish.expertHostCount = wish.expertHostCount ?? 0
                 let plan = try ClusterPlanner(
                     configuration: configuration, hosts: delayed, wish: cellWish

@@ -4,7 +4,7 @@ import ArgumentParser
 import SkeinCore
 import SkeinPlanning
 
-/// What a planned cluster shall bear.
+/// The load that a cluster is planned for.
 struct PlanWishOptions: ParsableArguments {
     @Option(
         name: .customLong("context"),
@@ -44,9 +44,9 @@ struct PlanWishOptions: ParsableArguments {
         var wish = PlanWish(
             positionCount: positionCount, sequenceCount: concurrency,
             promptTokenCount: promptCount, newTokenCount: newCount, kind: shape.placement,
-            nodeCount: shape.stages, expertHostCount: shape.experts,
-            latentForm: latents ?? .bf16)
-        wish.hopForm = shape.hop ?? .bf16
+            nodeCount: shape.stages, expertHostCount: shape.experts)
+        wish.serving.latentForm = latents ?? .bf16
+        wish.serving.hopForm = shape.hop ?? .bf16
         return wish
     }
 }
@@ -65,7 +65,7 @@ struct PlanShapeOptions: ParsableArguments {
     @Option(help: "How activations travel between stages: bf16 or fp8 (default: bf16).")
     var hop: RowForm?
 
-    @Option(help: "Foretell this cluster file; its nodes are hosts of the same name.")
+    @Option(help: "Predict what this cluster file gives; its nodes are hosts of the same name.")
     var cluster: String?
 
     func validate() throws {

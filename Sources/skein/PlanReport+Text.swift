@@ -11,8 +11,9 @@ extension PlanReport {
 
     private var clusterText: String {
         var lines = [
-            "\(nodes.count) nodes, \(placement): \(placementReason)",
-            "\(contextPositions) positions, \(concurrency) sequences at once: \(pages) pages, "
+            "\(Self.count(nodes.count, "node")), \(placement): \(placementReason)",
+            "\(contextPositions) positions, \(Self.count(concurrency, "sequence")) at once: "
+                + "\(Self.count(pages, "page")), "
                 + "latents in \(latents)",
         ]
         if hop != RowForm.bf16.rawValue { lines.append("activations travel as \(hop)") }
@@ -20,6 +21,10 @@ extension PlanReport {
             lines.append("not used: " + Self.list(unusedHosts))
         }
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func count(_ count: Int, _ noun: String) -> String {
+        "\(count) \(noun)\(count == 1 ? "" : "s")"
     }
 
     private var nodesText: String {
@@ -67,7 +72,7 @@ extension PlanReport {
             let isChosen =
                 candidate.placement == placement
                 && candidate.predictedOutputTokensPerSecond == predictedOutputTokensPerSecond
-            rows.append([
+            let row = [
                 isChosen ? "chosen" : "", candidate.placement, String(candidate.nodes),
                 String(candidate.expertHosts), String(candidate.decodeMicroBatches),
                 number(candidate.predictedTtftMs), number(candidate.predictedTpotMs),
@@ -75,10 +80,13 @@ extension PlanReport {
                 number(candidate.predictedSingleStreamTokensPerSecond),
                 percent(candidate.predictedBubbleShare),
                 percent(candidate.predictedHiddenCommunicationShare),
-            ])
+            ]
+            // Cuts that differ in nothing that is shown are one row.
+            if !rows.contains(row) { rows.append(row) }
         }
-        return "prompts of \(promptTokens) tokens, completions of \(newTokens), "
+        return "prompts of \(Self.count(promptTokens, "token")), completions of \(newTokens), "
             + "\(concurrency) decode together:\n" + PlainTable(rows).text
+            + "M: micro-batches of decode that are in the ring together\n"
     }
 
     private var simulationText: [String] {
@@ -148,10 +156,6 @@ extension EconomicsReport {
                     + "\(number(tokensPerUnitOfMoney)) tokens for 1 \(currency), "
                     + "\(number(pricePerMillionTokens)) \(currency) for a million")
         }
-        lines.append(
-            "for comparison  DeepSeek-V3's training: 2.664 M + 0.119 M + 0.005 M hours of an H800 "
-                + "at \(number(training.dollarsPerHour)) USD = "
-                + String(format: "%.3f M USD", training.dollars / 1e6))
         return lines.joined(separator: "\n") + "\n"
     }
 

@@ -14,6 +14,7 @@ struct Score: AsyncParsableCommand {
 
     @OptionGroup var model: ModelOption
     @OptionGroup var layout: LayoutOptions
+    @OptionGroup var context: ContextOption
     @OptionGroup var log: LogOption
 
     @Option(name: .customLong("text-file"), help: "A text to score, after the begin token.")
@@ -95,12 +96,14 @@ struct Score: AsyncParsableCommand {
         let configuration = try Checkpoint.open(folder).configuration
         let longest = prompts.map(\.count).max() ?? 1
         let positions = try PositionBudget.check(
-            promptCount: longest, contextPositions: layout.contextPositions,
+            promptCount: longest, context: context,
             configuration: configuration)
         let capture = try capture
+        var serving = layout.serving(
+            positionCount: positions, sequenceCount: min(prompts.count, 16))
+        serving.prefillRowsMax = max(chunk ?? 0, serving.prefillRowsMax)
         let answer = try await EmbeddedRun(
-            folder: folder, layout: layout, positionCountMax: positions,
-            fullSequenceCount: min(prompts.count, 16), chunk: chunk, log: log
+            folder: folder, layout: layout, serving: serving, log: log
         ).run { cluster in
             try await score(prompts, on: cluster, capture: capture)
         }

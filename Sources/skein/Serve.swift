@@ -12,14 +12,9 @@ struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Serves a model from this machine over HTTP.")
 
-    /// Positions of one sequence where nothing else is said; a larger pool would lie idle.
-    private static let contextDefault = 4_096
-
-    /// Sequences of full length that the latent cache holds, where the memory is there.
-    private static let fullSequenceCount = 16
-
     @OptionGroup var model: ModelOption
     @OptionGroup var layout: LayoutOptions
+    @OptionGroup var cache: CacheOptions
     @OptionGroup var front: FrontOptions
 
     @Flag(
@@ -31,22 +26,25 @@ struct Serve: AsyncParsableCommand {
 
     func run() async throws {
         let folder = try model.folder()
-        let configuration = try Checkpoint.open(folder).configuration
-        let positions = min(
-            layout.contextPositions ?? Self.contextDefault, configuration.positionCountMax)
+        let choice = try CacheChoice(
+            cache.wish, layout.layout(layout.serving(positionCount: 1)),
+            of: Checkpoint.open(folder))
+        var serving = layout.serving(
+            positionCount: choice.positionCount, pageCount: choice.pageCount)
+        serving.reusesPrefixes = !ignoresPrefixes
         let text = try ServedModel.text(folder: folder)
-        let sequenceCount = try self.sequenceCount(folder: folder, positions: positions)
-        let (front, log, reusesPrefixes) = (front, log, !ignoresPrefixes)
+        let (front, log) = (front, log)
         // What cannot be read is said before a model is loaded.
         let (keys, settings) = (try front.keys(), try front.settings())
         do {
+            Console.standardError(choice.reason)
             try await EmbeddedRun(
-                folder: folder, layout: layout, positionCountMax: positions,
-                fullSequenceCount: sequenceCount, reusesPrefixes: reusesPrefixes, log: log
+                folder: folder, layout: layout, serving: serving, log: log
             ).run { cluster in
                 let service = ModelService(
                     modelName: ServedModel.name(folder: folder), coordinator: cluster.coordinator,
-                    text: text, configuration: cluster.configuration, positionCountMax: positions)
+                    text: text, configuration: cluster.configuration,
+                    positionCountMax: choice.positionCount)
                 let server = HTTPFront(
                     service: service, host: front.host, port: front.port, apiKeys: keys,
                     settings: settings, logger: log.logger("skein.http"))
@@ -63,27 +61,6 @@ struct Serve: AsyncParsableCommand {
         } catch is CancellationError {
             // The end that a server is asked for is a good one.
         }
-    }
-
-    /// Sequences of full length for which this machine has the memory, one at least.
-    private func sequenceCount(folder: String, positions: Int) throws(Refusal) -> Int {
-        let checkpoint = try Checkpoint.open(folder)
-        for count in stride(from: Self.fullSequenceCount, to: 1, by: -1) {
-            var wanted = ClusterLayout(
-                nodeCount: layout.stages, expertHostCount: layout.experts, kind: layout.placement,
-                usesProcesses: layout.processes, threadCount: layout.threads,
-                positionCountMax: positions, fullSequenceCount: count)
-            wanted.weightForm = layout.weights
-            wanted.latentForm = layout.latents
-            do throws(Refusal) {
-                try wanted.checkMemory(of: checkpoint)
-                return count
-            } catch {
-                // A smaller pool may fit; what does not fit at all is refused when it starts.
-                continue
-            }
-        }
-        return 1
     }
 }
 

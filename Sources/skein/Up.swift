@@ -101,7 +101,8 @@ struct Up: AsyncParsableCommand {
         let service = ModelService(
             modelName: ServedModel.name(folder: host.topology.modelPath), coordinator: coordinator,
             text: try ServedModel.text(folder: host.topology.modelPath),
-            configuration: host.configuration, positionCountMax: host.topology.positionCount)
+            configuration: host.configuration, positionCountMax: host.topology.serving.positionCount
+        )
         let server = HTTPFront(
             service: service, host: http.bindName, port: Int(http.port ?? 0), apiKeys: front.keys,
             settings: front.settings, logger: log.logger("skein.http"))
@@ -134,7 +135,7 @@ enum ClusterBanner {
     /// What this host is about to start; what lies where is said once it does.
     static func placement(of host: ClusterHost) -> String {
         let nodes = host.nodeNames.isEmpty ? "no node" : host.nodeNames.joined(separator: ", ")
-        let hops = host.topology.hopForm == .bf16 ? "" : ", hops in FP8"
+        let hops = host.topology.serving.hopForm == .bf16 ? "" : ", hops in FP8"
         return "cluster \(host.topology.name): \(host.topology.nodes.count) nodes, "
             + "\(host.placement.kind.rawValue), \(host.configuration.layerCount) layers\(hops); "
             + "this host starts \(nodes)\(host.coordinator == nil ? "" : " and the coordinator")"

@@ -47,10 +47,10 @@ import Testing
         #expect(topology.name == "local-2")
         #expect(topology.modelPath == "/lab/models/gosling")
         #expect(topology.placement == .linear)
-        #expect(topology.positionCount == 1024)
-        #expect(topology.pageCount == 256)
-        #expect(topology.microBatchesInFlightMax == 8)
-        #expect(topology.prefillChunkRowsMax == 256)
+        #expect(topology.serving.positionCount == 1024)
+        #expect(topology.serving.pageCount == 256)
+        #expect(topology.serving.microBatchesInFlightMax == 8)
+        #expect(topology.serving.prefillRowsMax == 256)
         #expect(topology.keysPath == nil)
         #expect(topology.isLoopback)
         #expect(topology.coordinator.httpAddress?.hostAndPort == "127.0.0.1:8080")
@@ -63,7 +63,7 @@ import Testing
     @Test(arguments: [("", true), ("prefix_cache: on\n", true), ("prefix_cache: off\n", false)])
     func thePrefixCacheIsOnUnlessTheFileSaysOff(_ line: String, _ isOn: Bool) throws {
         let topology = try ClusterFile.parse(Array((line + loopback).utf8), path: "/lab/local.yaml")
-        #expect(topology.reusesPrefixes == isOn)
+        #expect(topology.serving.reusesPrefixes == isOn)
         let again = try ClusterFile.parse(Array(topology.yaml.utf8), path: "/lab/local.yaml")
         #expect(again == topology)
     }
@@ -71,7 +71,7 @@ import Testing
     @Test(arguments: [("", LatentForm.bf16), ("latents: bf16\n", .bf16), ("latents: fp8\n", .fp8)])
     func latentsAreKeptInBFloat16UnlessTheFileSaysFP8(_ line: String, _ form: LatentForm) throws {
         let topology = try ClusterFile.parse(Array((line + loopback).utf8), path: "/lab/local.yaml")
-        #expect(topology.latentForm == form)
+        #expect(topology.serving.latentForm == form)
         let again = try ClusterFile.parse(Array(topology.yaml.utf8), path: "/lab/local.yaml")
         #expect(again == topology)
     }
@@ -79,7 +79,7 @@ import Testing
     @Test(arguments: [("", RowForm.bf16), ("hop: bf16\n", .bf16), ("hop: fp8\n", .fp8)])
     func hopsAreBF16UnlessTheFileSaysFP8(_ line: String, _ form: RowForm) throws {
         let topology = try ClusterFile.parse(Array((line + loopback).utf8), path: "/lab/local.yaml")
-        #expect(topology.hopForm == form && topology.dispatchForm == .bf16)
+        #expect(topology.serving.hopForm == form && topology.serving.dispatchForm == .bf16)
         let again = try ClusterFile.parse(Array(topology.yaml.utf8), path: "/lab/local.yaml")
         #expect(again == topology)
     }
@@ -140,7 +140,7 @@ import Testing
                 ShardPart(layers: 1..<6, experts: 0..<8), ShardPart(layers: 3..<4, experts: 8..<9),
             ])
         #expect(topology.nodes[2].shard == [ShardPart(layers: 1..<6, experts: 7..<12)])
-        #expect(topology.stepsAtOnce == 3 && topology.dispatchForm == .fp8)
+        #expect(topology.serving.stepsAtOnce == 3 && topology.serving.dispatchForm == .fp8)
     }
 
     @Test func aStandbyHoldsNothing() throws {
@@ -167,11 +167,15 @@ import Testing
 
     @Test func lineEndsOfOtherSystemsAreFine() throws {
         let text = loopback.replacing("\n", with: "\r\n")
-        #expect(try ClusterFile.parse(Array(text.utf8), path: "/lab/local.yaml").pageCount == 256)
+        #expect(
+            try ClusterFile.parse(Array(text.utf8), path: "/lab/local.yaml").serving.pageCount
+                == 256)
     }
 
     @Test func commentsMayHoldAnything() throws {
         let text = loopback.replacing("pages: 256", with: "pages: 256  # *bold* &co, R&D \"x\"")
-        #expect(try ClusterFile.parse(Array(text.utf8), path: "/lab/local.yaml").pageCount == 256)
+        #expect(
+            try ClusterFile.parse(Array(text.utf8), path: "/lab/local.yaml").serving.pageCount
+                == 256)
     }
 }

@@ -79,6 +79,46 @@ private let brokenHostsFiles: [BrokenFile] = [
     BrokenFile(
         "an address that nobody can call", of: sound, "tcp://127.0.0.1:7101",
         "tcp://0.0.0.0:7101", line: 13, field: "hosts[0].address", reason: "0.0.0.0"),
+    // What a cluster file that is planned from it would be refused for.
+    BrokenFile(
+        "an address twice", of: sound, "127.0.0.1:7201", "127.0.0.1:7101", line: 17,
+        field: "hosts[1].address", reason: "which is node a's"),
+    BrokenFile(
+        "a domain on another host's port", of: sound, "127.0.0.1:7201", "127.0.0.1:7302",
+        line: 25, field: "hosts[2].address", reason: "which is node b's"),
+    BrokenFile(
+        "a domain with another host's name", of: sound, "name: b\n", "name: c.1\n", line: 24,
+        field: "hosts[2].name", reason: "found 'c.1' a second time"),
+    BrokenFile(
+        "a name that leaves no room for its domain", of: sound, "name: c\n",
+        "name: \(String(repeating: "c", count: 63))\n", line: 24, field: "hosts[2].name",
+        reason: "leaves room for '.1'"),
+    BrokenFile(
+        "the coordinator's name", of: sound, "name: b\n", "name: coordinator\n", line: 16,
+        field: "hosts[1].name", reason: "another name"),
+    BrokenFile(
+        "the coordinator's address", of: sound, "currency: EUR",
+        "coordinator: {address: tcp://127.0.0.1:7201}", line: 17, field: "hosts[1].address",
+        reason: "the coordinator's"),
+    BrokenFile(
+        "HTTP on a host's port", of: sound, "currency: EUR",
+        "coordinator: {address: tcp://127.0.0.1:7100, http: 127.0.0.1:7101}", line: 1,
+        field: "coordinator.http", reason: "node a's"),
+    BrokenFile(
+        "loopback beside other addresses", of: sound, "127.0.0.1:7201", "192.0.2.1:7201",
+        line: 17, field: "hosts[1].address", reason: "cannot reach each other"),
+    BrokenFile(
+        "tiles without their rate", of: sound, "tile_gflops: 3000", "tile_weight_gb_per_second: 9",
+        line: 9, field: "hosts[0].bfloat16", reason: "expected tile_gflops"),
+    BrokenFile(
+        "a machine twice", of: sound, "  - {name: box, cores: 4}",
+        "  - {name: box, cores: 4}\n  - {name: box, cores: 8}", line: 5,
+        field: "machines[1].name", reason: "found 'box' a second time"),
+    BrokenFile(
+        "a pair twice", of: sound, "  - {between: [a, b], latency_ms: 5, gbit_per_second: 1}",
+        "  - {between: [a, b], latency_ms: 5, gbit_per_second: 1}\n"
+            + "  - {between: [b, a], latency_ms: 6, gbit_per_second: 1}", line: 29,
+        field: "links[1].between", reason: "a second time"),
 ]
 
 @Suite struct HostsFileTests {
@@ -167,6 +207,36 @@ private let brokenHostsFiles: [BrokenFile] = [
         #expect(abs(file.hosts.link.bytesPerSecond / 117e6 - 1) < 1e-3)
         let halves = try read(HostsFile.text(of: host, domainCount: 2, link: link))
         #expect(halves.hosts.hosts.map(\.name) == ["b.0", "b.1"])
+    }
+
+    /// `skein bench host` says so before it writes.
+    @Test func aMeasuredHostThatWouldNotBeReadBackIsNotWritten() throws {
+        let host = try read(sound).hosts.hosts[0]
+        func refusal(_ change: (inout PlannedHost) -> Void, domainCount: Int = 1) -> Refusal? {
+            var changed = host
+            change(&changed)
+            return #expect(throws: Refusal.self) {
+                try HostsFile.text(of: changed, domainCount: domainCount, path: "h.yaml")
+            }
+        }
+        #expect(refusal { $0.name = "two words" }?.subject == "h.yaml:2: hosts[0].name")
+        #expect(refusal { $0.name = "coordinator" }?.subject == "h.yaml:2: hosts[0].name")
+        let everywhere = try TCPAddress(parsing: "tcp://0.0.0.0:7101")
+        #expect(refusal { $0.address = everywhere }?.subject == "h.yaml:3: hosts[0].address")
+        #expect(refusal({ _ in }, domainCount: 3)?.subject.hasSuffix("numa_domains") == true)
+    }
+
+    @Test(arguments: [0, 1, 999, 5_000_000_000_000_000])
+    func whateverWasMeasuredIsReadBack(bytes: Int) throws {
+        var host = try read(sound).hosts.hosts[0]
+        host.memoryBytes = bytes
+        host.rates.readBytesPerSecond = Double(bytes)
+        host.rates.layerSeconds = 0
+        host.pricePerHour = 0
+        let text = try HostsFile.text(of: host, path: "h.yaml")
+        let again = try read(text).hosts.hosts[0]
+        #expect(again.rates.layerSeconds == 0 && again.pricePerHour == 0)
+        #expect(try read(HostsFile.text(of: again)).hosts.hosts == [again])
     }
 
     @Test func aFileThatIsNotThereIsNamed() {

@@ -55,7 +55,7 @@ final class FakeCluster: Sendable {
             placement: try SkeinMembership.Placement(
                 kind: .linear, nodes: names.map { NodeShare(name: $0) },
                 layerCount: configuration.layerCount),
-            pageCount: 8, positionCountMax: 256, softwareVersion: "test")
+            serving: ServingSettings(positionCount: 256, pageCount: 8), softwareVersion: "test")
         change(&settings)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let coordinator = Coordinator(

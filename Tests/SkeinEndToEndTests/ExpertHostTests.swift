@@ -59,7 +59,7 @@ import Testing
         ).ranges
         var layout = ClusterLayout(
             nodeCount: lie.nodeCount, kind: lie.kind, threadCount: lie.threadCount,
-            positionCountMax: 256, fullSequenceCount: 8)
+            serving: ServingSettings(positionCount: 256, sequenceCount: 8))
         if !lie.experts.isEmpty {
             layout.shards = lie.experts.map { ranges in
                 layers.flatMap { layers in
@@ -67,10 +67,10 @@ import Testing
                 }
             }
         }
-        layout.stepsAtOnce = lie.stepsAtOnce
-        layout.hopForm = lie.hopForm
-        layout.dispatchForm = lie.dispatchForm
-        layout.latentForm = lie.latentForm
+        layout.serving.stepsAtOnce = lie.stepsAtOnce
+        layout.serving.hopForm = lie.hopForm
+        layout.serving.dispatchForm = lie.dispatchForm
+        layout.serving.latentForm = lie.latentForm
         return layout
     }
 

@@ -32,7 +32,8 @@ import Testing
         let setup = try Tokenizer.fromFolder(SkeinProgram.gosling)
         let cluster = try await EmbeddedCluster.start(
             model: SkeinProgram.gosling,
-            layout: ClusterLayout(nodeCount: 4, positionCountMax: 512, fullSequenceCount: 16),
+            layout: ClusterLayout(
+                nodeCount: 4, serving: ServingSettings(positionCount: 512, sequenceCount: 16)),
             softwareVersion: "test", logger: Logger(label: "test"))
         let answers = try await withThrowingTaskGroup(of: (Int, String).self) { group in
             for (index, entry) in entries.enumerated() {

@@ -55,9 +55,10 @@ import Testing
     @Test(arguments: LatentForm.allCases)
     func memoryIsTheSumThatANodeChecks(form: LatentForm) throws {
         let model = try SampleModel.bench()
-        let wish = PlanWish(
+        var wish = PlanWish(
             positionCount: 2_048, sequenceCount: 4, kind: .vfold, nodeCount: 2,
-            expertHostCount: 0, latentForm: form)
+            expertHostCount: 0)
+        wish.serving.latentForm = form
         let plan = try plan(model, try SampleHosts.equal(2, gigabytes: 64), wish)
         for node in plan.nodes {
             let expected = ModelArithmetic(model, latents: form).memory(
@@ -87,7 +88,7 @@ import Testing
         let plan = try plan(model, hosts, wish)
         check(plan)
         #expect(plan.ring.nodeHosts == [0, 1] && plan.ring.expertHosts == [2, 3])
-        #expect(plan.ring.stepsAtOnce >= 2)
+        #expect(plan.ring.serving.stepsAtOnce >= 2)
     }
 
     @Test func unequalHostsOfExpertsServeUnequalParts() throws {
@@ -129,9 +130,9 @@ import Testing
         let place = try #require(words.firstIndex { $0.hasPrefix("positions") })
         let count = try #require(Int(words[place - 1]))
         var shorter = wish
-        shorter.positionCount = count
+        shorter.serving.positionCount = count
         check(try plan(model, hosts, shorter))
-        shorter.positionCount = count + Limits.pageRowCount
+        shorter.serving.positionCount = count + Limits.pageRowCount
         #expect(throws: Refusal.self) { try plan(model, hosts, shorter) }
     }
 
@@ -143,6 +144,73 @@ import Testing
         }
         #expect(throws: Refusal.self) {
             try plan(model, hosts, PlanWish(positionCount: 512, sequenceCount: 1))
+        }
+    }
+
+    /// A shape, and the words of the one line that says why there is no such plan.
+    struct Shape: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        var hostCount = 2
+        var roles: [HostRole] = []
+        var kind: PlacementKind?
+        var nodeCount: Int?
+        var expertHostCount: Int?
+        let reason: String
+    }
+
+    @Test(arguments: [
+        Shape(
+            testDescription: "more ring nodes than hosts", hostCount: 1, nodeCount: 2,
+            reason: "asks for 2 ring nodes, the hosts file has 1"),
+        Shape(
+            testDescription: "more ring nodes than hosts that may hold a slice",
+            roles: [.any, .experts], nodeCount: 2,
+            reason: "asks for 2 ring nodes, the hosts file has 1 that may hold a slice"),
+        Shape(
+            testDescription: "hosts of experts alone", roles: [.experts, .experts],
+            reason: "asks for 1 ring node, the hosts file has 0 that may hold a slice"),
+        Shape(
+            testDescription: "hosts of stages that would be left out", roles: [.stages, .stages],
+            nodeCount: 1, reason: "asks for 1 ring node, the hosts file has 2 of role 'stages'"),
+        Shape(
+            testDescription: "more stages than layers", hostCount: 9, nodeCount: 9,
+            reason: "asks for 9 ring nodes with 9 linear stages, the model has 8 layers"),
+        Shape(
+            testDescription: "a V of more stages than layers", hostCount: 5, kind: .vfold,
+            nodeCount: 5,
+            reason: "asks for 5 ring nodes with 10 vfold stages, the model has 8 layers"),
+        Shape(
+            testDescription: "more expert hosts than are left", nodeCount: 1, expertHostCount: 2,
+            reason: "asks for 2 expert hosts beside 1 ring node, the hosts file has 2 hosts"),
+        Shape(
+            testDescription: "expert hosts where all hold stages", roles: [.stages, .stages],
+            expertHostCount: 1,
+            reason: "asks for 1 expert host beside 2 ring nodes, the hosts file has 2 hosts"),
+    ])
+    func aShapeForWhichHostsOrLayersAreTooFewIsRefusedWithBothNumbers(_ shape: Shape) throws {
+        var hosts = try SampleHosts.equal(shape.hostCount, gigabytes: 64)
+        for (index, role) in shape.roles.enumerated() { hosts.hosts[index].role = role }
+        let wish = PlanWish(
+            positionCount: 1_024, sequenceCount: 1, kind: shape.kind, nodeCount: shape.nodeCount,
+            expertHostCount: shape.expertHostCount)
+        let refusal = #expect(throws: Refusal.self) { try plan(SampleModel.bench(), hosts, wish) }
+        #expect(refusal?.description == "plan: \(shape.reason)")
+    }
+
+    /// No lack of memory is ever told as a negative one.
+    @Test(arguments: PlacementKind.allCases, 0..<36)
+    func everyShapeIsPlannedOrRefusedForWhatItLacks(kind: PlacementKind, shape: Int) throws {
+        let (nodeCount, expertHostCount) = (1 + shape / 4, shape % 4)
+        let hosts = try SampleHosts.equal(6, gigabytes: 64)
+        let wish = PlanWish(
+            positionCount: 1_024, sequenceCount: 1, kind: kind, nodeCount: nodeCount,
+            expertHostCount: expertHostCount)
+        let planner = try ClusterPlanner(
+            configuration: SampleModel.bench(), hosts: hosts, wish: wish)
+        do throws(Refusal) {
+            check(try planner.plan())
+        } catch {
+            #expect(error.reason.contains("asks for"), "\(error)")
         }
     }
 

@@ -15,11 +15,13 @@ import Testing
         let layers = Slice.even(
             layerCount: 8, count: kind.stageCount(nodeCount: hostCount)
         ).map(\.layers)
+        let wish = PlanWish(positionCount: 2_048, sequenceCount: sequenceCount)
         let ring = PlannedRing(
-            kind: kind, nodeHosts: Array(0..<hostCount), stageLayers: layers)
+            kind: kind, nodeHosts: Array(0..<hostCount), stageLayers: layers,
+            serving: wish.settings)
         return (
             RingCosts(model: model, hosts: hosts, ring: ring),
-            PlanWish(positionCount: 2_048, sequenceCount: sequenceCount)
+            wish
         )
     }
 
@@ -49,9 +51,10 @@ import Testing
     /// What is foretold is all sequences under way, not some that gave up their pages.
     @Test func fewGivenPagesDoNotSlowWhatIsForetold() throws {
         var (costs, wish) = try ring(2, latencyMilliseconds: 1, sequenceCount: 8)
-        wish.positionCount = 64
+        wish.serving.positionCount = 64
         let ample = PlanOutlook(costs: costs, wish: wish)
-        wish.givenPageCount = 10
+        wish.serving.pageCount = 10
+        wish.hasGivenPages = true
         #expect(PlanOutlook(costs: costs, wish: wish) == ample)
     }
 
@@ -59,8 +62,9 @@ import Testing
         let model = ModelCosts(ModelArithmetic(try SampleModel.bench()))
         let hosts = try SampleHosts.equal(
             2, gigabytes: 64, latencyMilliseconds: 1, gigabits: 0.01)
-        var ring = PlannedRing(kind: .linear, nodeHosts: [0, 1], stageLayers: [0..<4, 4..<8])
         let wish = PlanWish(positionCount: 2_048, sequenceCount: 1)
+        var ring = PlannedRing(
+            kind: .linear, nodeHosts: [0, 1], stageLayers: [0..<4, 4..<8], serving: wish.settings)
         func seconds() -> (payload: Double, toFirstToken: Double, bottleneck: Double) {
             let costs = RingCosts(model: model, hosts: hosts, ring: ring)
             let shape = StepShape.decode(rowCount: 512, positionCount: 1)
@@ -73,7 +77,7 @@ import Testing
             )
         }
         let exact = seconds()
-        ring.hopForm = .fp8
+        ring.serving.hopForm = .fp8
         let reduced = seconds()
         let ratio = model.rowBytes(.fp8) / model.rowBytes(.bf16)
         #expect(abs(reduced.payload / exact.payload - ratio) < 1e-9)

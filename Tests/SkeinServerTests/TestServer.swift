@@ -53,8 +53,9 @@ struct TestServer: Sendable {
     ) async throws {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         var layout = ClusterLayout(
-            nodeCount: 2, threadCount: 1, positionCountMax: 1_024, fullSequenceCount: 4)
-        layout.reusesPrefixes = reusesPrefixes
+            nodeCount: 2, threadCount: 1,
+            serving: ServingSettings(positionCount: 1_024, sequenceCount: 4))
+        layout.serving.reusesPrefixes = reusesPrefixes
         cluster = try await EmbeddedCluster.start(
             model: Self.gosling, layout: layout, softwareVersion: "test",
             logger: logger)

@@ -31,6 +31,7 @@ final class NodeRig: Sendable {
                 settings: NodeService.Settings(
                     name: name, modelFolder: Self.gosling,
                     coordinatorAddress: roads.inbox("coordinator").address,
+                    serving: ServingSettings(positionCount: 256, pageCount: 4),
                     softwareVersion: "test"),
                 inbox: roads.inbox(name), links: roads, pool: pool, computeThread: thread,
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
@@ -43,7 +44,10 @@ final class NodeRig: Sendable {
         _ ring: [(node: String, layers: Range<Int>)],
         experts: [(node: String, part: ShardPart)] = [], hopForm: RowForm = .bf16
     ) -> Placement {
-        Placement(
+        var settings = StageSettings(pageCount: 4)
+        settings.stepsAtOnce = 1
+        settings.hopForm = hopForm
+        return Placement(
             epoch: epoch, nodeIndex: 0, kind: .linear,
             ring: ring.enumerated().map { place, stage in
                 RingStage(
@@ -53,11 +57,11 @@ final class NodeRig: Sendable {
                         layers: stage.layers, holdsEmbedding: place == 0,
                         holdsHead: place == ring.count - 1))
             },
-            pageCount: 4, microBatchesInFlight: 2, fingerprint: "",
+            microBatchesInFlight: 2, fingerprint: "",
             expertHosts: experts.map { node, part in
                 ExpertHost(
                     nodeName: node, address: RigRoads.address(node), publicKey: nil, shard: [part])
-            }, stepsAtOnce: 1, hopForm: hopForm)
+            }, settings: settings)
     }
 
     /// Gives each node a placement, and waits until all of them are ready.

@@ -60,6 +60,14 @@ enum Samples {
         inboxAddress: "tcp://10.0.0.1:7001", processID: 4_711, memoryAvailableBytes: 64 << 30,
         cpuISA: "avx512", threadCount: 16)
 
+    private static var settings: StageSettings {
+        var settings = StageSettings(pageCount: 1_000)
+        settings.hopForm = .fp8
+        settings.dispatchForm = .fp8
+        settings.latentForm = .fp8
+        return settings
+    }
+
     static let placement = Placement(
         epoch: epoch, nodeIndex: 1, kind: .vfold,
         ring: Slice.even(layerCount: 9, count: 4).enumerated().map { place, slice in
@@ -68,7 +76,7 @@ enum Samples {
                 address: place == 0 ? "" : "tcp://10.0.0.\(place):7001",
                 publicKey: place == 0 ? nil : String(repeating: "k", count: 40), slice: slice)
         },
-        pageCount: 1_000, microBatchesInFlight: 8, fingerprint: "sha256:abc",
+        microBatchesInFlight: 8, fingerprint: "sha256:abc",
         expertHosts: [
             ExpertHost(
                 nodeName: "gander", address: "tcp://10.0.1.1:7001",
@@ -80,7 +88,7 @@ enum Samples {
             ExpertHost(
                 nodeName: "goose-3", address: "", publicKey: nil,
                 shard: [ShardPart(layers: 0..<1_024, experts: 0..<4_096)]),
-        ], stepsAtOnce: 2, hopForm: .fp8, dispatchForm: .fp8, latentForm: .fp8)
+        ], settings: settings)
 
     static var alive: Alive {
         var alive = Alive(sequenceNumber: 99, sentAtMicroseconds: 1 << 50)

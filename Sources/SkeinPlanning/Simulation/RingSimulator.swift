@@ -56,7 +56,7 @@ public struct RingSimulator {
     /// Prepares a simulation of a planned cluster.
     public init(plan: ClusterPlan, load: SimulatedLoad) {
         let model = ModelCosts(
-            ModelArithmetic(plan.configuration, latents: plan.wish.latentForm))
+            ModelArithmetic(plan.configuration, latents: plan.wish.serving.latentForm))
         let costs = RingCosts(model: model, hosts: plan.hosts, ring: plan.ring)
         self.init(costs: costs, load: load, wish: plan.wish)
     }
@@ -71,15 +71,13 @@ public struct RingSimulator {
         self.load = load
         stageHosts = costs.ring.stageHosts
         hops = costs.hops
+        var settings = wish.settings
+        settings.microBatchesInFlightMax = costs.ring.serving.microBatchesInFlightMax
+        settings.reusesPrefixes = false
         schedule = PipelineSchedule(
-            plan: .serving(
-                computeOwners: costs.ring.stageNodes, pageCount: wish.pageCount,
-                positionCountMax: wish.positionCount,
-                microBatchesInFlightMax: costs.ring.microBatchesInFlightMax,
-                prefillBudget: PrefillBudget(rowsMax: wish.prefillRowsMax),
-                reusesPrefixes: false),
+            plan: .serving(settings, computeOwners: costs.ring.stageNodes),
             epoch: Epoch(rawValue: 1))
-        let withinMax = costs.ring.shards.isEmpty ? Int.max : costs.ring.stepsAtOnce
+        let withinMax = costs.ring.shards.isEmpty ? Int.max : costs.ring.serving.stepsAtOnce
         doors = stageHosts.map { _ in Door(withinMax: withinMax) }
         machines = VirtualMachines(costs)
         clients = load.dueTimes().map { SimulatedClient(dueAt: $0) }
