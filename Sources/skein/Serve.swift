@@ -34,7 +34,7 @@ struct Serve: AsyncParsableCommand {
         let configuration = try Checkpoint.open(folder).configuration
         let positions = min(
             layout.contextPositions ?? Self.contextDefault, configuration.positionCountMax)
-        let text = try ServedModel.text(folder: folder)
+        let text = try TextSetup.inFolder(folder)
         let sequenceCount = try self.sequenceCount(folder: folder, positions: positions)
         let (front, log, reusesPrefixes) = (front, log, !ignoresPrefixes)
         // What cannot be read is said before a model is loaded.
@@ -145,15 +145,6 @@ enum ServedModel {
     /// The name by which clients ask for the model in a folder.
     static func name(folder: String) -> String {
         URL(filePath: folder).resolvingSymlinksInPath().lastPathComponent
-    }
-
-    /// The model's text; `nil` for a folder without a tokenizer, which serves token ids.
-    static func text(folder: String) throws(Refusal) -> TextSetup? {
-        let file = URL(filePath: folder).appending(path: "tokenizer.json")
-        guard FileManager.default.fileExists(atPath: file.path(percentEncoded: false)) else {
-            return nil
-        }
-        return try Tokenizer.fromFolder(folder)
     }
 
     /// Serves until the task is cancelled or the cluster ends; then drains.
