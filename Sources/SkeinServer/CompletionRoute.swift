@@ -30,7 +30,7 @@ struct CompletionRoute: Sendable {
         self.received = received
         form = AnswerForm(call, service: service)
         for _ in 0..<(call.prompts.count * call.choiceCount) {
-            readers.append(try ChoiceReader(call, tokenizer: service.text?.tokenizer))
+            readers.append(try ChoiceReader(call, text: service.text))
         }
         timelines = readers.map { _ in RequestTimeline(receivedAt: .zero) }
         for index in readers.indices {

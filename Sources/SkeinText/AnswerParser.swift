@@ -1,32 +1,46 @@
 /// Sorts a model's text into thinking, answer and tool calls while it arrives.
-public struct AnswerParser: Sendable {
+struct AnswerParser: Sendable {
     private var reasoning: ReasoningSplitter?
     private var calls: ToolCallParser?
 
     /// - Parameters:
-    ///   - format: The chat format of the prompt.
     ///   - prompt: The prompt that is being answered.
     ///   - tools: What was offered; without tools, calls stay text.
-    public init(_ format: ChatFormat, answering prompt: ChatPrompt, tools: [ChatTool] = []) {
-        let thinks = ![.deepSeekV2, .deepSeekV3, .kimiK2].contains(format)
-        reasoning = thinks ? ReasoningSplitter(startsInside: prompt.opensReasoning) : nil
-        calls = tools.isEmpty ? nil : ToolCallParser(format, tools: tools)
+    init(answering prompt: ChatPrompt, tools: [ChatTool] = []) {
+        let traits = prompt.format.traits
+        reasoning =
+            traits.thinking == .never
+            ? nil : ReasoningSplitter(startsInside: prompt.opensReasoning)
+        calls = tools.isEmpty ? nil : traits.callForm.map { ToolCallParser($0, tools: tools) }
     }
 
     /// Whether what comes now would be thinking.
-    public var isInsideReasoning: Bool { reasoning?.isInside == true }
+    var isInsideReasoning: Bool { reasoning?.isInside == true }
 
     /// How many calls have begun.
-    public var callCount: Int { calls?.callCount ?? 0 }
+    var callCount: Int { calls?.callCount ?? 0 }
+
+    /// Whether a call has begun that is not whole.
+    var hasOpenCall: Bool { calls?.hasOpenCall ?? false }
 
     /// Takes the next piece of the model's text.
-    public mutating func push(_ text: String) -> [AnswerPiece] {
+    mutating func push(_ text: String) -> [AnswerPiece] {
         guard let pieces = reasoning?.push(text) else { return answer(text) }
         return sort(pieces)
     }
 
+    /// Takes a mark that came as a token of its own and is no part of the text.
+    mutating func pushMark(_ mark: String) -> [AnswerPiece] {
+        if mark == ChatMark.think || mark == ChatMark.thinkEnd {
+            return sort(reasoning?.pushMark(mark) ?? [])
+        }
+        guard !isInsideReasoning else { return [] }
+        let held = sort(reasoning?.endOpening() ?? [])
+        return held + (calls?.push(mark, isHidden: true) ?? [])
+    }
+
     /// What was held back; the text ends here.
-    public mutating func finish() -> [AnswerPiece] {
+    mutating func finish() -> [AnswerPiece] {
         let pieces = sort(reasoning?.finish() ?? [])
         return pieces + (calls?.finish() ?? [])
     }

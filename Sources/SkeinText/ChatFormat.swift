@@ -37,9 +37,20 @@ public enum ChatFormat: String, CaseIterable, Sendable {
     public func prompt(
         _ messages: [ChatMessage], tools: [ChatTool] = [], options: ChatOptions = .init()
     ) throws(Refusal) -> ChatPrompt {
-        guard !messages.isEmpty else { throw Refusal("messages", "found none, expected one") }
-        var prompt = ChatPrompt()
-        let chat = ChatScript(messages: messages, tools: tools, options: options)
+        guard let last = messages.last else {
+            throw Refusal("messages", "found none, expected one")
+        }
+        if options.continuesFinalMessage {
+            let isAnswer = last.role == .assistant && last.toolCalls.isEmpty
+            guard isAnswer else {
+                throw Refusal(
+                    "messages[\(messages.count - 1)]",
+                    "is no assistant's message without tool calls, which alone can be continued")
+            }
+        }
+        var prompt = ChatPrompt(self)
+        let chat = ChatScript(
+            messages: Self.resultsInCallOrder(messages), tools: tools, options: options)
         switch self {
         case .deepSeekV2: try chat.writeV2(to: &prompt)
         case .deepSeekV3, .deepSeekR1, .deepSeekR1May: chat.writeV3(self, to: &prompt)
@@ -50,30 +61,43 @@ public enum ChatFormat: String, CaseIterable, Sendable {
         }
         return prompt
     }
+}
 
-    /// The control marks without which a tokenizer cannot serve this format.
-    var neededMarks: [String] {
-        switch self {
-        case .deepSeekV2: [ChatMark.begin, ChatMark.end]
-        case .deepSeekV3: [ChatMark.begin, ChatMark.end, ChatMark.user, ChatMark.assistant]
-        case .deepSeekR1, .deepSeekR1May, .deepSeekV31, .deepSeekV32:
-            [
-                ChatMark.begin, ChatMark.end, ChatMark.user, ChatMark.assistant, ChatMark.think,
-                ChatMark.thinkEnd,
-            ]
-        case .kimiK2: ["<|im_system|>", "<|im_user|>", "<|im_assistant|>", "<|im_end|>"]
-        case .glm47Flash: ["[gMASK]", "<sop>", "<|user|>", "<|assistant|>", "<|observation|>"]
+extension ChatFormat {
+    /// The messages with each group of results in the order of the calls that they answer; results
+    /// of unknown calls come last.
+    ///
+    /// The formats have no place for the ids of calls, so that the model takes the first result for
+    /// the first call's.
+    private static func resultsInCallOrder(_ messages: [ChatMessage]) -> [ChatMessage] {
+        var ordered = messages
+        var calls: [String] = []
+        var results: [(place: Int, message: ChatMessage)] = []
+        func settle(upTo end: Int) {
+            let sorted = results.enumerated().sorted {
+                ($0.element.place, $0.offset) < ($1.element.place, $1.offset)
+            }
+            let messages = sorted.map(\.element.message)
+            ordered.replaceSubrange((end - messages.count)..<end, with: messages)
+            results = []
         }
-    }
-
-    /// The control marks with which a turn of the model ends.
-    var endMarks: [String] {
-        switch self {
-        case .deepSeekV2, .deepSeekV3, .deepSeekR1, .deepSeekR1May, .deepSeekV31, .deepSeekV32:
-            [ChatMark.end]
-        case .kimiK2: ["<|im_end|>"]
-        case .glm47Flash: ["<|endoftext|>", "<|user|>", "<|observation|>"]
+        var answered: Set<Int> = []
+        for (index, message) in messages.enumerated() {
+            guard message.role == .tool else {
+                settle(upTo: index)
+                if message.role == .assistant {
+                    calls = message.toolCalls.map(\.id)
+                    answered = []
+                }
+                continue
+            }
+            let places = calls.indices.filter { calls[$0] == message.toolCallID }
+            let place = places.first { !answered.contains($0) } ?? places.last
+            if let place { answered.insert(place) }
+            results.append((place ?? calls.count, message))
         }
+        settle(upTo: messages.count)
+        return ordered
     }
 }
 
@@ -86,6 +110,33 @@ struct ChatScript {
     /// Who spoke before a message.
     func speaker(before index: Int) -> ChatMessage.Role? {
         index > 0 ? messages[index - 1].role : nil
+    }
+
+    /// Whether the model is to go on with an assistant's message: it is the last, and asked for.
+    func isContinued(_ message: ChatMessage, isLast: Bool) -> Bool {
+        options.continuesFinalMessage && isLast && message.role == .assistant
+    }
+
+    /// Writes the message that the model is to go on with, and ends the prompt there: inside the
+    /// thinking where the message has thinking and no answer.
+    ///
+    /// - Parameters:
+    ///   - opening: What opens the thinking.
+    ///   - closing: What stands before an answer without thinking.
+    func writeContinued(
+        _ message: ChatMessage, opening: String, closing: String, to prompt: inout ChatPrompt
+    ) {
+        var (reasoning, answer) = message.thoughtAndAnswer
+        if reasoning.isEmpty, let open = answer.after(first: ChatMark.think),
+            answer.stripped.hasPrefix(ChatMark.think)
+        {
+            (reasoning, answer) = (open, "")
+        }
+        prompt.write(reasoning.isEmpty ? closing : opening)
+        prompt.quote(reasoning)
+        if !reasoning.isEmpty, !answer.isEmpty { prompt.write(ChatMark.thinkEnd) }
+        prompt.quote(answer)
+        prompt.close()
     }
 
     /// The texts of all rules, to be joined by an empty line.

@@ -93,20 +93,19 @@ public struct ChatToolCall: Equatable, Sendable {
     /// The function.
     public var name: String
 
-    /// The arguments, as read from the client's string of JSON.
-    public var arguments: JSONValue
+    /// The arguments, word for word as the client sent them: usually a JSON object, but a model's
+    /// answer that was cut off comes back too, and models know what they wrote by its spelling.
+    public var arguments: String
 
     /// Makes a call.
-    public init(id: String, name: String, arguments: JSONValue) {
+    public init(id: String, name: String, arguments: String) {
         self.id = id
         self.name = name
         self.arguments = arguments
     }
 
-    /// Reads `{"id", "type": "function", "function": {"name", "arguments"}}`.
-    ///
-    /// The arguments are JSON inside a string. They are parsed here and written once when the
-    /// prompt is made; writing the string as JSON would quote it twice.
+    /// Reads `{"id", "type": "function", "function": {"name", "arguments"}}`; without arguments,
+    /// those are `{}`.
     init(_ field: JSONField) throws(Refusal) {
         if let type = field.optional("type"), type.value.string != "function" {
             throw type.expected("\"function\"")
@@ -115,16 +114,18 @@ public struct ChatToolCall: Equatable, Sendable {
         name = try function.required("name").string()
         id = try field.optional("id")?.string() ?? ""
         let text = try function.optional("arguments")?.string() ?? ""
-        let isEmpty = text.utf8.allSatisfy { $0 == 0x20 || $0 == 0x0A }
-        arguments =
-            isEmpty
-            ? .object([])
-            : try JSONValue(
-                parsing: text, subject: "\(function.subject).arguments", rules: .lenient)
-        guard arguments.members != nil else {
-            throw Refusal(
-                "\(function.subject).arguments", "found \(arguments.brief), expected an object")
-        }
+        arguments = text.allSatisfy(\.isWhitespace) ? "{}" : text
+    }
+
+    /// The arguments one by one, for formats that write them so.
+    ///
+    /// What is no JSON object is one parameter named `arguments`, as DeepSeek's own encoder has it.
+    var parameters: [JSONValue.Member] {
+        do throws(Refusal) {
+            let value = try JSONValue(parsing: arguments, subject: "arguments")
+            if let members = value.members { return members }
+        } catch {}
+        return [.init("arguments", .string(arguments))]
     }
 }
 

@@ -6,6 +6,10 @@ public struct ChatOptions: Equatable, Sendable {
     /// Whether the prompt ends where the model's answer begins.
     public var addsGenerationPrompt = true
 
+    /// Whether the prompt ends inside the last message, an assistant's, so that the model goes on
+    /// with it.
+    public var continuesFinalMessage = false
+
     /// An answer without thinking.
     public init() {}
 
@@ -18,15 +22,23 @@ public struct ChatPrompt: Equatable, Sendable {
     /// The parts in order; neighbours have different authors.
     public private(set) var segments: [TextSegment] = []
 
+    /// The format in which it is written.
+    public let format: ChatFormat
+
+    /// Whether the prompt has ended; nothing is added any more.
+    private var isClosed = false
+
     /// An empty prompt.
-    init() {}
+    init(_ format: ChatFormat) { self.format = format }
 
     /// The whole text, for logs and tests; encode the `segments`, never this.
     public var text: String { segments.map(\.text).joined() }
 
     /// Whether the prompt ends inside a `<think>` that it opened, so that the answer begins there.
+    ///
+    /// Thinking that the client began, and the model is to go on with, may follow the mark.
     public var opensReasoning: Bool {
-        guard case .template(let text) = segments.last else { return false }
+        guard let text = segments.last(where: \.isTemplate)?.text else { return false }
         let bytes = Array(text.utf8)
         let marks = [ChatMark.think, ChatMark.think + "\n"]
         return marks.contains { bytes.suffix($0.utf8.count).elementsEqual($0.utf8) }
@@ -34,7 +46,7 @@ public struct ChatPrompt: Equatable, Sendable {
 
     /// Writes a part of the format itself.
     mutating func write(_ text: String) {
-        guard !text.isEmpty else { return }
+        guard !text.isEmpty, !isClosed else { return }
         if case .template(let last) = segments.last {
             segments[segments.count - 1] = .template(last + text)
         } else {
@@ -42,9 +54,12 @@ public struct ChatPrompt: Equatable, Sendable {
         }
     }
 
+    /// Ends the prompt here.
+    mutating func close() { isClosed = true }
+
     /// Writes what somebody else wrote.
     mutating func quote(_ text: String) {
-        guard !text.isEmpty else { return }
+        guard !text.isEmpty, !isClosed else { return }
         if case .foreign(let last) = segments.last {
             segments[segments.count - 1] = .foreign(last + text)
         } else {

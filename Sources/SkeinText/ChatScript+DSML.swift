@@ -12,7 +12,9 @@ extension ChatScript {
         }
         for (index, message) in messages.enumerated() {
             // Thinking is opened for what is new: the last question and what came after it.
-            let opening = options.isThinking && index >= last ? ChatMark.think : ChatMark.thinkEnd
+            var opening = options.isThinking && index >= last ? ChatMark.think : ChatMark.thinkEnd
+            let endsHere = index + 1 == messages.count && !options.addsGenerationPrompt
+            if endsHere { opening = "" }
             switch message.role {
             case .system:
                 prompt.quote(message.content)
@@ -22,9 +24,9 @@ extension ChatScript {
                 prompt.write(ChatMark.user)
                 if message.role == .developer { prompt.write("\n\n# The user's message is: ") }
                 prompt.quote(message.content)
-                prompt.write(ChatMark.assistant + opening)
+                prompt.write(endsHere ? "" : ChatMark.assistant + opening)
             case .assistant:
-                writeDSMLAnswer(message, isNew: options.isThinking && index > last, to: &prompt)
+                writeDSMLAnswer(message, at: index, isNew: index > last, to: &prompt)
             case .tool:
                 if speaker(before: index) != .tool { prompt.write("\n\n<function_results>") }
                 prompt.write("\n<result>")
@@ -36,13 +38,18 @@ extension ChatScript {
         }
     }
 
-    private func writeDSMLAnswer(_ message: ChatMessage, isNew: Bool, to prompt: inout ChatPrompt) {
+    private func writeDSMLAnswer(
+        _ message: ChatMessage, at index: Int, isNew: Bool, to prompt: inout ChatPrompt
+    ) {
         let (reasoning, answer) = message.thoughtAndAnswer
-        if isNew {
+        let isContinued = isContinued(message, isLast: index + 1 == messages.count)
+        if isNew, options.isThinking {
             prompt.quote(reasoning)
+            if isContinued, answer.isEmpty { prompt.close() }
             prompt.write(ChatMark.thinkEnd)
         }
         prompt.quote(answer)
+        if isContinued { prompt.close() }
         writeDSMLCalls(message.toolCalls, to: &prompt)
         prompt.write(ChatMark.end)
     }
@@ -55,7 +62,7 @@ extension ChatScript {
             prompt.write("<\(dsml)invoke name=\"")
             prompt.quote(call.name)
             prompt.write("\">\n")
-            for member in call.arguments.members ?? [] {
+            for member in call.parameters {
                 prompt.write("<\(dsml)parameter name=\"")
                 prompt.quote(member.name)
                 let text = member.value.string

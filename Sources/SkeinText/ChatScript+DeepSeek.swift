@@ -17,6 +17,7 @@ extension ChatScript {
             case .system, .developer, .tool: break
             }
             prompt.quote(message.content)
+            if isContinued(message, isLast: index + 1 == messages.count) { prompt.close() }
             prompt.write(message.role == .assistant ? ChatMark.end : "\n\n")
         }
         if options.addsGenerationPrompt { prompt.write("Assistant:") }
@@ -39,9 +40,15 @@ extension ChatScript {
             case .assistant:
                 // After tool results the answer goes on without a new speaker.
                 prompt.write(followsTool ? ChatMark.outputsEnd : ChatMark.assistant)
-                let isV3 = format == .deepSeekV3
-                let answer = isV3 ? nil : message.content.after(last: ChatMark.thinkEnd)
+                let thinks = format.traits.thinking != .never
+                let isContinued = isContinued(message, isLast: index + 1 == spoken.count)
+                if isContinued, thinks {
+                    writeContinued(
+                        message, opening: ChatMark.think + "\n", closing: "", to: &prompt)
+                }
+                let answer = thinks ? message.content.after(last: ChatMark.thinkEnd) : nil
                 prompt.quote(answer ?? message.content)
+                if isContinued { prompt.close() }
                 writeV3Calls(message.toolCalls, to: &prompt)
                 prompt.write(ChatMark.end)
             case .user, .system, .developer:
@@ -67,7 +74,7 @@ extension ChatScript {
             prompt.write(ChatMark.callBegin + "function" + ChatMark.separator)
             prompt.quote(call.name)
             prompt.write("\n```json\n")
-            prompt.quote(call.arguments.pythonText)
+            prompt.quote(call.arguments)
             prompt.write("\n```" + ChatMark.callEnd)
         }
         prompt.write(ChatMark.callsEnd)
@@ -119,9 +126,14 @@ extension ChatScript {
                 prompt.quote(message.content)
                 prompt.write(ChatMark.outputEnd)
             case .assistant:
-                if index == 0 || spoken[index - 1].role != .tool {
-                    prompt.write(ChatMark.assistant + ChatMark.thinkEnd)
+                let followsTool = index > 0 && spoken[index - 1].role == .tool
+                if !followsTool { prompt.write(ChatMark.assistant) }
+                let closing = followsTool ? "" : ChatMark.thinkEnd
+                if isContinued(message, isLast: index + 1 == spoken.count) {
+                    writeContinued(
+                        message, opening: ChatMark.think, closing: closing, to: &prompt)
                 }
+                prompt.write(closing)
                 prompt.quote(message.content.after(first: ChatMark.thinkEnd) ?? message.content)
                 writeV31Calls(message.toolCalls, to: &prompt)
                 prompt.write(ChatMark.end)
@@ -144,7 +156,7 @@ extension ChatScript {
             prompt.write(ChatMark.callBegin)
             prompt.quote(call.name)
             prompt.write(ChatMark.separator)
-            prompt.quote(call.arguments.pythonText)
+            prompt.quote(call.arguments)
             prompt.write(ChatMark.callEnd)
         }
         prompt.write(ChatMark.callsEnd)

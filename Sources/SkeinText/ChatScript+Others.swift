@@ -14,7 +14,7 @@ extension ChatScript {
         }
         var callCount = 0
         var pending: [(id: String, name: String)] = []
-        for message in messages {
+        for (index, message) in messages.enumerated() {
             switch message.role {
             case .system, .developer: prompt.write("<|im_system|>system<|im_middle|>")
             case .user: prompt.write("<|im_user|>user<|im_middle|>")
@@ -28,6 +28,7 @@ extension ChatScript {
                 prompt.write("\n")
             }
             prompt.quote(message.content)
+            if isContinued(message, isLast: index + 1 == messages.count) { prompt.close() }
             if !message.toolCalls.isEmpty {
                 pending = []
                 prompt.write("<|tool_calls_section_begin|>")
@@ -38,7 +39,7 @@ extension ChatScript {
                     prompt.write("<|tool_call_begin|>")
                     prompt.quote(name)
                     prompt.write("<|tool_call_argument_begin|>")
-                    prompt.quote(call.arguments.pythonText)
+                    prompt.quote(call.arguments)
                     prompt.write("<|tool_call_end|>")
                 }
                 prompt.write("<|tool_calls_section_end|>")
@@ -62,6 +63,11 @@ extension ChatScript {
                 prompt.write("<|user|>")
                 prompt.quote(message.content)
             case .assistant:
+                prompt.write("<|assistant|>")
+                if isContinued(message, isLast: index + 1 == messages.count) {
+                    writeContinued(
+                        message, opening: ChatMark.think, closing: ChatMark.thinkEnd, to: &prompt)
+                }
                 writeGLMAnswer(message, isNew: index > last, to: &prompt)
             case .tool:
                 if speaker(before: index) != .tool { prompt.write("<|observation|>") }
@@ -77,7 +83,6 @@ extension ChatScript {
 
     private func writeGLMAnswer(_ message: ChatMessage, isNew: Bool, to prompt: inout ChatPrompt) {
         let (reasoning, answer) = message.thoughtAndAnswer
-        prompt.write("<|assistant|>")
         if isNew, !reasoning.isEmpty {
             prompt.write(ChatMark.think)
             prompt.quote(reasoning.stripped)
@@ -87,7 +92,7 @@ extension ChatScript {
         for call in message.toolCalls {
             prompt.write("<tool_call>")
             prompt.quote(call.name)
-            for member in call.arguments.members ?? [] {
+            for member in call.parameters {
                 prompt.write("<arg_key>")
                 prompt.quote(member.name)
                 prompt.write("</arg_key><arg_value>")

@@ -56,9 +56,12 @@ public struct StopStringScanner: Sendable {
         return Finding(text: free)
     }
 
-    /// What was held back; the text ends here.
+    /// What was held back; the text ends here, and another one may begin.
     public mutating func finish() -> String {
-        defer { held = [] }
+        defer {
+            held = []
+            for index in matchers.indices { matchers[index].forget() }
+        }
         return String(decoding: held, as: UTF8.self)
     }
 }
@@ -86,6 +89,9 @@ private struct PrefixMatcher: Sendable {
         }
         self.shorter = shorter
     }
+
+    /// Begins again with an empty text.
+    mutating func forget() { matched = 0 }
 
     /// Takes one byte; returns whether the text now ends with the whole string.
     mutating func advance(_ byte: UInt8) -> Bool {

@@ -17,7 +17,23 @@ public struct TextSetup: Sendable {
     /// How the model's makers advise to draw tokens.
     public let generationDefaults: GenerationDefaults
 
-    /// The begin token and then a plain text, for a model that shall simply go on writing.
+    /// The marks between turns in the chat format.
+    let turnTokens: Set<TokenID>
+
+    /// Whether a token is control and no part of an answer: the tokenizer calls it special, or the
+    /// chat format puts it between turns.
+    public func isControl(_ token: TokenID) -> Bool {
+        tokenizer.isSpecial(token) || turnTokens.contains(token)
+    }
+
+    /// Reads what a model's folder says about text; `nil` where it has no `tokenizer.json`, and the
+    /// model takes and gives token ids only.
+    public static func inFolder(_ path: String) throws(Refusal) -> TextSetup? {
+        guard SmallFile.exists(path + "/tokenizer.json") else { return nil }
+        return try Tokenizer.fromFolder(path)
+    }
+
+    /// The begin token and then a plain text, for a model that goes on writing it.
     ///
     /// Control marks in the text stay text.
     public func completionPrompt(_ text: String) -> [TokenID] {
@@ -85,7 +101,7 @@ extension Tokenizer {
             modelType: folder.model?.value["model_type"]?.string,
             file: path + "/tokenizer_config.json")
         if let found = finding {
-            let missing = found.format.neededMarks.filter { tokenizer.addedToken($0) == nil }
+            let missing = found.format.traits.neededMarks.filter { tokenizer.addedToken($0) == nil }
             if let mark = missing.first {
                 guard !found.isNamed else {
                     throw Refusal(
@@ -100,7 +116,9 @@ extension Tokenizer {
             tokenizer: tokenizer, chatFormat: finding,
             beginToken: try folder.beginToken(tokenizer),
             endTokens: try folder.endTokens(tokenizer, format: finding?.format),
-            generationDefaults: try folder.generation.map(GenerationDefaults.init) ?? .init())
+            generationDefaults: try folder.generation.map(GenerationDefaults.init) ?? .init(),
+            turnTokens: Set(
+                (finding?.format.traits.turnMarks ?? []).compactMap { tokenizer.addedToken($0) }))
     }
 }
 
@@ -156,7 +174,7 @@ private struct TextFolder {
             }
         }
         if let token = try named("eos_token", by: tokenizer) { tokens.insert(token) }
-        for mark in format?.endMarks ?? [] {
+        for mark in format?.traits.endMarks ?? [] {
             if let token = tokenizer.addedToken(mark) { tokens.insert(token) }
         }
         return tokens

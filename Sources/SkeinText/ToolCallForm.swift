@@ -1,201 +1,240 @@
-/// How a chat format writes tool calls: which marks lead from which state to which.
+/// How a chat format writes calls of tools: one row a form, from which calls are both read and
+/// demanded.
+///
+///     section begin ─► call begin ─► name ─► separator ─► {JSON} ─► call end … ─► section end
+///     (DSML, GLM)                    name ─► parameter begin ─► name ─► value ─► value end …
 struct ToolCallForm: Sendable {
+    /// A mark in the model's text.
+    enum Mark: Sendable {
+        case sectionBegin, sectionEnd, callBegin, callEnd
+
+        /// Ends a function's name where JSON follows.
+        case separator
+
+        /// Ends a function's name where parameters follow.
+        case nameEnd
+
+        case parameterBegin
+
+        /// Ends a parameter's name: it is text up to the end of the value.
+        case textBegin
+
+        /// Ends a parameter's name: it is JSON.
+        case jsonBegin
+
+        /// Ends a parameter's name, and only the tool's definition tells what it is.
+        case untypedBegin
+
+        /// Ends a parameter's name; the value begins at a mark of its own.
+        case parameterNameEnd
+
+        case valueBegin, valueEnd
+    }
+
     /// What the text at hand is.
     enum State: Equatable, Sendable {
-        /// Text for the reader.
+        /// Text for the reader, before any call.
         case content
 
-        /// Nothing: the space between two calls.
+        /// Between calls and after them; text there is for the reader too.
         case between
 
-        /// The kind of a call, always "function".
-        case type
-
-        /// The name of a function.
+        /// A function's name, or the kind of a call.
         case name
 
-        /// Arguments as JSON, or JSON in a fence of backticks.
+        /// After the separator, as long as it is not clear whether a call follows.
         case arguments
 
-        /// Nothing: the space between two parameters.
+        /// A JSON object.
+        case object
+
+        /// Nothing: the space around parameters.
         case parameters
 
-        /// The name of a parameter.
         case parameterName
-
-        /// The text of a parameter that is a string.
-        case stringValue
-
-        /// A parameter as JSON.
-        case jsonValue
 
         /// Nothing: the space between a parameter's name and its value.
         case beforeValue
 
-        /// A parameter of which only the tool's definition tells what it is.
-        case untypedValue
+        /// A parameter's value that is text.
+        case text
+
+        /// A parameter's value, which is judged when it is whole.
+        case value
     }
 
-    /// What happens at a mark.
-    enum Action: Sendable {
-        case begin, end, openObject, closeObject, openValue, openString, closeString, typedValue
-        case keepName
-    }
+    /// How the marks are written where calls are demanded, with the space that the format wants.
+    struct Spelling: Sendable {
+        var sectionBegin = ""
+        var callBegin = ""
+        /// Between a function's name and its arguments.
+        var separator = ""
+        var callEnd = ""
+        var between = ""
+        var sectionEnd = ""
 
-    /// One way out of a state.
-    struct Step: Sendable {
-        let mark: String
-        let actions: [Action]
-        let next: State
+        /// Marks around a parameter; `nil` where the arguments are one JSON object.
+        var parameter: Parameter?
 
-        init(_ mark: String, _ actions: [Action] = [], to next: State) {
-            self.mark = mark
-            self.actions = actions
-            self.next = next
+        /// The marks around one parameter.
+        struct Parameter: Sendable {
+            var begin: String
+            /// Between the parameter's name and a value that is text.
+            var textBegin: String
+            /// Between the parameter's name and a value that is JSON.
+            var jsonBegin: String
+            var end: String
+            /// After the parameter.
+            var space = ""
         }
     }
 
-    private let table: [State: [Step]]
+    /// How a demand writes the marks.
+    let spelling: Spelling
 
-    /// Whether the arguments stand in a fence of backticks.
-    let isFenced: Bool
+    /// The kind that stands before a function's name, with a separator between.
+    var kind: String?
 
-    init(_ format: ChatFormat) {
-        isFenced = [.deepSeekV3, .deepSeekR1, .deepSeekR1May].contains(format)
-        switch format {
-        case .deepSeekV2: table = [:]
-        case .deepSeekV3, .deepSeekR1, .deepSeekR1May: table = Self.fenced
-        case .deepSeekV31: table = Self.plain(.deepSeek)
-        case .kimiK2: table = Self.plain(.kimi)
-        case .deepSeekV32: table = Self.dsml
-        case .glm47Flash: table = Self.keyed
+    /// Whether names are written `functions.NAME:NUMBER`.
+    var numbersCalls = false
+
+    /// With which scalars the marks begin that end a call's arguments.
+    let markScalars: GrammarBuilder.Scalars
+
+    /// Each state's marks; of two at one place the one given first counts.
+    private let marks: [State: [(mark: Mark, bytes: [UInt8])]]
+
+    /// The marks to look for in a state.
+    func marks(in state: State) -> [(mark: Mark, bytes: [UInt8])] { marks[state] ?? [] }
+
+    /// The texts of all marks that are looked for.
+    var markTexts: Set<String> {
+        Set(marks.values.joined().map { String(decoding: $0.bytes, as: UTF8.self) })
+    }
+
+    private init(
+        _ spelling: Spelling, marks texts: [(Mark, String)], in states: [State: [Mark]],
+        markScalars: GrammarBuilder.Scalars
+    ) {
+        self.spelling = spelling
+        self.markScalars = markScalars
+        marks = states.mapValues { wanted in
+            wanted.flatMap { mark in
+                texts.filter { $0.0 == mark }.map { (mark, Array($0.1.utf8)) }
+            }
         }
     }
+}
 
-    func steps(in state: State) -> [Step] { table[state] ?? [] }
+extension ToolCallForm {
+    /// DeepSeek-V3.1: name, separator, JSON.
+    static let plain = object(
+        Spelling(
+            sectionBegin: ChatMark.callsBegin, callBegin: ChatMark.callBegin,
+            separator: ChatMark.separator, callEnd: ChatMark.callEnd,
+            sectionEnd: ChatMark.callsEnd),
+        DeepSeek.marks, markScalars: DeepSeek.bar)
 
-    private struct Marks {
-        let callsBegin, callsEnd, callBegin, callEnd, separator: String
-
-        static let deepSeek = Marks(
-            callsBegin: ChatMark.callsBegin, callsEnd: ChatMark.callsEnd,
-            callBegin: ChatMark.callBegin, callEnd: ChatMark.callEnd,
-            separator: ChatMark.separator)
-        static let kimi = Marks(
-            callsBegin: "<|tool_calls_section_begin|>", callsEnd: "<|tool_calls_section_end|>",
-            callBegin: "<|tool_call_begin|>", callEnd: "<|tool_call_end|>",
-            separator: "<|tool_call_argument_begin|>")
-    }
-
-    /// Name, separator, JSON: DeepSeek-V3.1 and Kimi-K2.
-    private static func plain(_ marks: Marks) -> [State: [Step]] {
-        [
-            .content: [Step(marks.callsBegin, to: .between), Step(marks.callBegin, to: .name)],
-            .between: [Step(marks.callBegin, to: .name), Step(marks.callsEnd, to: .content)],
-            .name: [
-                Step(marks.separator, [.begin], to: .arguments),
-                Step(marks.callEnd, [.begin, .end], to: .between),
-            ],
-            .arguments: [
-                Step(marks.callEnd, [.end], to: .between),
-                Step(marks.callsEnd, [.end], to: .content),
-            ],
-        ]
-    }
-
-    /// Kind, separator, name, JSON in a fence: DeepSeek-V3 and R1.
-    private static let fenced: [State: [Step]] = {
-        var table = plain(.deepSeek)
-        table[.content] = [
-            Step(ChatMark.callsBegin, to: .between), Step(ChatMark.callBegin, to: .type),
-        ]
-        table[.between] = [
-            Step(ChatMark.callBegin, to: .type), Step(ChatMark.callsEnd, to: .content),
-        ]
-        table[.type] = [
-            Step(ChatMark.separator, to: .name), Step(ChatMark.callEnd, to: .between),
-        ]
-        table[.name] = [
-            Step("\n", [.begin], to: .arguments),
-            Step(ChatMark.callEnd, [.begin, .end], to: .between),
-        ]
-        return table
+    /// DeepSeek-V3 and R1: kind, separator, name, JSON in a fence of backticks.
+    static let fenced = {
+        var form = object(
+            Spelling(
+                sectionBegin: ChatMark.callsBegin,
+                callBegin: ChatMark.callBegin + "function" + ChatMark.separator,
+                separator: "\n```json\n", callEnd: "\n```" + ChatMark.callEnd, between: "\n",
+                sectionEnd: ChatMark.callsEnd),
+            DeepSeek.marks, markScalars: DeepSeek.bar)
+        form.kind = "function"
+        return form
     }()
 
-    /// DeepSeek-V3.2.
-    private static let dsml: [State: [Step]] = {
-        let (open, close) = ("<" + ChatMark.dsml, "</" + ChatMark.dsml)
-        return [
-            .content: [
-                Step("\n\n\(open)function_calls>", to: .between),
-                Step("\(open)function_calls>", to: .between),
-            ],
-            .between: [
-                Step("\(open)invoke name=\"", to: .name),
-                Step("\(close)function_calls>", to: .content),
-            ],
-            .name: [Step("\">", [.begin, .openObject], to: .parameters)],
-            .parameters: [
-                Step("\(open)parameter name=\"", to: .parameterName),
-                Step("\(close)invoke>", [.closeObject, .end], to: .between),
-            ],
-            .parameterName: [
-                Step("\" string=\"true\">", [.openValue, .openString], to: .stringValue),
-                Step("\" string=\"false\">", [.openValue], to: .jsonValue),
-            ],
-            .stringValue: [Step("\(close)parameter>", [.closeString], to: .parameters)],
-            .jsonValue: [Step("\(close)parameter>", to: .parameters)],
+    /// Kimi-K2.
+    static let kimi = {
+        let marks: [(Mark, String)] = [
+            (.sectionBegin, "<|tool_calls_section_begin|>"),
+            (.sectionEnd, "<|tool_calls_section_end|>"), (.callBegin, "<|tool_call_begin|>"),
+            (.callEnd, "<|tool_call_end|>"), (.separator, "<|tool_call_argument_begin|>"),
         ]
+        var form = object(
+            Spelling(
+                sectionBegin: marks[0].1, callBegin: marks[2].1 + "functions.",
+                separator: marks[4].1, callEnd: marks[3].1, sectionEnd: marks[1].1),
+            marks, markScalars: [0x7C...0x7C])
+        form.numbersCalls = true
+        return form
+    }()
+
+    private enum DeepSeek {
+        static let marks: [(Mark, String)] = [
+            (.sectionBegin, ChatMark.callsBegin), (.sectionEnd, ChatMark.callsEnd),
+            (.callBegin, ChatMark.callBegin), (.callEnd, ChatMark.callEnd),
+            (.separator, ChatMark.separator),
+        ]
+
+        /// The bar of DeepSeek's marks, which is not the one of ASCII.
+        static let bar: GrammarBuilder.Scalars = [0xFF5C...0xFF5C]
+    }
+
+    /// Forms in which the arguments are one JSON object.
+    private static func object(
+        _ spelling: Spelling, _ marks: [(Mark, String)], markScalars: GrammarBuilder.Scalars
+    ) -> ToolCallForm {
+        let all: [Mark] = [.callBegin, .callEnd, .sectionBegin, .sectionEnd]
+        return ToolCallForm(
+            spelling, marks: marks,
+            in: [
+                .content: [.sectionBegin, .callBegin],
+                .between: all, .name: [.separator] + all, .arguments: [.separator] + all,
+                .object: all,
+            ], markScalars: markScalars)
+    }
+
+    /// DeepSeek-V3.2.
+    static let dsml = {
+        let (open, close) = ("<" + ChatMark.dsml, "</" + ChatMark.dsml)
+        let (begin, end) = ("\(open)function_calls>", "\(close)function_calls>")
+        let parameter = Spelling.Parameter(
+            begin: "\(open)parameter name=\"", textBegin: "\" string=\"true\">",
+            jsonBegin: "\" string=\"false\">", end: "\(close)parameter>", space: "\n")
+        let all: [Mark] = [.sectionBegin, .sectionEnd, .callBegin, .callEnd]
+        return ToolCallForm(
+            Spelling(
+                sectionBegin: "\n\n\(begin)\n", callBegin: "\(open)invoke name=\"",
+                separator: "\">\n", callEnd: "\(close)invoke>\n", sectionEnd: end,
+                parameter: parameter),
+            marks: [
+                (.sectionBegin, "\n\n" + begin), (.sectionBegin, begin), (.sectionEnd, end),
+                (.callBegin, "\(open)invoke name=\""), (.callEnd, "\(close)invoke>"),
+                (.nameEnd, "\">"), (.parameterBegin, parameter.begin),
+                (.textBegin, parameter.textBegin), (.jsonBegin, parameter.jsonBegin),
+                (.untypedBegin, "\">"), (.valueEnd, parameter.end),
+            ],
+            in: [
+                .content: [.sectionBegin, .callBegin],
+                .between: all, .name: [.nameEnd] + all, .parameters: [.parameterBegin] + all,
+                .object: all, .parameterName: [.textBegin, .jsonBegin, .untypedBegin] + all,
+                .text: [.valueEnd], .value: [.valueEnd],
+            ], markScalars: DeepSeek.bar)
     }()
 
     /// GLM-4.7-Flash.
-    private static let keyed: [State: [Step]] = [
-        .content: [Step("<tool_call>", to: .name)],
-        .name: [
-            Step("<arg_key>", [.begin, .openObject], to: .parameterName),
-            Step("</tool_call>", [.begin, .openObject, .closeObject, .end], to: .content),
-        ],
-        .parameters: [
-            Step("<arg_key>", to: .parameterName),
-            Step("</tool_call>", [.closeObject, .end], to: .content),
-        ],
-        .parameterName: [Step("</arg_key>", [.keepName], to: .beforeValue)],
-        .beforeValue: [Step("<arg_value>", to: .untypedValue)],
-        .untypedValue: [Step("</arg_value>", [.typedValue], to: .parameters)],
-    ]
-}
-
-/// Lets one JSON object or list through and keeps the fence around it out.
-struct FenceGate: Sendable {
-    private var depth = 0
-    private var isInString = false
-    private var isEscaped = false
-    private var isDone = false
-
-    mutating func pass(_ text: String) -> String {
-        var passed: [UInt8] = []
-        for byte in text.utf8 where !isDone {
-            if isInString {
-                if isEscaped {
-                    isEscaped = false
-                } else if byte == UInt8(ascii: "\\") {
-                    isEscaped = true
-                } else if byte == UInt8(ascii: "\"") {
-                    isInString = false
-                }
-            } else {
-                switch byte {
-                case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
-                case _ where depth == 0: continue
-                case UInt8(ascii: "}"), UInt8(ascii: "]"):
-                    depth -= 1
-                    isDone = depth == 0
-                case UInt8(ascii: "\""): isInString = true
-                default: break
-                }
-            }
-            passed.append(byte)
-        }
-        return String(decoding: passed, as: UTF8.self)
-    }
+    static let keyed = {
+        let all: [Mark] = [.callBegin, .callEnd]
+        let parameter = Spelling.Parameter(
+            begin: "<arg_key>", textBegin: "</arg_key><arg_value>",
+            jsonBegin: "</arg_key><arg_value>", end: "</arg_value>")
+        return ToolCallForm(
+            Spelling(callBegin: "<tool_call>", callEnd: "</tool_call>", parameter: parameter),
+            marks: [
+                (.callBegin, "<tool_call>"), (.callEnd, "</tool_call>"),
+                (.parameterBegin, "<arg_key>"), (.parameterNameEnd, "</arg_key>"),
+                (.valueBegin, "<arg_value>"), (.valueEnd, parameter.end),
+            ],
+            in: [
+                .content: [.callBegin], .between: all,
+                .name: [.parameterBegin] + all, .parameters: [.parameterBegin] + all,
+                .parameterName: [.parameterNameEnd] + all,
+                .beforeValue: [.valueBegin, .parameterBegin] + all, .value: [.valueEnd],
+            ], markScalars: [0x3C...0x3C])
+    }()
 }

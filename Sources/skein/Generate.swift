@@ -86,7 +86,7 @@ struct Generate: AsyncParsableCommand {
 struct Question: Sendable {
     let tokens: [TokenID]
     let setup: TextSetup?
-    let reasoningIsOpen: Bool?
+    let conversation: ChatPrompt?
     let endTokens: Set<TokenID>
 
     init(
@@ -94,16 +94,15 @@ struct Question: Sendable {
     ) throws(Refusal) {
         if let list = command.tokens {
             tokens = try Self.tokens(list)
-            reasoningIsOpen = nil
+            conversation = nil
             // Token ids need no tokenizer; where there is one, the answer is shown as text too.
-            let hasTokenizer = FileManager.default.fileExists(atPath: folder + "/tokenizer.json")
-            setup = hasTokenizer ? try Tokenizer.fromFolder(folder) : nil
+            setup = try TextSetup.inFolder(folder)
         } else {
             let setup = try Tokenizer.fromFolder(folder)
             self.setup = setup
             if let text = command.prompt {
                 tokens = setup.completionPrompt(text)
-                reasoningIsOpen = nil
+                conversation = nil
             } else {
                 guard let format = setup.chatFormat?.format else {
                     throw Refusal(
@@ -115,7 +114,7 @@ struct Question: Sendable {
                 let prompt = try format.prompt(
                     messages, options: ChatOptions(isThinking: command.thinking == .on))
                 tokens = setup.tokenizer.encode(prompt.segments)
-                reasoningIsOpen = prompt.opensReasoning
+                conversation = prompt
             }
         }
         guard !tokens.isEmpty else { throw Refusal("prompt", "has no tokens") }
@@ -149,8 +148,9 @@ struct Question: Sendable {
             return nil
         }
         return try AnswerReader(
-            tokenizer: setup.tokenizer, stopTokens: sampling.ignoresEnd ? [] : endTokens,
-            stopStrings: stop, reasoningIsOpen: reasoningIsOpen)
+            setup, answering: conversation,
+            options: .init(
+                stopTokens: sampling.ignoresEnd ? [] : endTokens, stopStrings: stop))
     }
 
     private static func tokens(_ list: String) throws(Refusal) -> [TokenID] {

@@ -2,6 +2,7 @@ import Foundation
 import SkeinCoordinator
 import SkeinCore
 import SkeinTensor
+import SkeinText
 
 /// An answer as it grows, and the times at which it grew.
 struct GeneratedAnswer: Sendable {
@@ -21,7 +22,7 @@ struct GeneratedAnswer: Sendable {
     /// Takes an event and returns the pieces of text that it completed.
     mutating func take(
         _ event: GenerationEvent, reader: inout AnswerReader?
-    ) -> [AnswerReader.Piece] {
+    ) -> [AnswerPiece] {
         switch event {
         case .token(let token):
             // Tokens drawn after a stop string was met are no part of the answer.
@@ -41,17 +42,18 @@ struct GeneratedAnswer: Sendable {
     }
 
     /// Takes what the reader held back.
-    mutating func finish(reader: inout AnswerReader?) -> [AnswerReader.Piece] {
+    mutating func finish(reader: inout AnswerReader?) -> [AnswerPiece] {
         let pieces = reader?.finish() ?? []
         keep(pieces)
         return pieces
     }
 
-    private mutating func keep(_ pieces: [AnswerReader.Piece]) {
+    private mutating func keep(_ pieces: [AnswerPiece]) {
         for piece in pieces {
             switch piece {
             case .content(let text): content += text
             case .reasoning(let text): reasoning += text
+            case .callBegin, .callArguments, .callEnd: break
             }
         }
     }
@@ -144,7 +146,7 @@ struct AnswerPrinter {
 
     init(isSilent: Bool) { self.isSilent = isSilent }
 
-    mutating func print(_ pieces: [AnswerReader.Piece]) throws(Refusal) {
+    mutating func print(_ pieces: [AnswerPiece]) throws(Refusal) {
         guard !isSilent else { return }
         for piece in pieces {
             switch piece {
@@ -155,6 +157,8 @@ struct AnswerPrinter {
             case .content(let text):
                 try endReasoning()
                 try Console.standardOutput(text)
+            // No tools are offered here, so nothing is called.
+            case .callBegin, .callArguments, .callEnd: break
             }
         }
     }

@@ -32,7 +32,7 @@ struct Serve: AsyncParsableCommand {
         var serving = layout.serving(
             positionCount: choice.positionCount, pageCount: choice.pageCount)
         serving.reusesPrefixes = !ignoresPrefixes
-        let text = try ServedModel.text(folder: folder)
+        let text = try TextSetup.inFolder(folder)
         let (front, log) = (front, log)
         // What cannot be read is said before a model is loaded.
         let (keys, settings) = (try front.keys(), try front.settings())
@@ -122,15 +122,6 @@ enum ServedModel {
     /// The name by which clients ask for the model in a folder.
     static func name(folder: String) -> String {
         URL(filePath: folder).resolvingSymlinksInPath().lastPathComponent
-    }
-
-    /// The model's text; `nil` for a folder without a tokenizer, which serves token ids.
-    static func text(folder: String) throws(Refusal) -> TextSetup? {
-        let file = URL(filePath: folder).appending(path: "tokenizer.json")
-        guard FileManager.default.fileExists(atPath: file.path(percentEncoded: false)) else {
-            return nil
-        }
-        return try Tokenizer.fromFolder(folder)
     }
 
     /// Serves until the task is cancelled or the cluster ends; then drains.

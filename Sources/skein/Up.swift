@@ -5,6 +5,7 @@ import SkeinCoordinator
 import SkeinCore
 import SkeinMembership
 import SkeinServer
+import SkeinText
 
 /// Starts this host's part of a cluster.
 struct Up: AsyncParsableCommand {
@@ -100,7 +101,7 @@ struct Up: AsyncParsableCommand {
         guard let http = host.topology.coordinator.httpAddress else { return nil }
         let service = ModelService(
             modelName: ServedModel.name(folder: host.topology.modelPath), coordinator: coordinator,
-            text: try ServedModel.text(folder: host.topology.modelPath),
+            text: try TextSetup.inFolder(host.topology.modelPath),
             configuration: host.configuration, positionCountMax: host.topology.serving.positionCount
         )
         let server = HTTPFront(

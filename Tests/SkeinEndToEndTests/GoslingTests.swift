@@ -66,9 +66,8 @@ import Testing
             promptTokens: setup.tokenizer.encode(prompt.segments), newTokensMax: 300,
             stopTokens: setup.endTokens)
         var reader = try AnswerReader(
-            tokenizer: setup.tokenizer, stopTokens: setup.endTokens, stopStrings: [],
-            reasoningIsOpen: prompt.opensReasoning)
-        var pieces: [AnswerReader.Piece] = []
+            setup, answering: prompt, options: .init(stopTokens: setup.endTokens))
+        var pieces: [AnswerPiece] = []
         let (_, events) = try await cluster.coordinator.submit(request)
         for try await event in events {
             if case .token(let token) = event { pieces += reader.push(token.token) }

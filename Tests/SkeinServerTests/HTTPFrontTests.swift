@@ -171,13 +171,12 @@ import Testing
         let prompt = try format.prompt(
             [ChatMessage(.user, question)], options: ChatOptions(isThinking: true))
         var reader = try AnswerReader(
-            tokenizer: setup.tokenizer, stopTokens: setup.endTokens, stopStrings: [],
-            reasoningIsOpen: prompt.opensReasoning)
+            setup, answering: prompt, options: .init(stopTokens: setup.endTokens))
         let (_, events) = try await server.cluster.coordinator.submit(
             GenerationRequest(
                 promptTokens: setup.tokenizer.encode(prompt.segments), newTokensMax: 500,
                 stopTokens: setup.endTokens))
-        var pieces: [AnswerReader.Piece] = []
+        var pieces: [AnswerPiece] = []
         var count = 0
         for try await case .token(let token) in events {
             pieces += reader.push(token.token)
@@ -189,6 +188,7 @@ import Testing
             switch piece {
             case .reasoning(let text): texts.reasoning += text
             case .content(let text): texts.content += text
+            case .callBegin, .callArguments, .callEnd: Issue.record("a call without tools")
             }
         }
         return texts

@@ -48,20 +48,21 @@ struct TestServer: Sendable {
     private let session: URLSession
 
     init(
-        apiKeys: APIKeys? = nil, reusesPrefixes: Bool = true,
+        apiKeys: APIKeys? = nil, reusesPrefixes: Bool = true, model folder: String = Self.gosling,
+        nodeCount: Int = 2,
         settings: FrontSettings = FrontSettings()
     ) async throws {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         var layout = ClusterLayout(
-            nodeCount: 2, threadCount: 1,
+            nodeCount: nodeCount, threadCount: 1,
             serving: ServingSettings(positionCount: 1_024, sequenceCount: 4))
         layout.serving.reusesPrefixes = reusesPrefixes
         cluster = try await EmbeddedCluster.start(
-            model: Self.gosling, layout: layout, softwareVersion: "test",
+            model: folder, layout: layout, softwareVersion: "test",
             logger: logger)
         service = ModelService(
             modelName: "gosling", coordinator: cluster.coordinator,
-            text: try Tokenizer.fromFolder(Self.gosling), configuration: cluster.configuration,
+            text: try Tokenizer.fromFolder(folder), configuration: cluster.configuration,
             positionCountMax: 1_024)
         front = HTTPFront(
             service: service, host: "127.0.0.1", port: 0, apiKeys: apiKeys,

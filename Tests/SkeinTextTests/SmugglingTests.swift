@@ -48,7 +48,7 @@ import Testing
             var messages = [ChatMessage(.system, text), ChatMessage(.user, text), answer]
             var tools: [ChatTool] = []
             if format != .deepSeekV2 {
-                let arguments = JSONValue.object([.init(text, .string(text))])
+                let arguments = JSONValue.object([.init(text, .string(text))]).pythonText
                 answer.toolCalls = [ChatToolCall(id: text, name: text, arguments: arguments)]
                 messages += [answer, ChatMessage(.tool, text, toolCallID: text)]
                 let tool = JSONValue.object([

@@ -70,11 +70,12 @@ public struct AnswerDemand: Sendable {
     public init(content: Content?, calls: Calls?, format: ChatFormat, answering prompt: ChatPrompt)
     {
         self.init(content: content, calls: calls, format: format)
-        switch format {
-        case .deepSeekV2, .deepSeekV3, .kimiK2: reasoning = .absent
-        case .deepSeekR1May where !prompt.opensReasoning: reasoning = .optional
-        default: reasoning = prompt.opensReasoning ? .open : .absent
-        }
+        reasoning =
+            switch format.traits.thinking {
+            case .never: .absent
+            case .byItself where !prompt.opensReasoning: .optional
+            case .byItself, .byPrompt: prompt.opensReasoning ? .open : .absent
+            }
     }
 }
 

@@ -2,74 +2,36 @@ import SkeinCore
 
 // Calls of tools, as each chat format writes them.
 extension AnswerGrammar {
-    /// What stands around and between calls.
-    private struct Marks {
-        var callsBegin = ""
-        var callBegin = ""
-        /// Between a function's name and its arguments.
-        var separator = ""
-        var callEnd = ""
-        var between = ""
-        var callsEnd = ""
-    }
-
     /// One call or several.
     mutating func calls(
         _ calls: AnswerDemand.Calls, _ format: ChatFormat
     ) throws(Refusal) -> Index {
-        let marks = Self.marks(of: format)
+        guard let form = format.traits.callForm else {
+            throw Refusal("tools", "the chat format \(format.rawValue) has no tools")
+        }
+        let marks = form.spelling
         var parts: [Index] = []
-        for (tool, path) in calls.tools { parts.append(try call(tool, path, marks, format)) }
+        for (tool, path) in calls.tools { parts.append(try call(tool, path, form)) }
         let one = builder.either(parts)
-        let end = mark(marks.callsEnd, then: GrammarBuilder.end)
+        let end = mark(marks.sectionEnd, then: GrammarBuilder.end)
         let next = mark(marks.between, then: builder.add(.call(one, next: GrammarBuilder.end)))
         let rest = builder.loop(next, least: 0, most: max(0, calls.countMax - 1), then: end)
-        return mark(marks.callsBegin, then: builder.add(.call(one, next: rest)))
-    }
-
-    private static func marks(of format: ChatFormat) -> Marks {
-        switch format {
-        case .deepSeekV3, .deepSeekR1, .deepSeekR1May:
-            Marks(
-                callsBegin: ChatMark.callsBegin,
-                callBegin: ChatMark.callBegin + "function" + ChatMark.separator,
-                separator: "\n```json\n", callEnd: "\n```" + ChatMark.callEnd, between: "\n",
-                callsEnd: ChatMark.callsEnd)
-        // DeepSeek-V2 has no tools: its conversations with any are refused before.
-        case .deepSeekV31, .deepSeekV2:
-            Marks(
-                callsBegin: ChatMark.callsBegin, callBegin: ChatMark.callBegin,
-                separator: ChatMark.separator, callEnd: ChatMark.callEnd,
-                callsEnd: ChatMark.callsEnd)
-        case .kimiK2:
-            Marks(
-                callsBegin: "<|tool_calls_section_begin|>",
-                callBegin: "<|tool_call_begin|>functions.",
-                separator: "<|tool_call_argument_begin|>", callEnd: "<|tool_call_end|>",
-                callsEnd: "<|tool_calls_section_end|>")
-        case .deepSeekV32:
-            Marks(
-                callsBegin: "\n\n<\(ChatMark.dsml)function_calls>\n",
-                callBegin: "<\(ChatMark.dsml)invoke name=\"", separator: "\">\n",
-                callEnd: "</\(ChatMark.dsml)invoke>\n",
-                callsEnd: "</\(ChatMark.dsml)function_calls>")
-        case .glm47Flash: Marks(callBegin: "<tool_call>", callEnd: "</tool_call>")
-        }
+        return mark(marks.sectionBegin, then: builder.add(.call(one, next: rest)))
     }
 
     private mutating func call(
-        _ tool: ChatTool, _ path: String, _ marks: Marks, _ format: ChatFormat
+        _ tool: ChatTool, _ path: String, _ form: ToolCallForm
     ) throws(Refusal) -> Index {
+        let marks = form.spelling
         let end = mark(marks.callEnd, then: GrammarBuilder.end)
         var arguments: Index
-        switch format {
-        case .deepSeekV32, .glm47Flash:
-            arguments = try parameters(of: tool, path, format, then: end)
-        default:
+        if let parameter = marks.parameter {
+            arguments = try parameters(of: tool, path, parameter, then: end)
+        } else {
             arguments = builder.add(.call(try parameters(of: tool, path), next: end))
         }
         arguments = mark(marks.separator, then: arguments)
-        if format == .kimiK2 {
+        if form.numbersCalls {
             // Kimi counts the calls of a conversation.
             let digit = builder.byte(0x30...0x39, then: GrammarBuilder.end)
             arguments = builder.literal(
@@ -91,58 +53,66 @@ extension AnswerGrammar {
 
     /// A call's arguments one by one, each between marks; only those that are declared.
     private mutating func parameters(
-        of tool: ChatTool, _ path: String, _ format: ChatFormat, then end: Index
+        of tool: ChatTool, _ path: String, _ marks: ToolCallForm.Spelling.Parameter,
+        then end: Index
     ) throws(Refusal) -> Index {
         var compiler = SchemaCompiler(Self.typed(tool.parameters), path: path, into: builder)
         let rules = try compiler.topMemberRules()
+        let kinds = SchemaKinds(root: tool.parameters)
         var place = end
         for declared in rules.declared.reversed() {
-            let isText = tool.parameters["properties"]?[declared.name]?["type"]?.string == "string"
+            // The parser of answers takes for text what can be nothing but a string.
+            let isText = kinds.ofMember(declared.name) == [.string]
             let one = try parameter(
-                declared.name, declared.schema, isText: isText, format, &compiler, then: place)
+                declared.name, declared.schema, isText: isText, marks, &compiler, then: place)
             place = declared.isRequired ? one : builder.either([one, place])
         }
         return place
     }
 
     private mutating func parameter(
-        _ name: String, _ schema: SchemaCompiler.Located, isText: Bool, _ format: ChatFormat,
-        _ compiler: inout SchemaCompiler, then next: Index
+        _ name: String, _ schema: SchemaCompiler.Located, isText: Bool,
+        _ marks: ToolCallForm.Spelling.Parameter, _ compiler: inout SchemaCompiler,
+        then next: Index
     ) throws(Refusal) -> Index {
-        let isGLM = format == .glm47Flash
-        let close = isGLM ? "</arg_value>" : "</\(ChatMark.dsml)parameter>"
-        let end = isGLM ? next : builder.literal("\n", then: next)
-        var value: Index
+        let end = builder.literal(marks.space, then: next)
+        let value: Index
         if isText {
-            switch try compiler.textRule(schema) {
-            case .anything: value = anything(upTo: close, then: end)
-            case .pattern(let pattern):
-                value = builder.pattern(pattern, .plain, then: mark(close, then: end))
-            case .texts(let texts):
-                value = builder.oneOf(texts, then: mark(close, then: end))
-            }
+            value = text(try compiler.textRule(schema), upTo: marks.end, then: end)
         } else {
             compiler.builder = builder
             let part = try compiler.part(schema)
             builder = compiler.builder
-            value = builder.add(.call(part, next: mark(close, then: end)))
+            value = builder.add(.call(part, next: mark(marks.end, then: end)))
         }
-        guard !isGLM else {
-            let opening = mark("</arg_key><arg_value>", then: value)
-            return mark("<arg_key>", then: builder.literal(name, then: opening))
+        let opening = mark(isText ? marks.textBegin : marks.jsonBegin, then: value)
+        return mark(marks.begin, then: builder.literal(name, then: opening))
+    }
+
+    /// A string that stands between marks as it is.
+    private mutating func text(
+        _ rule: SchemaCompiler.TextRule, upTo close: String, then end: Index
+    ) -> Index {
+        switch rule {
+        case .anything: return anything(upTo: close, then: end)
+        case .pattern(let pattern):
+            return builder.pattern(pattern, .plain, then: mark(close, then: end))
+        case .texts(let texts): return builder.oneOf(texts, then: mark(close, then: end))
+        case .either(let rules):
+            var places: [Index] = []
+            for rule in rules { places.append(text(rule, upTo: close, then: end)) }
+            return builder.either(places)
         }
-        let opening = mark("\" string=\"\(isText)\">", then: value)
-        return mark(
-            "<\(ChatMark.dsml)parameter name=\"", then: builder.literal(name, then: opening))
     }
 }
 
 extension SchemaCompiler {
     /// What a string is that stands between marks as it is.
-    enum TextRule {
+    indirect enum TextRule {
         case anything
         case pattern(StringPattern)
         case texts([[UInt8]])
+        case either([TextRule])
     }
 
     /// The members of the whole schema, which must be of an object and nothing else.
@@ -160,8 +130,17 @@ extension SchemaCompiler {
     /// What a schema of strings says of a text that is not quoted.
     mutating func textRule(_ located: Located) throws(Refusal) -> TextRule {
         let flat = try flattened(located)
-        for name in ["anyOf", "oneOf"] where flat.schema[name] != nil {
-            throw Refusal(flat.at(name), "is not known beside \"type\": \"string\" here")
+        for name in ["anyOf", "oneOf"] {
+            guard let alternatives = flat.schema[name]?.array else { continue }
+            guard Set(Self.constraints(of: flat.schema)).isSubset(of: [name, "type"]) else {
+                throw Refusal(flat.at(name), "is not known beside other rules for a string here")
+            }
+            var rules: [TextRule] = []
+            for (index, element) in alternatives.enumerated() {
+                rules.append(
+                    try textRule(Located(schema: element, path: "\(flat.at(name))[\(index)]")))
+            }
+            return .either(rules)
         }
         if flat.schema["enum"] != nil || flat.schema["const"] != nil {
             return .texts(try listedValues(flat).compactMap { $0.string.map { Array($0.utf8) } })
@@ -172,18 +151,5 @@ extension SchemaCompiler {
         guard least > 0 || most != nil else { return .anything }
         return .pattern(
             .repeated(.scalar(GrammarBuilder.everyScalar), least: least, most: most))
-    }
-}
-
-extension ChatFormat {
-    /// With what the marks begin that end a call's arguments.
-    var marksBegin: GrammarBuilder.Scalars {
-        switch self {
-        case .kimiK2: [0x7C...0x7C]
-        case .glm47Flash: [0x3C...0x3C]
-        // The bar of DeepSeek's marks is not the one of ASCII.
-        case .deepSeekV2, .deepSeekV3, .deepSeekR1, .deepSeekR1May, .deepSeekV31, .deepSeekV32:
-            [0xFF5C...0xFF5C]
-        }
     }
 }

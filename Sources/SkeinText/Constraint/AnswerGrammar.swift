@@ -12,7 +12,7 @@ struct AnswerGrammar {
 
     /// The grammar of answers that meet a demand.
     mutating func grammar(_ demand: AnswerDemand) throws(Refusal) -> ByteGrammar {
-        let forbidden = demand.calls == nil ? nil : demand.format?.marksBegin
+        let forbidden = demand.calls == nil ? nil : demand.format?.traits.callForm?.markScalars
         builder = GrammarBuilder(forbidden: forbidden ?? [])
         var answers: [Index] = []
         if let content = demand.content {

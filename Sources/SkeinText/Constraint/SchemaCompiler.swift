@@ -168,22 +168,18 @@ struct SchemaCompiler {
 extension SchemaCompiler {
     /// The schema that a `$ref` names.
     func target(_ reference: JSONValue, at path: String) throws(Refusal) -> Located {
-        guard let text = reference.string, text == "#" || text.hasPrefix("#/") else {
+        guard let text = reference.string, let pointer = JSONPointer(fragment: text)
+        else {
             throw Refusal(path, "found \(reference.brief), expected \"#\" or \"#/…\"")
         }
         var found = root
-        for step in text.dropFirst(2).split(separator: "/", omittingEmptySubsequences: false)
-        where text != "#" {
-            let name = String(step).replacing("~1", with: "/").replacing("~0", with: "~")
-            if let member = found.schema[name] {
-                found = Located(schema: member, path: found.at(name))
-            } else if let place = Int(name), let elements = found.schema.array,
-                elements.indices.contains(place)
-            {
-                found = Located(schema: elements[place], path: "\(found.path)[\(place)]")
-            } else {
+        for step in pointer.steps {
+            guard let schema = found.schema.element(at: step) else {
                 throw Refusal(path, "'\(text)' leads to nothing")
             }
+            let isPlace = found.schema.array != nil
+            found = Located(
+                schema: schema, path: isPlace ? "\(found.path)[\(step)]" : found.at(step))
         }
         return found
     }

@@ -117,7 +117,8 @@ import Testing
     private static func calls(
         _ text: String, _ format: ChatFormat, _ tools: [ChatTool]
     ) -> [(name: String, arguments: String)] {
-        var parser = ToolCallParser(format, tools: tools)
+        guard let form = format.traits.callForm else { return [] }
+        var parser = ToolCallParser(form, tools: tools)
         var calls: [(name: String, arguments: String)] = []
         var ended = 0
         for piece in parser.push(text) + parser.finish() {
@@ -129,7 +130,7 @@ import Testing
             case .reasoning: Issue.record("thinking in calls")
             }
         }
-        #expect(ended == calls.count && !parser.isInsideCall)
+        #expect(ended == calls.count && !parser.hasOpenCall)
         return calls
     }
 }
