@@ -16,9 +16,13 @@ extension JSONValue {
         if case .string(let text) = self { text } else { nil }
     }
 
-    /// A whole number that is not negative.
+    /// A whole number that is not negative; some servers write it with a fraction of 0.
     var count: Int? {
-        if case .integer(let count) = self, count >= 0 { count } else { nil }
+        switch self {
+        case .integer(let count) where count >= 0: count
+        case .number(let number) where number >= 0: Int(exactly: number)
+        default: nil
+        }
     }
 
     /// Any number.
@@ -30,13 +34,19 @@ extension JSONValue {
         }
     }
 
-    /// A measured number; `null` for one that is not finite, which JSON cannot hold.
-    static func measured(_ number: Double) -> JSONValue {
-        guard number.isFinite else { return .null }
+    /// A measured number; `null` for one that was not, or is not finite, which JSON cannot hold.
+    static func measured(_ number: Double?) -> JSONValue {
+        guard let number, number.isFinite else { return .null }
         // Nine digits are more than any of these measurements has.
         let rounded = (number * 1e6).rounded() / 1e6
         return .number(rounded)
     }
+
+    /// A count; `null` for one that is not known.
+    static func counted(_ count: Int?) -> JSONValue { count.map { .integer($0) } ?? .null }
+
+    /// A text; `null` for one that is not known.
+    static func text(_ text: String?) -> JSONValue { text.map { .string($0) } ?? .null }
 
     /// The value on one line without spaces, for request bodies and for files of one value a line.
     var line: String {
