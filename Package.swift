@@ -133,7 +133,7 @@ let package = Package(
                 "SkeinCore", "SkeinTensor", "SkeinTelemetry", "SkeinWeights", "SkeinScheduling",
                 "SkeinPlanning", "SkeinCoordinator", "SkeinTransport",
             ],
-            outside: [asyncHTTPClient, histogram, nioCore, nioHTTP1, nioPosix]),
+            outside: [asyncHTTPClient, histogram, nioCore, nioHTTP1, nioPosix, nioSSL]),
 
         // Floor 7: roof
         .executableTarget(
@@ -187,7 +187,7 @@ let package = Package(
         tests(
             "SkeinBenchTests",
             ["SkeinCore", "SkeinScheduling", "SkeinTelemetry", "SkeinPlanning", "SkeinBench"],
-            outside: [asyncHTTPClient, histogram, nioCore, nioHTTP1, nioPosix]),
+            outside: [asyncHTTPClient, histogram, nioCore, nioHTTP1, nioPosix, nioSSL]),
         tests("SkeinCommandTests", ["SkeinCore", "skein"], outside: [argumentParser]),
         tests("SkeinSimulationTests", ["SkeinCore", "SkeinScheduling", "SkeinPlanning"]),
         tests(

@@ -2,15 +2,18 @@ import SkeinCore
 
 /// Reads one streamed answer and keeps the time of everything in it: bytes in, a record out.
 struct AnswerReading {
-    /// The times of events that carried text.
+    /// The times of events that carried text or token ids.
     private(set) var emissions: [Duration] = []
     private(set) var usage: CompletionEvent.Usage?
+    /// Token ids that came, where the server sends any.
+    private(set) var tokenIDCount: Int?
     /// The first thing that went wrong.
     private(set) var failure: ServingFailure?
 
     private var parser = EventStreamParser()
     private var lastChoice: Duration?
     private var isFinished = false
+    private var hasChoice = false
     private var hasEndMark = false
 
     /// Takes bytes that came at a time.
@@ -37,6 +40,10 @@ struct AnswerReading {
             failure = ServingFailure(
                 kind: "cut_off", detail: "the stream ends without finish_reason and [DONE]")
         }
+        if failure == nil, !hasChoice {
+            failure = ServingFailure(
+                kind: "empty_answer", detail: "the stream ends without a choice")
+        }
         return lastChoice ?? time
     }
 
@@ -44,8 +51,10 @@ struct AnswerReading {
         _ event: EventStreamParser.Event, at time: Duration
     ) throws(Refusal) {
         let event = try CompletionEvent(event)
-        if event.carriesText { emissions.append(time) }
-        if event.carriesText || event.isFinish { lastChoice = time }
+        if event.carriesTokens { emissions.append(time) }
+        if event.carriesTokens || event.isFinish { lastChoice = time }
+        if event.hasChoice { hasChoice = true }
+        if let count = event.tokenIDCount { tokenIDCount = (tokenIDCount ?? 0) + count }
         if event.isFinish { isFinished = true }
         if event.isEndMark { hasEndMark = true }
         usage = event.usage ?? usage

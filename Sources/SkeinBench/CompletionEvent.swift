@@ -10,10 +10,14 @@ struct CompletionEvent: Equatable {
         let cachedTokenCount: Int?
     }
 
-    /// Whether something reaches the reader: content, reasoning, or a piece of a tool call.
+    /// Whether tokens reach the reader: as content, reasoning, a piece of a tool call or ids.
     ///
-    /// The event that only tells the role does not.
-    var carriesText = false
+    /// The event that only tells the role brings none.
+    var carriesTokens = false
+    /// Token ids that it brings; `nil` where it names none.
+    var tokenIDCount: Int?
+    /// Whether it is about an answer.
+    var hasChoice = false
     /// Whether an answer ends with it.
     var isFinish = false
     /// Whether it is the mark at the end of the stream.
@@ -41,8 +45,11 @@ struct CompletionEvent: Equatable {
         }
         for choice in fields["choices"]?.elements ?? [] {
             guard let choice = choice.fields else { continue }
-            if Self.hasText(choice) || Self.hasText(choice["delta"]?.fields ?? [:]) {
-                carriesText = true
+            hasChoice = true
+            let delta = choice["delta"]?.fields ?? [:]
+            if Self.hasText(choice) || Self.hasText(delta) { carriesTokens = true }
+            if let ids = (choice["token_ids"] ?? delta["token_ids"])?.elements {
+                tokenIDCount = (tokenIDCount ?? 0) + ids.count
             }
             if choice["finish_reason"]?.string != nil { isFinish = true }
         }

@@ -9,10 +9,10 @@ struct KneeSearch {
         let requestRate: Double
         /// Requests a second that were due, from the first to the last.
         let offeredRate: Double
-        /// Requests a second that ended well, from the first end to the last.
-        let completionRate: Double
-        /// The 99th percentile of the time to the first token, in milliseconds.
-        let timeToFirstTokenP99Ms: Double
+        /// Requests a second that ended well, from the first end to the last, where two did.
+        let completionRate: Double?
+        /// The 99th percentile of the time to the first token, in milliseconds, where measured.
+        let timeToFirstTokenP99Ms: Double?
         /// The share of answers that kept the service level, where there is one.
         let goodShare: Double?
         /// The share of requests that failed.
@@ -49,19 +49,27 @@ struct KneeSearch {
     /// The knee among rates that were measured.
     static func knee(of points: [Point]) -> Double? {
         let sorted = points.sorted { $0.requestRate < $1.requestRate }
-        let base = sorted.first?.timeToFirstTokenP99Ms ?? 0
+        let base = baseMs(of: points)
         return sorted.prefix { isSustained($0, baseMs: base) }.last?.requestRate
+    }
+
+    /// The 99th percentile of the time to the first token at the lowest rate, in milliseconds.
+    static func baseMs(of points: [Point]) -> Double? {
+        points.min { $0.requestRate < $1.requestRate }?.timeToFirstTokenP99Ms
     }
 
     /// Whether the server kept up at a point.
     ///
+    /// Where no time to the first token was measured, only ends and failures can tell.
+    ///
     /// - Parameter baseMs: the 99th percentile of the time to the first token at the lowest rate.
-    static func isSustained(_ point: Point, baseMs: Double) -> Bool {
-        guard point.failedShare <= failedShareMax,
-            point.completionRate >= completionShareMin * point.offeredRate
+    static func isSustained(_ point: Point, baseMs: Double?) -> Bool {
+        guard point.failedShare <= failedShareMax, let completionRate = point.completionRate,
+            completionRate >= completionShareMin * point.offeredRate
         else { return false }
         if let goodShare = point.goodShare { return goodShare >= goodShareMin }
-        return point.timeToFirstTokenP99Ms <= timeToFirstTokenGrowthMax * baseMs
+        guard let found = point.timeToFirstTokenP99Ms, let baseMs else { return true }
+        return found <= timeToFirstTokenGrowthMax * baseMs
     }
 
     /// The first rate to measure.

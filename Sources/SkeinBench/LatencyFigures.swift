@@ -2,6 +2,8 @@ import Histogram
 import SkeinCore
 
 /// Latencies in an HdrHistogram: microseconds, three significant digits.
+///
+/// Every figure is `nil` where there is no latency to make it of.
 struct LatencyFigures: Sendable {
     private var histogram = Histogram<UInt64>(
         lowestDiscernibleValue: 1,
@@ -25,18 +27,42 @@ struct LatencyFigures: Sendable {
     var count: Int { Int(histogram.totalCount) }
 
     /// Their mean, in milliseconds.
-    var meanMs: Double { histogram.mean / 1_000 }
+    var meanMs: Double? { count > 0 ? histogram.mean / 1_000 : nil }
 
-    /// Their standard deviation, in milliseconds.
-    var deviationMs: Double { histogram.stdDeviation / 1_000 }
+    /// Their standard deviation, in milliseconds; one latency has none.
+    var deviationMs: Double? { count > 1 ? histogram.stdDeviation / 1_000 : nil }
 
     /// The longest, in milliseconds.
-    var maxMs: Double { Double(histogram.max) / 1_000 }
+    var maxMs: Double? { count > 0 ? Double(histogram.max) / 1_000 : nil }
 
     /// The latency that this share of all, in percent, does not exceed, in milliseconds.
-    func percentileMs(_ percent: Double) -> Double {
-        count == 0 ? 0 : Double(histogram.valueAtPercentile(percent)) / 1_000
+    func percentileMs(_ percent: Double) -> Double? {
+        count > 0 ? Double(histogram.valueAtPercentile(percent)) / 1_000 : nil
     }
+
+    /// The interval that holds the true mean in 95 of 100 runs, in milliseconds.
+    var meanIntervalMs: ClosedRange<Double>? {
+        guard let meanMs, let deviationMs else { return nil }
+        let half = Self.deviations * deviationMs / Double(count).squareRoot()
+        return (meanMs - half)...(meanMs + half)
+    }
+
+    /// The interval that holds a true percentile in 95 of 100 runs, in milliseconds.
+    ///
+    /// It is made of the latencies at the ranks beside the percentile's (a binomial's deviation),
+    /// so it says nothing about how latencies are distributed.
+    func percentileIntervalMs(_ percent: Double) -> ClosedRange<Double>? {
+        guard count > 1 else { return nil }
+        let share = percent / 100
+        let half = Self.deviations * (share * (1 - share) / Double(count)).squareRoot() * 100
+        guard let low = percentileMs(max(percent - half, 0)),
+            let high = percentileMs(min(percent + half, 100))
+        else { return nil }
+        return low...max(low, high)
+    }
+
+    /// A normal number lies within so many deviations in 95 of 100 cases.
+    private static let deviations = 1.96
 
     /// Points of the cumulative distribution: milliseconds and the share at or below.
     var distribution: [(ms: Double, share: Double)] {

@@ -3,6 +3,8 @@ import SkeinCore
 /// Prompts that are ready to be sent, and what a reader of the figures must know about them.
 struct PreparedPrompts: Sendable {
     var prompts: ServingPrompts
+    /// The rows of the file that they come from; `nil` where they are random.
+    var rows: PromptRows?
     var warnings: [String] = []
 
     /// Bytes of text that one token stands for, where no server counts them.
@@ -15,24 +17,19 @@ struct PreparedPrompts: Sendable {
     static func prepare(
         _ options: ServingOptions, card: ModelCard, client: ServingClient
     ) async throws(Refusal) -> PreparedPrompts {
-        let seed = options.shape.seed
         switch options.origin {
         case .random(let lengths):
             return await random(lengths, options, card: card, client: client)
         case .lines(let path, let outputCount):
-            let entries = try PromptFile.lines(path: path, outputTokenCount: outputCount)
-            let prompts = entries.map {
-                ServingPrompt(
-                    content: .text($0.prompt), outputTokenCount: $0.outputTokenCount ?? outputCount)
-            }
-            return PreparedPrompts(prompts: ServingPrompts(prompts, seed: seed))
+            let file = try PromptFile(path: path, needsLength: false)
+            return try await listed(file, outputCount, options, card: card, client: client)
         case .shareGPT(let path, let outputCount):
-            let entries = try PromptFile.shareGPT(path: path, outputTokenCount: outputCount)
-            return try await shareGPT(entries, path, options, card: card, client: client)
+            let file = try PromptFile(path: path, needsLength: outputCount == nil)
+            return try await listed(file, outputCount, options, card: card, client: client)
         }
     }
 
-    // MARK: Rooms
+    // MARK: - Private
 
     private static func random(
         _ lengths: PromptOrigin.RandomLengths, _ options: ServingOptions, card: ModelCard,
@@ -58,57 +55,71 @@ struct PreparedPrompts: Sendable {
         return PreparedPrompts(prompts: ServingPrompts(random), warnings: warnings)
     }
 
-    private static func shareGPT(
-        _ entries: [PromptFile.Entry], _ path: String, _ options: ServingOptions,
-        card: ModelCard, client: ServingClient
+    /// The prompts of a file that fit the model's context, as many as the load needs.
+    ///
+    /// - Parameter outputCount: tokens of an answer; `nil` takes the length of the file's answers.
+    private static func listed(
+        _ file: PromptFile, _ outputCount: Int?, _ options: ServingOptions, card: ModelCard,
+        client: ServingClient
     ) async throws(Refusal) -> PreparedPrompts {
+        var file = file
         var numbers = SeededNumbers(seed: options.shape.seed, purpose: 5)
         let wanted = wantedCount(options)
         var prompts: [ServingPrompt] = []
         var counts = true
-        var droppedCount = 0
-        for entry in entries.shuffled(using: &numbers) where prompts.count < wanted {
+        var guessesAnswers = false
+        for entry in file.entries.shuffled(using: &numbers) where prompts.count < wanted {
             var promptCount = entry.prompt.utf8.count / bytesPerToken
-            var answerCount =
-                entry.outputTokenCount ?? (entry.answer ?? "").utf8.count / bytesPerToken
             if counts {
                 let counted = await tokenCount(entry.prompt, model: card.name, client: client)
                 counts = counted != nil
                 promptCount = counted ?? promptCount
             }
-            if counts, entry.outputTokenCount == nil, let answer = entry.answer,
-                let counted = await tokenCount(answer, model: card.name, client: client)
-            {
-                answerCount = counted
+            // A length of the row is more exact than one of the command line, save for ShareGPT's
+            // form, where the command line means every answer.
+            var answerCount = isShareGPT(options) ? outputCount : entry.outputTokenCount
+            answerCount = answerCount ?? entry.outputTokenCount ?? outputCount
+            if answerCount == nil, counts, let answer = entry.answer {
+                answerCount = await tokenCount(answer, model: card.name, client: client)
             }
-            guard promptCount + answerCount < card.positionCountMax ?? .max else {
-                droppedCount += 1
+            guessesAnswers = guessesAnswers || answerCount == nil
+            let length = max(1, answerCount ?? (entry.answer ?? "").utf8.count / bytesPerToken)
+            guard promptCount + length < card.positionCountMax ?? .max else {
+                file.skip(entry, "is longer than the model's context")
                 continue
             }
             prompts.append(
-                ServingPrompt(content: .text(entry.prompt), outputTokenCount: max(1, answerCount)))
+                ServingPrompt(
+                    content: .text(entry.prompt), outputTokenCount: length,
+                    inputTokenCount: counts ? promptCount : nil))
         }
         guard !prompts.isEmpty else {
-            throw Refusal(path, "holds no conversation that fits the model's context")
+            throw Refusal(
+                "--dataset-path", "none of \(file.entries.count) prompts fits the model's context")
         }
-        var warnings: [String] = []
-        if !counts {
+        var warnings = file.rows.warning.map { [$0] } ?? []
+        var rows = file.rows
+        rows.usedCount = prompts.count
+        if guessesAnswers {
             warnings.append(
                 "the server has no /tokenize: the lengths of answers are taken as one token for "
                     + "\(bytesPerToken) bytes")
         }
-        if droppedCount > 0 {
-            warnings.append("\(droppedCount) conversations are longer than the model's context")
-        }
         return PreparedPrompts(
-            prompts: ServingPrompts(prompts, seed: options.shape.seed), warnings: warnings)
+            prompts: ServingPrompts(prompts, seed: options.shape.seed), rows: rows,
+            warnings: warnings)
+    }
+
+    private static func isShareGPT(_ options: ServingOptions) -> Bool {
+        if case .shareGPT = options.origin { true } else { false }
     }
 
     private static func wantedCount(_ options: ServingOptions) -> Int {
         guard case .requestCount(let count) = options.shape.end, options.sweep == nil else {
             return countedPromptsMax
         }
-        return count + options.warmupCount + options.singleStreamCount
+        // The warm-up may be done twice.
+        return count + 2 * options.warmupCount + options.singleStreamCount
     }
 
     /// Tokens of a text, as the server counts them; `nil` where it has no `/tokenize`.

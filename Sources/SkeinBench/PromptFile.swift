@@ -1,93 +1,94 @@
 import Foundation
 import SkeinCore
 
-/// Reads prompts from a file; whatever is wrong in it is said with the place in the file.
-enum PromptFile {
+/// Reads prompts from a file: a JSON list, or one JSON value a line.
+///
+/// Published files have odd rows. A row that asks for nothing is skipped and counted with its
+/// reason; a file without any row of use is refused.
+struct PromptFile: Equatable, Sendable {
     /// A prompt of a file; the answer's length may have to be counted still.
     struct Entry: Equatable, Sendable {
         let prompt: String
-        /// Tokens of the answer at most, where the file or a flag says so.
+        /// Tokens of the answer at most, where the row says so.
         var outputTokenCount: Int?
         /// The answer of the file, whose tokens tell the wanted length.
         var answer: String?
+        /// Where it stands, for messages.
+        var place = ""
     }
 
-    /// Reads one JSON object a line: `{"prompt": TEXT, "output_len": N}`, the length if one likes.
-    static func lines(path: String, outputTokenCount: Int) throws(Refusal) -> [Entry] {
-        var entries: [Entry] = []
-        var number = 0
-        for line in try bytes(of: path).split(separator: 0x0A, omittingEmptySubsequences: false) {
-            number += 1
-            guard line.contains(where: { $0 != 0x20 && $0 != 0x0D && $0 != 0x09 }) else { continue }
-            let place = "\(path):\(number)"
-            let value = try JSONValue(parsing: Array(line), subject: place, rules: .lenient)
-            guard let fields = value.fields else {
-                throw Refusal(
-                    place, "found \(value.summary), expected an object such as {\"prompt\": \"…\"}")
+    private(set) var entries: [Entry] = []
+    private(set) var rows = PromptRows()
+
+    /// Reads a file.
+    ///
+    /// - Parameter needsLength: whether a row must tell the length of its answer, by a number or by
+    ///   an answer.
+    /// - Throws: where it cannot be read, or no row of it can be used.
+    init(path: String, needsLength: Bool) throws(Refusal) {
+        let bytes = try Self.bytes(of: path)
+        if let listed = try Self.list(bytes, path) {
+            for (index, value) in listed.enumerated() {
+                try take("[\(index)]", path, needsLength) { () throws(Refusal) in value }
             }
-            let prompt = try text(fields["prompt"], "\(place): prompt")
-            var count = outputTokenCount
-            if let wanted = fields["output_len"], wanted != .null {
-                guard let found = wanted.count, (1...Limits.positionsMax).contains(found) else {
-                    throw Refusal(
-                        "\(place): output_len",
-                        "found \(wanted.summary), expected a number of tokens, at least 1")
+        } else {
+            var number = 0
+            for line in bytes.split(separator: 0x0A, omittingEmptySubsequences: false) {
+                number += 1
+                guard line.contains(where: { ![0x20, 0x0D, 0x09].contains($0) }) else { continue }
+                try take("line \(number)", path, needsLength) { () throws(Refusal) in
+                    try JSONValue(parsing: Array(line), subject: "line", rules: .lenient)
                 }
-                count = found
             }
-            entries.append(Entry(prompt: prompt, outputTokenCount: count))
-            try checkCount(entries.count, path)
-        }
-        guard !entries.isEmpty else { throw Refusal(path, "holds no prompts") }
-        return entries
-    }
-
-    /// Reads ShareGPT's form, a list of `{"conversations": [{"from": …, "value": TEXT}, …]}`: the
-    /// first turn is the prompt, the second the answer whose length is wanted.
-    static func shareGPT(path: String, outputTokenCount: Int?) throws(Refusal) -> [Entry] {
-        let value = try JSONValue(
-            parsing: try bytes(of: path), subject: path, rules: .lenient)
-        guard let conversations = value.elements else {
-            throw Refusal(path, "found \(value.summary), expected a list of conversations")
-        }
-        try checkCount(conversations.count, path)
-        var entries: [Entry] = []
-        for (index, conversation) in conversations.enumerated() {
-            let place = "\(path): [\(index)].conversations"
-            let listed =
-                conversation.fields?["conversations"] ?? conversation.fields?["conversation"]
-            guard let turns = listed?.elements else {
-                throw Refusal(
-                    place,
-                    "found \(listed?.summary ?? "nothing"), expected a list of turns "
-                        + "{\"from\": …, \"value\": …}")
-            }
-            // The published file has conversations of one turn, which ask for no answer.
-            guard turns.count >= 2 else { continue }
-            let prompt = try text(turns[0].fields?["value"], "\(place)[0].value")
-            let answer = try text(turns[1].fields?["value"], "\(place)[1].value", mayBeEmpty: true)
-            guard !answer.isEmpty else { continue }
-            entries.append(
-                Entry(prompt: prompt, outputTokenCount: outputTokenCount, answer: answer))
         }
         guard !entries.isEmpty else {
-            throw Refusal(path, "holds no conversation of at least two turns")
+            let first = rows.skipReasons.first.map { "; \($0)" } ?? ""
+            throw Refusal(
+                path,
+                rows.skippedCount == 0
+                    ? "holds no prompts" : "none of its \(rows.skippedCount) rows is of use\(first)"
+            )
         }
-        return entries
     }
 
-    private static func text(
-        _ value: JSONValue?, _ place: String, mayBeEmpty: Bool = false
-    ) throws(Refusal) -> String {
-        guard let text = value?.string, mayBeEmpty || !text.isEmpty else {
-            throw Refusal(place, "found \(value?.summary ?? "nothing"), expected a text")
-        }
-        return text
+    /// Leaves out an entry of which something else turned out to be wrong.
+    mutating func skip(_ entry: Entry, _ reason: String) {
+        rows.usedCount -= 1
+        rows.skip("\(entry.place): \(reason)")
     }
 
-    private static func checkCount(_ count: Int, _ path: String) throws(Refusal) {
-        guard count <= Limits.loadRequestsMax else {
+    private mutating func take(
+        _ place: String, _ path: String, _ needsLength: Bool,
+        _ value: () throws(Refusal) -> JSONValue
+    ) throws(Refusal) {
+        do throws(Refusal) {
+            var entry = try PromptRow(try value()).entry(needsLength: needsLength)
+            entry.place = place
+            entries.append(entry)
+            rows.usedCount += 1
+        } catch {
+            rows.skip(
+                "\(place): \(error.subject == "row" ? "" : "\(error.subject): ")\(error.reason)")
+        }
+        guard entries.count <= Limits.loadRequestsMax else {
             throw Refusal(path, "more than \(Limits.loadRequestsMax) prompts")
+        }
+    }
+
+    /// The rows of a file that is one JSON list; `nil` where it is read line by line.
+    private static func list(_ bytes: [UInt8], _ path: String) throws(Refusal) -> [JSONValue]? {
+        let blanks: [UInt8] = [0x20, 0x0A, 0x0D, 0x09]
+        guard bytes.first(where: { !blanks.contains($0) }) == UInt8(ascii: "[") else { return nil }
+        do throws(Refusal) {
+            return try JSONValue(parsing: bytes, subject: path, rules: .lenient).elements
+        } catch {
+            // Each line may be a list of its own; the first line tells.
+            let line = bytes.split(separator: 0x0A, maxSplits: 1).first ?? []
+            do throws(Refusal) {
+                _ = try JSONValue(parsing: Array(line), subject: path, rules: .lenient)
+                return nil
+            } catch {}
+            throw error
         }
     }
 

@@ -49,13 +49,14 @@ struct ServerChange: Equatable, Sendable {
     /// The time between the two.
     let duration: Duration
 
-    /// The share of the time that a stage computed, by its index; `nil` where it does not tell, or
-    /// where it began anew in between.
-    func busyShare(of stage: ServerFacts.Stage) -> Double? {
-        guard let earlier = before.stages.first(where: { $0.index == stage.index }),
-            stage.busySeconds >= earlier.busySeconds, duration > .zero
+    /// The share of the time that a stage computed; `nil` where it does not tell, or where it began
+    /// anew in between.
+    func busyShare(of index: Int) -> Double? {
+        guard let earlier = before.stages.first(where: { $0.index == index }),
+            let later = after.stages.first(where: { $0.index == index }),
+            later.busySeconds >= earlier.busySeconds, duration > .zero
         else { return nil }
-        return (stage.busySeconds - earlier.busySeconds) / (duration / .seconds(1))
+        return (later.busySeconds - earlier.busySeconds) / (duration / .seconds(1))
     }
 
     /// The share of prompt tokens that were in the prefix cache, where the server tells.
@@ -74,7 +75,7 @@ struct ServerChange: Equatable, Sendable {
                 after.stages.map { stage in
                     .object([
                         "index": .integer(stage.index), "node": .string(stage.node),
-                        "busy_share": busyShare(of: stage).map { .measured($0) } ?? .null,
+                        "busy_share": busyShare(of: stage.index).map { .measured($0) } ?? .null,
                     ])
                 })
         ]

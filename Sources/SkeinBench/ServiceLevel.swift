@@ -28,19 +28,33 @@ public struct ServiceLevel: Sendable, Equatable {
         }
     }
 
+    /// The limits that are set, in milliseconds, by their names on the command line.
+    var json: JSONValue {
+        let limits = [
+            "ttft": timeToFirstTokenMax, "tpot": timePerOutputTokenMax, "e2el": latencyMax,
+        ]
+        return .object(limits.compactMapValues { $0.map { .measured($0 / .milliseconds(1)) } })
+    }
+
     private static func refusal(_ word: String) -> Refusal {
         Refusal(
             "--goodput",
             "found '\(word)', expected ttft:MS, tpot:MS or e2el:MS, each once, in milliseconds")
     }
 
-    /// Whether a request that ended well also ended in time.
-    func isKept(by record: ServingRecord) -> Bool {
-        if let timeToFirstTokenMax, record.timeToFirstToken > timeToFirstTokenMax { return false }
+    /// Whether a request that ended well also ended in time; `nil` where that was not measured.
+    func isKept(by record: ServingRecord) -> Bool? {
         if let latencyMax, record.latency > latencyMax { return false }
-        if let timePerOutputTokenMax, let found = record.timePerOutputToken {
-            return found <= timePerOutputTokenMax
+        // An answer of one token, or whose tokens came together, has kept nobody waiting between.
+        if let timePerOutputTokenMax, let found = record.timePerOutputToken,
+            found > timePerOutputTokenMax
+        {
+            return false
         }
-        return true
+        guard !record.emissions.isEmpty else {
+            return timeToFirstTokenMax == nil && timePerOutputTokenMax == nil ? true : nil
+        }
+        guard let timeToFirstTokenMax else { return true }
+        return record.timeToFirstToken.map { $0 <= timeToFirstTokenMax }
     }
 }

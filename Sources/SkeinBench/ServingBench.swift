@@ -1,7 +1,7 @@
 import Foundation
 import SkeinCore
 
-/// Measures how a server bears a load, from finding its model to the report.
+/// Measures a server under load, from finding its model to the report.
 public struct ServingBench: Sendable {
     private let options: ServingOptions
     private let client: ServingClient
@@ -56,10 +56,11 @@ public struct ServingBench: Sendable {
         let card = try await ModelCard.fetch(from: client)
         var prepared = try await PreparedPrompts.prepare(options, card: card, client: client)
         try Task.checkCancellation()
-        let phases = ServingPhases(
+        var phases = ServingPhases(
             options: options, client: client, model: card.name, onProgress: show)
-        var report = ServingReport(options, card: card, warnings: prepared.warnings)
         try await phases.warmUp(&prepared.prompts)
+        var report = ServingReport(phases.options, card: card, rows: prepared.rows)
+        report.warnings = prepared.warnings
         report.singleStream = try await phases.singleStream(&prepared.prompts)
         if let sweep = options.sweep {
             let first = Self.firstRate(after: report.singleStream)
@@ -79,50 +80,5 @@ public struct ServingBench: Sendable {
     private static func firstRate(after singleStream: ServingFigures?) -> Double {
         guard let ms = singleStream?.latency.meanMs, ms > 0 else { return 1 }
         return 500 / ms
-    }
-}
-
-/// The model that is asked for, and what the server tells of it.
-struct ModelCard: Sendable, Equatable {
-    var name: String
-    /// Tokens of its vocabulary, where the server tells.
-    var vocabularySize: Int?
-    /// Positions of one sequence, where the server tells.
-    var positionCountMax: Int?
-
-    /// Looks up the model that the user named, or the first that the server has.
-    static func fetch(from client: ServingClient) async throws(Refusal) -> ModelCard {
-        let place = client.target.baseURL + "/v1/models"
-        let listed: [JSONValue]
-        do throws(Refusal) {
-            listed = try await client.json("/v1/models").fields?["data"]?.elements ?? []
-        } catch {
-            // A server without such a list can be measured all the same, once its model is named.
-            guard let name = client.target.model, error.reason.hasPrefix("answers 404") else {
-                throw error
-            }
-            return ModelCard(name: name)
-        }
-        if let name = client.target.model {
-            return listed.compactMap(ModelCard.init).first { $0.name == name }
-                ?? ModelCard(name: name)
-        }
-        guard let card = listed.compactMap(ModelCard.init).first else {
-            throw Refusal(place, "lists no model; name one with --model")
-        }
-        return card
-    }
-
-    /// Names a model of which nothing else is known.
-    init(name: String) { self.name = name }
-
-    /// Reads an entry of the list.
-    init?(_ value: JSONValue) {
-        guard let fields = value.fields, let name = fields["id"]?.string else { return nil }
-        self.name = name
-        vocabularySize = fields["vocab_size"]?.count.flatMap {
-            (1...Limits.vocabularyMax).contains($0) ? $0 : nil
-        }
-        positionCountMax = fields["max_model_len"]?.count
     }
 }

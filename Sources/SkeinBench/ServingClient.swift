@@ -3,7 +3,19 @@ import Foundation
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 import SkeinCore
+
+/// An answer of another status than 200.
+struct HTTPStatusError: Error, Equatable {
+    let address: String
+    let status: Int
+    /// The beginning of what it says.
+    let text: String
+
+    /// One line for a person.
+    var refusal: Refusal { Refusal(address, "answers \(status): \(text)") }
+}
 
 /// Speaks to the server that is measured, on one event loop that does nothing else.
 ///
@@ -21,7 +33,7 @@ final class ServingClient: Sendable {
         self.target = target
         self.loop = loop
         var configuration = HTTPClient.Configuration(
-            timeout: .init(connect: .seconds(10)),
+            tlsConfiguration: target.security, timeout: .init(connect: .seconds(10)),
             // Servers close idle connections, some after five seconds; a request on a connection
             // that is just being closed would fail through nobody's fault.
             connectionPool: .init(
@@ -59,8 +71,9 @@ final class ServingClient: Sendable {
 
     /// Asks for a small JSON document.
     ///
-    /// - Throws: a refusal that names the address, where it does not answer with one.
-    func json(_ path: String, body: JSONValue? = nil) async throws(Refusal) -> JSONValue {
+    /// - Throws: an `HTTPStatusError` where it answers with another status than 200, else a
+    ///   `Refusal` that names the address, where it does not answer with such a document.
+    func json(_ path: String, body: JSONValue? = nil) async throws -> JSONValue {
         let place = target.baseURL + path
         do {
             var request = try request(body == nil ? .GET : .POST, path)
@@ -76,13 +89,12 @@ final class ServingClient: Sendable {
             ).get()
             let bytes = response.body.map { Array($0.readableBytesView) } ?? []
             guard response.status == .ok else {
-                let text = String(decoding: bytes.prefix(300), as: UTF8.self)
-                throw Refusal(place, "answers \(response.status.code): \(text)")
+                throw HTTPStatusError(
+                    address: place, status: Int(response.status.code),
+                    text: String(decoding: bytes.prefix(300), as: UTF8.self))
             }
             return try JSONValue(parsing: bytes, subject: place, rules: .lenient)
-        } catch let refusal as Refusal {
-            throw refusal
-        } catch {
+        } catch  where !(error is Refusal || error is HTTPStatusError) {
             throw Refusal(place, ServingFailure(error).detail)
         }
     }
@@ -133,6 +145,9 @@ extension ServingFailure {
             return reasonOfNoConnection(first) ?? "\(first)"
         case let error as HTTPClientError where error == .connectTimeout:
             return "the host does not answer"
+        case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError:
+            return "its certificate is not trusted or TLS failed (\(error)); "
+                + "--ca-cert names the certificates to trust"
         case let error as ChannelError: return "\(error)"
         case let error as IOError:
             switch error.errnoCode {

@@ -21,11 +21,19 @@ struct ServingFigures: Sendable {
     /// One line of each sort of failure.
     let failureDetails: [String: String]
     let retryCount: Int
-    let inputTokenCount: Int
+    /// Tokens of all prompts; `nil` where those of one are not known.
+    let inputTokenCount: Int?
     let cachedTokenCount: Int?
-    let outputTokenCount: Int
+    /// Tokens of all answers; `nil` where those of one are not known.
+    let outputTokenCount: Int?
+    /// Tokens that all these answers might have had.
+    let wantedTokenCount: Int?
+    /// Answers that ended before they had as many tokens as they might have had.
+    let shortAnswerCount: Int
     /// Answers whose tokens were counted by events, because the server did not tell.
     let countedAnswerCount: Int
+    /// Answers that have ended without an event that carried tokens.
+    let silentAnswerCount: Int
     let emissionCount: Int
     let runningCountPeak: Int
     let timeToFirstToken: LatencyFigures
@@ -48,7 +56,9 @@ struct ServingFigures: Sendable {
         duration = run.duration
         requestCount = run.records.count
         completedCount = records.count
-        goodCount = serviceLevel.map { level in records.count { level.isKept(by: $0) } }
+        goodCount = serviceLevel.flatMap { level in
+            Self.sum(records.map { level.isKept(by: $0).map { $0 ? 1 : 0 } })
+        }
         var failures: [String: Int] = [:]
         var details: [String: String] = [:]
         for failure in run.records.compactMap(\.failure) where failure != .interrupted {
@@ -59,19 +69,22 @@ struct ServingFigures: Sendable {
         failureDetails = details
         interruptedCount = run.records.count { $0.failure == .interrupted }
         retryCount = run.records.reduce(0) { $0 + $1.retryCount }
-        inputTokenCount = records.reduce(0) { $0 + ($1.promptTokenCount ?? 0) }
+        inputTokenCount = Self.sum(records.map(\.promptTokenCount))
         let cached = records.compactMap(\.cachedTokenCount)
         cachedTokenCount = cached.isEmpty ? nil : cached.reduce(0, +)
-        outputTokenCount = records.reduce(0) { $0 + $1.outputTokenCount }
-        countedAnswerCount = records.count { $0.usageTokenCount == nil }
+        outputTokenCount = Self.sum(records.map(\.outputTokenCount))
+        wantedTokenCount = Self.sum(records.map(\.wantedTokenCount))
+        shortAnswerCount = records.count { $0.isShort }
+        countedAnswerCount = records.count { $0.toldTokenCount == nil && !$0.emissions.isEmpty }
+        silentAnswerCount = records.count { $0.emissions.isEmpty }
         emissionCount = records.reduce(0) { $0 + $1.emissions.count }
         runningCountPeak = run.runningCountPeak
-        timeToFirstToken = LatencyFigures(records.lazy.map(\.timeToFirstToken))
+        timeToFirstToken = LatencyFigures(records.lazy.compactMap(\.timeToFirstToken))
         timePerOutputToken = LatencyFigures(records.lazy.compactMap(\.timePerOutputToken))
         interTokenLatency = LatencyFigures(records.lazy.flatMap(\.interTokenLatencies))
         latency = LatencyFigures(records.lazy.map(\.latency))
         timeToFirstTokenFromSend = LatencyFigures(
-            records.lazy.map { ($0.emissions.first ?? $0.ended) - $0.sent })
+            records.lazy.compactMap { record in record.emissions.first.map { $0 - record.sent } })
         latencyFromSend = LatencyFigures(records.lazy.map { $0.ended - $0.sent })
         sendDelay = LatencyFigures(run.records.lazy.map { $0.sent - $0.due })
         seconds = Self.seconds(run.records, duration: run.duration)
@@ -79,13 +92,40 @@ struct ServingFigures: Sendable {
         completionRate = Self.rate(records.map(\.ended))
     }
 
-    /// Something a second over the whole load.
-    func perSecond(_ count: Int) -> Double {
-        duration > .zero ? Double(count) / (duration / .seconds(1)) : 0
+    /// Something a second over the whole load; `nil` where it is not known or nothing was answered.
+    func perSecond(_ count: Int?) -> Double? {
+        guard let count, completedCount > 0, duration > .zero else { return nil }
+        return Double(count) / (duration / .seconds(1))
     }
 
-    /// The most tokens that came within one second of the load.
-    var outputTokenPeak: Double { seconds.map(\.outputTokenCount).max() ?? 0 }
+    /// Output tokens a second.
+    var outputThroughput: Double? { perSecond(outputTokenCount) }
+
+    /// Tokens of prompts and answers; `nil` where some are not known.
+    var tokenCount: Int? { Self.sum([inputTokenCount, outputTokenCount]) }
+
+    /// The most tokens that came within one second of the load; `nil` where no event carried any.
+    var outputTokenPeak: Double? {
+        emissionCount > 0 ? seconds.map(\.outputTokenCount).max() : nil
+    }
+
+    /// Output tokens for each event that carried some.
+    var tokensPerEmission: Double? {
+        guard emissionCount > 0 else { return nil }
+        return outputTokenCount.map { Double($0) / Double(emissionCount) }
+    }
+
+    /// A number for each answer that came to its end.
+    func perAnswer(_ count: Int?) -> Double? {
+        guard let count, completedCount > 0 else { return nil }
+        return Double(count) / Double(completedCount)
+    }
+
+    /// The sum of counts; `nil` where one of them is not known.
+    private static func sum(_ counts: [Int?]) -> Int? {
+        let known = counts.compactMap { $0 }
+        return known.count < counts.count ? nil : known.reduce(0, +)
+    }
 
     /// Requests that failed; one that was broken off with the run has not.
     var failedCount: Int { failures.values.reduce(0, +) }
@@ -108,8 +148,7 @@ struct ServingFigures: Sendable {
             if record.failure == nil { seconds[end].completedCount += 1 }
             // Tokens that came together are spread over the events that brought them.
             let weight =
-                record.emissions.isEmpty
-                ? 0 : Double(record.outputTokenCount) / Double(record.emissions.count)
+                Double(record.outputTokenCount ?? 0) / Double(max(1, record.emissions.count))
             for time in record.emissions { seconds[index(time)].outputTokenCount += weight }
             for place in index(record.sent)...max(index(record.sent), end) {
                 let from = max(record.sent, .seconds(place))

@@ -1,4 +1,5 @@
 // What a user may say about a load, in small types.
+public import NIOSSL
 public import SkeinCore
 
 /// The server that is measured, and how to speak to it.
@@ -16,7 +17,7 @@ public struct ServingTarget: Sendable {
         }
     }
 
-    /// Scheme, host and port, without a slash at the end.
+    /// Scheme, host, port and what a proxy adds, without `/v1` and without a slash at the end.
     public var baseURL: String
     /// The form of requests and answers.
     public var interface: Interface
@@ -26,6 +27,8 @@ public struct ServingTarget: Sendable {
     public var model: String?
     /// The key that says who asks.
     public var apiKey: String?
+    /// Which certificates are trusted where the address begins with `https`.
+    public var security = TLSConfiguration.makeClientConfiguration()
     /// Further header fields.
     public var headers: [(name: String, value: String)] = []
     /// Fields of every request beside model, prompt and length.
@@ -62,10 +65,19 @@ public enum PromptOrigin: Sendable, Equatable {
 
     /// Random tokens, or random words where the server does not tell its vocabulary.
     case random(RandomLengths)
-    /// Conversations in ShareGPT's JSON form.
+    /// Conversations, whose answers have the length of those in the file where none is given.
     case shareGPT(path: String, outputTokenCount: Int?)
-    /// One JSON object a line with `prompt` and perhaps `output_len`.
+    /// Prompts, whose answers have this length where a row names no other.
     case lines(path: String, outputTokenCount: Int)
+
+    /// Its name on the command line.
+    var name: String {
+        switch self {
+        case .random: "random"
+        case .shareGPT: "sharegpt"
+        case .lines: "custom"
+        }
+    }
 }
 
 /// The rates that a sweep measures.
@@ -96,6 +108,10 @@ public struct ServingOptions: Sendable {
     public var sweepPointDuration: Duration = .seconds(30)
     /// Percentiles to report.
     public var percentiles: [Double] = [50, 90, 95, 99]
+    /// The program that measures and its version, for the report.
+    public var tool = "skein"
+    /// The command line, for the report; without keys and the values of header fields.
+    public var commandLine: String?
     /// Latencies to report: `ttft`, `tpot`, `itl` and `e2el`.
     public var metrics: [String] = ServingOptions.allMetrics
 

@@ -21,14 +21,30 @@ struct ServingLoad: Sendable {
 
 /// The parts of a measurement, one after another: warm-up, requests alone, load or sweep.
 struct ServingPhases: Sendable {
-    let options: ServingOptions
+    var options: ServingOptions
     let client: ServingClient
     let model: String
     let onProgress: @Sendable (ServingProgress) -> Void
 
-    /// Requests that nobody counts; where all fail, the measurement would be one of failures.
-    func warmUp(_ prompts: inout ServingPrompts) async throws {
-        guard options.warmupCount > 0 else { return }
+    /// Requests that are in no figure; where all fail, the measurement would be one of failures.
+    ///
+    /// Where their events carry no text, as those of a model without a tokenizer, the server is
+    /// asked for token ids from then on, if it sends any.
+    mutating func warmUp(_ prompts: inout ServingPrompts) async throws {
+        guard options.warmupCount > 0, try await warmUpIsSilent(&prompts) else { return }
+        let fields = options.target.fields
+        guard fields[ServingPrompt.tokenIDsField] == nil else { return }
+        options.target.fields[ServingPrompt.tokenIDsField] = .bool(true)
+        do {
+            if try await warmUpIsSilent(&prompts) { options.target.fields = fields }
+        } catch is Refusal {
+            // The server does not know the field; it is measured without.
+            options.target.fields = fields
+        }
+    }
+
+    /// Warms up, and says whether no event carried a token.
+    private func warmUpIsSilent(_ prompts: inout ServingPrompts) async throws -> Bool {
         let shape = LoadShape(
             concurrencyMax: min(options.warmupCount, options.shape.concurrencyMax ?? .max),
             end: .requestCount(options.warmupCount))
@@ -40,6 +56,7 @@ struct ServingPhases: Sendable {
                 client.target.baseURL + client.target.endpoint,
                 "a first request fails (\(failure.kind)): \(failure.detail)")
         }
+        return run.records.allSatisfy(\.emissions.isEmpty)
     }
 
     /// Requests that have the server for themselves, one after another.
@@ -119,8 +136,8 @@ struct ServingPhases: Sendable {
         _ shape: LoadShape, _ name: String, _ prompts: inout ServingPrompts
     ) async -> ServingRun.Outcome {
         let run = ServingRun(
-            shape, prompts: prompts, client: client, model: model, phase: name,
-            onProgress: onProgress)
+            shape, prompts: prompts, client: client, target: options.target, model: model,
+            phase: name, onProgress: onProgress)
         let (outcome, left) = await run.measure()
         prompts = left
         return outcome
@@ -143,7 +160,7 @@ extension KneeSearch.Point {
         let rate = load.shape.requestRate ?? 0
         self.init(
             requestRate: rate, offeredRate: figures.offeredRate ?? rate,
-            completionRate: figures.completionRate ?? 0,
+            completionRate: figures.completionRate,
             timeToFirstTokenP99Ms: figures.timeToFirstToken.percentileMs(99),
             goodShare: figures.goodCount.map {
                 Double($0) / Double(max(1, figures.requestCount))

@@ -14,6 +14,9 @@ struct ServingPrompt: Equatable, Sendable {
     /// Tokens of the prompt, where they are known before the server has counted them.
     var inputTokenCount: Int?
 
+    /// The field that asks for the ids of an answer's tokens beside its text (vLLM's name).
+    static let tokenIDsField = "return_token_ids"
+
     /// The body of a request that asks it.
     func body(for target: ServingTarget, model: String) -> String {
         var fields = target.fields

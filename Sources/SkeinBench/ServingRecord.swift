@@ -10,6 +10,8 @@ struct ServingFailure: Equatable, Sendable, Error {
 }
 
 /// What was measured of one request; all times count from the start of the run.
+///
+/// What was not measured is `nil`: a figure of 0 would read as a very good one.
 struct ServingRecord: Equatable, Sendable {
     /// Its place among the requests.
     let index: Int
@@ -19,37 +21,64 @@ struct ServingRecord: Equatable, Sendable {
     var sent: Duration
     /// When it had ended: its last piece of text or its finish reason had come.
     var ended: Duration
-    /// When each event that carried text came.
+    /// When each event that carried tokens came.
     var emissions: [Duration] = []
+    /// Tokens that the answer may have at most.
+    var wantedTokenCount: Int?
     /// Tokens of the prompt, where the server or the prompt tells them.
     var promptTokenCount: Int?
     /// Tokens of the prompt that were in the server's prefix cache, where it tells.
     var cachedTokenCount: Int?
-    /// Tokens of the answer, as the server counts them; `nil` where it does not.
-    var usageTokenCount: Int?
+    /// Tokens of the answer, as the server counts them or sends their ids; `nil` where it does not.
+    var toldTokenCount: Int?
     /// How often it was sent again because the server asked for it.
     var retryCount = 0
     var failure: ServingFailure?
 
-    /// Tokens of the answer; without the server's count, the events that carried text.
-    var outputTokenCount: Int { usageTokenCount ?? emissions.count }
-
-    /// From the time at which it was due to its first text.
+    /// Tokens of the answer; where the server does not tell them, the events that carried text.
     ///
-    /// An answer without text has its first token when it ends.
-    var timeToFirstToken: Duration { (emissions.first ?? ended) - due }
+    /// An answer without either may have any number of tokens.
+    var outputTokenCount: Int? { toldTokenCount ?? (emissions.isEmpty ? nil : emissions.count) }
+
+    /// From the time at which it was due to its first token; an answer of which no event carried
+    /// any has none.
+    var timeToFirstToken: Duration? { emissions.first.map { $0 - due } }
 
     /// From the time at which it was due to its end.
     var latency: Duration { ended - due }
 
-    /// The mean time between tokens after the first; an answer of one token has none.
+    /// The mean time between tokens after the first.
+    ///
+    /// An answer of one token has none, nor has one whose tokens all came in one event.
     var timePerOutputToken: Duration? {
-        guard outputTokenCount > 1 else { return nil }
-        return (latency - timeToFirstToken) / (outputTokenCount - 1)
+        guard let first = emissions.first, emissions.count > 1, let outputTokenCount,
+            outputTokenCount > 1
+        else { return nil }
+        return (ended - first) / (outputTokenCount - 1)
     }
 
-    /// The gaps between events that carried text.
+    /// The gaps between events that carried tokens.
     var interTokenLatencies: [Duration] {
         zip(emissions, emissions.dropFirst()).map { $1 - $0 }
+    }
+
+    /// Whether the answer has fewer tokens than it might have had.
+    var isShort: Bool {
+        guard let wantedTokenCount, let outputTokenCount else { return false }
+        return outputTokenCount < wantedTokenCount
+    }
+
+    /// Takes what an answer has brought.
+    mutating func take(_ reading: AnswerReading) {
+        emissions = reading.emissions
+        guard let usage = reading.usage else {
+            toldTokenCount = reading.tokenIDCount
+            return
+        }
+        if usage.promptTokenCount > 0 { promptTokenCount = usage.promptTokenCount }
+        cachedTokenCount = usage.cachedTokenCount
+        // A count of 0 beside text is no count.
+        let isCount = usage.completionTokenCount > 0 || emissions.isEmpty
+        toldTokenCount = isCount ? usage.completionTokenCount : reading.tokenIDCount
     }
 }

@@ -3,46 +3,37 @@ public import SkeinCore
 
 extension ServingReport {
     /// The report for programs; names as in the field's own tools, times in milliseconds.
+    ///
+    /// What was not measured is `null`.
     public var json: JSONValue {
-        var fields = settings
+        var fields = Dictionary(uniqueKeysWithValues: settings.map { ($0.name, $0.value) })
         if let singleStream {
             fields["single_stream_requests"] = .integer(singleStream.completedCount)
-            fields["single_stream_output_throughput"] = .measured(
-                singleStream.perSecond(singleStream.outputTokenCount))
-            fields["single_stream_ttft_ms"] = .measured(
-                singleStream.timeToFirstToken.percentileMs(50))
-            fields["single_stream_tpot_ms"] = .measured(
-                singleStream.timePerOutputToken.percentileMs(50))
-            fields["single_stream_e2el_ms"] = .measured(singleStream.latency.percentileMs(50))
+            fields["single_stream_output_throughput"] = .measured(singleStream.outputThroughput)
+            let medians = [
+                "ttft": singleStream.timeToFirstToken, "tpot": singleStream.timePerOutputToken,
+                "e2el": singleStream.latency,
+            ]
+            for (name, latency) in medians {
+                fields["single_stream_\(name)_ms"] = .measured(latency.percentileMs(50))
+            }
+        }
+        if let rows {
+            fields["dataset_skip_reasons"] = .array(rows.skipReasons.map { .string($0) })
         }
         if let load { fields.merge(json(of: load)) { $1 } }
         if !sweep.isEmpty {
-            fields["sweep"] = .array(sweep.map { .object(json(of: $0)) })
-            fields["knee_request_rate"] = knee.map { .measured($0) } ?? .null
+            fields["sweep"] = .array(sweepByRate.map { .object(json(of: $0)) })
+            fields["knee_request_rate"] = .measured(knee)
         }
         fields["warnings"] = .array(allWarnings.map { .string($0) })
         fields["interrupted"] = .bool(wasInterrupted)
         return .object(fields)
     }
 
-    private var settings: [String: JSONValue] {
-        [
-            "date": .string(date.formatted(.iso8601)),
-            "backend": .string(options.target.interface.rawValue),
-            "base_url": .string(options.target.baseURL),
-            "endpoint": .string(options.target.endpoint), "model_id": .string(card.name),
-            "dataset_name": .string(options.origin.name),
-            "burstiness": .measured(options.shape.burstiness),
-            "max_concurrency": options.shape.concurrencyMax.map { .integer($0) } ?? .null,
-            "seed": .string(String(options.shape.seed)),
-            "warmup_requests": .integer(options.warmupCount),
-        ]
-    }
-
     /// The figures of one load.
     private func json(of load: ServingLoad) -> [String: JSONValue] {
         let figures = load.figures
-        let tokens = figures.inputTokenCount + figures.outputTokenCount
         var fields: [String: JSONValue] = [
             "request_rate": load.shape.requestRate.map { .measured($0) } ?? .string("inf"),
             "num_prompts": .integer(figures.requestCount),
@@ -52,22 +43,7 @@ extension ServingReport {
             "errors": .object(figures.failures.mapValues { .integer($0) }),
             "error_details": .object(figures.failureDetails.mapValues { .string($0) }),
             "retries": .integer(figures.retryCount),
-            "total_input_tokens": .integer(figures.inputTokenCount),
-            "total_output_tokens": .integer(figures.outputTokenCount),
-            "output_tokens_from_usage": .bool(figures.countedAnswerCount == 0),
-            "tokens_per_emission": .measured(
-                figures.emissionCount > 0
-                    ? Double(figures.outputTokenCount) / Double(figures.emissionCount) : 0),
-            "request_throughput": .measured(figures.perSecond(figures.completedCount)),
-            "output_throughput": .measured(figures.perSecond(figures.outputTokenCount)),
-            "total_token_throughput": .measured(figures.perSecond(tokens)),
-            "max_output_tokens_per_s": .measured(figures.outputTokenPeak),
             "max_concurrent_requests": .integer(figures.runningCountPeak),
-            "offered_request_rate": figures.offeredRate.map { .measured($0) } ?? .null,
-            "completion_rate": figures.completionRate.map { .measured($0) } ?? .null,
-            "request_goodput": figures.goodCount.map { .measured(figures.perSecond($0)) } ?? .null,
-            "good_requests": figures.goodCount.map { .integer($0) } ?? .null,
-            "total_cached_tokens": figures.cachedTokenCount.map { .integer($0) } ?? .null,
             "mean_send_delay_ms": .measured(figures.sendDelay.meanMs),
             "p99_send_delay_ms": .measured(figures.sendDelay.percentileMs(99)),
             "client": .object([
@@ -78,12 +54,39 @@ extension ServingReport {
             ]),
             "server": load.server?.json ?? .null,
         ]
+        fields.merge(throughputs(figures)) { $1 }
+        var intervals: [String: JSONValue] = [:]
         for (name, latency) in namedLatencies(figures) {
-            add(latency, name, to: &fields)
+            add(latency, name, to: &fields, &intervals)
         }
-        add(figures.timeToFirstTokenFromSend, "ttft_from_send", to: &fields)
-        add(figures.latencyFromSend, "e2el_from_send", to: &fields)
+        fields["intervals"] = .object(intervals)
+        var unused: [String: JSONValue] = [:]
+        add(figures.timeToFirstTokenFromSend, "ttft_from_send", to: &fields, &unused)
+        add(figures.latencyFromSend, "e2el_from_send", to: &fields, &unused)
         return fields
+    }
+
+    private func throughputs(_ figures: ServingFigures) -> [String: JSONValue] {
+        [
+            "total_input_tokens": .counted(figures.inputTokenCount),
+            "total_output_tokens": .counted(figures.outputTokenCount),
+            "total_wanted_output_tokens": .counted(figures.wantedTokenCount),
+            "total_cached_tokens": .counted(figures.cachedTokenCount),
+            "mean_input_tokens": .measured(figures.perAnswer(figures.inputTokenCount)),
+            "mean_output_tokens": .measured(figures.perAnswer(figures.outputTokenCount)),
+            "mean_wanted_output_tokens": .measured(figures.perAnswer(figures.wantedTokenCount)),
+            "short_answers": .integer(figures.shortAnswerCount),
+            "output_tokens_from_usage": .bool(figures.countedAnswerCount == 0),
+            "tokens_per_emission": .measured(figures.tokensPerEmission),
+            "request_throughput": .measured(figures.perSecond(figures.completedCount)),
+            "output_throughput": .measured(figures.outputThroughput),
+            "total_token_throughput": .measured(figures.perSecond(figures.tokenCount)),
+            "max_output_tokens_per_s": .measured(figures.outputTokenPeak),
+            "offered_request_rate": .measured(figures.offeredRate),
+            "completion_rate": .measured(figures.completionRate),
+            "request_goodput": .measured(figures.perSecond(figures.goodCount)),
+            "good_requests": .counted(figures.goodCount),
+        ]
     }
 
     /// The latencies that were asked for, with the names that the field gives them.
@@ -96,26 +99,22 @@ extension ServingReport {
     }
 
     private func add(
-        _ latency: LatencyFigures, _ name: String, to fields: inout [String: JSONValue]
+        _ latency: LatencyFigures, _ name: String, to fields: inout [String: JSONValue],
+        _ intervals: inout [String: JSONValue]
     ) {
+        func interval(_ range: ClosedRange<Double>?) -> JSONValue? {
+            range.map { .array([.measured($0.lowerBound), .measured($0.upperBound)]) }
+        }
         fields["mean_\(name)_ms"] = .measured(latency.meanMs)
+        intervals["mean_\(name)_ms"] = interval(latency.meanIntervalMs)
         fields["median_\(name)_ms"] = .measured(latency.percentileMs(50))
+        intervals["median_\(name)_ms"] = interval(latency.percentileIntervalMs(50))
         fields["std_\(name)_ms"] = .measured(latency.deviationMs)
         fields["max_\(name)_ms"] = .measured(latency.maxMs)
         for percent in options.percentiles {
-            fields["p\(FigureText.number(percent))_\(name)_ms"] = .measured(
-                latency.percentileMs(percent))
-        }
-    }
-}
-
-extension PromptOrigin {
-    /// Its name on the command line.
-    var name: String {
-        switch self {
-        case .random: "random"
-        case .shareGPT: "sharegpt"
-        case .lines: "custom"
+            let figure = "p\(FigureText.number(percent))_\(name)_ms"
+            fields[figure] = .measured(latency.percentileMs(percent))
+            intervals[figure] = interval(latency.percentileIntervalMs(percent))
         }
     }
 }

@@ -3,129 +3,143 @@ import SkeinCore
 extension ServingReport {
     /// The report for people.
     public var table: String {
-        var lines: [String] = []
-        lines.append("\(options.target.baseURL)\(options.target.endpoint), model \(card.name)")
-        if let singleStream { lines += rows(alone: singleStream) }
-        if let load { lines += rows(load) }
-        if !sweep.isEmpty { lines += sweepRows }
+        var lines = settingsTable.lines
+        for table in figureTables { lines += [""] + table.lines }
+        if !allWarnings.isEmpty { lines.append("") }
         for warning in allWarnings { lines.append("warning: \(warning)") }
         if wasInterrupted { lines.append("broken off: these are the figures until then") }
         return lines.joined(separator: "\n") + "\n"
     }
 
-    private func row(_ title: String, _ value: String) -> String {
-        "  " + FigureText.padded(title, 34) + FigureText.rightAligned(value, 14)
+    /// How the measurement was made.
+    var settingsTable: FigureTable {
+        let rows = settings.compactMap { setting in setting.text.map { [setting.title, $0] } }
+        return FigureTable(title: "measured", rows: rows, isFigures: false)
     }
 
-    private func row(_ title: String, _ value: Double) -> String {
-        row(title, FigureText.number(value))
+    private var figureTables: [FigureTable] {
+        let alone = singleStreamTable.map { [$0] } ?? []
+        guard sweep.isEmpty else { return alone + [sweepTable] }
+        return alone + (load.map(tables) ?? [])
     }
 
-    private func rows(alone figures: ServingFigures) -> [String] {
-        [
-            "", "alone (\(figures.completedCount) requests, one after another)",
-            row("output tokens/s", figures.perSecond(figures.outputTokenCount)),
-            row("median TTFT, ms", figures.timeToFirstToken.percentileMs(50)),
-            row("median TPOT, ms", figures.timePerOutputToken.percentileMs(50)),
-        ]
+    /// Requests that had the server for themselves.
+    var singleStreamTable: FigureTable? {
+        guard let figures = singleStream else { return nil }
+        return FigureTable(
+            title: "alone (\(figures.completedCount) requests, one after another)",
+            rows: [
+                ["output tokens/s", FigureText.number(figures.outputThroughput)],
+                [
+                    "median TTFT, ms",
+                    FigureText.number(figures.timeToFirstToken.percentileMs(50)),
+                ],
+                [
+                    "median TPOT, ms",
+                    FigureText.number(figures.timePerOutputToken.percentileMs(50)),
+                ],
+            ])
     }
 
-    private func rows(_ load: ServingLoad) -> [String] {
+    /// Everything about one load.
+    func tables(_ load: ServingLoad) -> [FigureTable] {
+        [loadTable(load), latencyTable(load.figures), clientTable(load)]
+            + (serverTable(load.server).map { [$0] } ?? [])
+    }
+
+    private func loadTable(_ load: ServingLoad) -> FigureTable {
         let figures = load.figures
-        let tokens = figures.inputTokenCount + figures.outputTokenCount
-        var lines = ["", "load (\(load.shape.text))"]
-        lines.append(row("duration, s", figures.duration / .seconds(1)))
-        lines.append(row("completed", Double(figures.completedCount)))
+        var rows = [
+            ["duration, s", FigureText.number(figures.duration / .seconds(1))],
+            ["completed", FigureText.count(figures.completedCount)],
+        ]
         for (kind, count) in figures.failures.sorted(by: { $0.key < $1.key }) {
-            lines.append(row("failed: \(kind)", Double(count)))
-            lines.append("      \(figures.failureDetails[kind] ?? "")")
+            rows.append(["failed: \(kind)", FigureText.count(count)])
         }
-        if figures.retryCount > 0 { lines.append(row("retries", Double(figures.retryCount))) }
-        lines += [
-            row("input tokens", Double(figures.inputTokenCount)),
-            row("output tokens", Double(figures.outputTokenCount)),
-            row("requests/s", figures.perSecond(figures.completedCount)),
-            row("output tokens/s", figures.perSecond(figures.outputTokenCount)),
-            row("all tokens/s", figures.perSecond(tokens)),
-            row("most output tokens in a second", figures.outputTokenPeak),
-            row("most requests at once", Double(figures.runningCountPeak)),
+        if figures.retryCount > 0 {
+            rows.append(["retries", FigureText.count(figures.retryCount)])
+        }
+        rows += [
+            ["input tokens", FigureText.count(figures.inputTokenCount)],
+            ["output tokens", FigureText.count(figures.outputTokenCount)],
+            ["output tokens wanted", FigureText.count(figures.wantedTokenCount)],
+            ["requests/s", FigureText.number(figures.perSecond(figures.completedCount))],
+            ["output tokens/s", FigureText.number(figures.outputThroughput)],
+            ["all tokens/s", FigureText.number(figures.perSecond(figures.tokenCount))],
+            ["most output tokens in a second", FigureText.number(figures.outputTokenPeak)],
+            ["most requests at once", FigureText.count(figures.runningCountPeak)],
         ]
-        if let good = figures.goodCount {
-            lines.append(row("good requests/s", figures.perSecond(good)))
+        if options.serviceLevel != nil {
+            rows.append(
+                ["good requests/s", FigureText.number(figures.perSecond(figures.goodCount))])
         }
-        lines += latencyRows(figures)
-        lines += clientRows(load)
-        lines += serverRows(load.server)
-        return lines
+        return FigureTable(title: "load (\(load.shape.text))", rows: rows)
     }
 
-    private func latencyRows(_ figures: ServingFigures) -> [String] {
-        let names = ["mean", "std"] + options.percentiles.map { "p" + FigureText.number($0) }
-        func line(_ title: String, _ values: [String]) -> String {
-            "  " + FigureText.padded(title, 12)
-                + values.map { FigureText.rightAligned($0, 10) }.joined()
+    private func latencyTable(_ figures: ServingFigures) -> FigureTable {
+        let percentiles = options.percentiles
+        let rows = namedLatencies(figures).map { name, latency in
+            [name.uppercased()]
+                + ([latency.meanMs, latency.deviationMs] + percentiles.map(latency.percentileMs))
+                .map(FigureText.number)
         }
-        var lines = ["", line("ms", names)]
-        for (name, latency) in namedLatencies(figures) {
-            let values =
-                [latency.meanMs, latency.deviationMs]
-                + options.percentiles.map { latency.percentileMs($0) }
-            lines.append(line(name.uppercased(), values.map(FigureText.number)))
-        }
-        return lines
+        return FigureTable(
+            title: "latencies, ms",
+            header: ["", "mean", "std"] + percentiles.map { "p" + FigureText.number($0) },
+            rows: rows)
     }
 
-    private func clientRows(_ load: ServingLoad) -> [String] {
-        [
-            "", "the load tester itself",
-            row("processor seconds", load.clientSeconds),
-            row("late by, p99, ms", load.lag.percentileMs(99)),
-            row("sent after due, p99, ms", load.figures.sendDelay.percentileMs(99)),
-        ]
+    private func clientTable(_ load: ServingLoad) -> FigureTable {
+        FigureTable(
+            title: "the load tester itself",
+            rows: [
+                ["processor seconds", FigureText.number(load.clientSeconds)],
+                ["late by, p99, ms", FigureText.number(load.lag.percentileMs(99))],
+                [
+                    "sent after due, p99, ms",
+                    FigureText.number(load.figures.sendDelay.percentileMs(99)),
+                ],
+            ])
     }
 
-    private func serverRows(_ server: ServerChange?) -> [String] {
-        guard let server else { return [] }
-        var lines = ["", "the server"]
-        for stage in server.after.stages {
-            let share = server.busyShare(of: stage).map(FigureText.percent) ?? "–"
-            lines.append(row("stage \(stage.index) busy (\(stage.node))", share))
+    private func serverTable(_ server: ServerChange?) -> FigureTable? {
+        guard let server else { return nil }
+        var rows = server.after.stages.map { stage in
+            [
+                "stage \(stage.index) busy (\(stage.node))",
+                FigureText.percent(server.busyShare(of: stage.index)),
+            ]
         }
         if let share = server.prefixHitShare {
-            lines.append(row("prompt tokens found in its cache", FigureText.percent(share)))
+            rows.append(["prompt tokens found in its cache", FigureText.percent(share)])
         }
         if let total = server.after.pageCount, let owned = server.after.ownedPageCount {
-            lines.append(row("pages owned after the load", "\(owned) of \(total)"))
+            rows.append(["pages owned after the load", "\(owned) of \(total)"])
         }
-        return lines
+        return rows.isEmpty ? nil : FigureTable(title: "the server", rows: rows)
     }
 
-    private var sweepRows: [String] {
-        let titles = [
-            "requests/s", "done/s", "tokens/s", "TTFT p50", "TTFT p99", "TPOT p50", "failed",
-            "kept up",
-        ]
-        func line(_ values: [String]) -> String {
-            "  " + values.map { FigureText.rightAligned($0, 11) }.joined()
-        }
-        let points = sweep.map(KneeSearch.Point.init)
-        let base = points.min { $0.requestRate < $1.requestRate }?.timeToFirstTokenP99Ms ?? 0
-        var lines = ["", "sweep", line(titles)]
-        for (load, point) in zip(sweep, points).sorted(by: { $0.1.requestRate < $1.1.requestRate })
-        {
+    /// A row for each rate of the sweep.
+    var sweepTable: FigureTable {
+        let points = sweepByRate.map(KneeSearch.Point.init)
+        let base = KneeSearch.baseMs(of: points)
+        var rows = zip(sweepByRate, points).map { load, point in
             let figures = load.figures
-            lines.append(
-                line(
-                    [
-                        point.requestRate, point.completionRate,
-                        figures.perSecond(figures.outputTokenCount),
-                        figures.timeToFirstToken.percentileMs(50), point.timeToFirstTokenP99Ms,
-                        figures.timePerOutputToken.percentileMs(50), Double(figures.failedCount),
-                    ].map(FigureText.number)
-                        + [KneeSearch.isSustained(point, baseMs: base) ? "yes" : "no"]))
+            let measured: [Double?] = [
+                point.requestRate, point.completionRate, figures.outputThroughput,
+                figures.timeToFirstToken.percentileMs(50), point.timeToFirstTokenP99Ms,
+                figures.timePerOutputToken.percentileMs(50), Double(figures.failedCount),
+            ]
+            return measured.map(FigureText.number)
+                + [KneeSearch.isSustained(point, baseMs: base) ? "yes" : "no"]
         }
-        lines.append(row("knee, requests/s", knee.map(FigureText.number) ?? "none kept up"))
-        return lines
+        rows.append(["knee", knee.map(FigureText.number) ?? "none kept up"])
+        return FigureTable(
+            title: "sweep",
+            header: [
+                "requests/s", "done/s", "tokens/s", "TTFT p50", "TTFT p99", "TPOT p50", "failed",
+                "kept up",
+            ], rows: rows)
     }
 }
 

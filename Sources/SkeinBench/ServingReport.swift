@@ -1,11 +1,8 @@
 import Foundation
-import SkeinCore
+public import SkeinCore
 
 /// Everything that one measurement has found.
 public struct ServingReport: Sendable {
-    /// What a reader must know before believing the figures.
-    public internal(set) var warnings: [String]
-
     /// Whether the user broke the measurement off.
     public var wasInterrupted: Bool {
         load?.wasInterrupted == true || sweep.contains(where: \.wasInterrupted)
@@ -13,26 +10,58 @@ public struct ServingReport: Sendable {
 
     let options: ServingOptions
     let card: ModelCard
+    /// The rows of the file of prompts; `nil` where prompts are random.
+    let rows: PromptRows?
+    let host = HostFacts.read()
     let date = Date()
+    /// What the preparation has found that a reader must know.
+    var warnings: [String] = []
     var singleStream: ServingFigures?
     var load: ServingLoad?
     var sweep: [ServingLoad] = []
 
-    init(_ options: ServingOptions, card: ModelCard, warnings: [String]) {
+    init(_ options: ServingOptions, card: ModelCard, rows: PromptRows? = nil) {
         self.options = options
         self.card = card
-        self.warnings = warnings
+        self.rows = rows
     }
 
-    /// The loads of this measurement.
-    var loads: [ServingLoad] { load.map { [$0] } ?? sweep }
+    /// The loads of this measurement, those of a sweep in order of their rates.
+    var loads: [ServingLoad] { load.map { [$0] } ?? sweepByRate }
+
+    /// The loads of the sweep in order of their rates.
+    var sweepByRate: [ServingLoad] {
+        sweep.sorted { ($0.shape.requestRate ?? 0) < ($1.shape.requestRate ?? 0) }
+    }
 
     /// The highest rate of the sweep that the server kept up with.
     var knee: Double? { KneeSearch.knee(of: sweep.map(KneeSearch.Point.init)) }
 
-    /// Warnings of before the load, and those that its figures give.
-    public var allWarnings: [String] {
-        warnings + loads.flatMap(Self.warnings)
+    /// Why the measurement says nothing of the server; `nil` where some answer came to its end.
+    public var failure: Refusal? {
+        guard loads.allSatisfy({ $0.figures.completedCount == 0 }) else { return nil }
+        let failedCount = loads.reduce(0) { $0 + $1.figures.failedCount }
+        let place = options.target.baseURL + options.target.endpoint
+        guard failedCount > 0 else {
+            return Refusal(
+                place, "no request came to its end before the measurement was broken off")
+        }
+        return Refusal(place, "all \(failedCount) requests failed: \(failuresText(of: loads))")
+    }
+
+    /// The failures of loads by their kinds, the most frequent first, each with one detail.
+    func failuresText(of loads: [ServingLoad]) -> String {
+        var counts: [String: Int] = [:]
+        var details: [String: String] = [:]
+        for figures in loads.map(\.figures) {
+            counts.merge(figures.failures, uniquingKeysWith: +)
+            details.merge(figures.failureDetails) { first, _ in first }
+        }
+        let sorted = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        return sorted.map { kind, count in
+            let detail = details[kind] ?? ""
+            return "\(count) \(kind)" + (detail.isEmpty ? "" : " (\(detail.prefix(200)))")
+        }.joined(separator: ", ")
     }
 
     /// One line for every request of all loads, each a JSON object.
@@ -45,31 +74,6 @@ public struct ServingReport: Sendable {
         }
         return lines
     }
-
-    /// A client that is late makes a server look slow, or hides that it is.
-    static func warnings(_ load: ServingLoad) -> [String] {
-        var warnings: [String] = []
-        let figures = load.figures
-        let lateMs = load.lag.percentileMs(99)
-        let gapMs = figures.interTokenLatency.percentileMs(50)
-        if gapMs > 0, lateMs > gapMs * 0.05 {
-            warnings.append(
-                "the load tester itself was late by \(FigureText.number(lateMs)) ms (p99), more "
-                    + "than 5 % of the median ITL of \(FigureText.number(gapMs)) ms; run it on "
-                    + "another machine or with less beside it")
-        }
-        if figures.countedAnswerCount > 0 {
-            warnings.append(
-                "the server did not tell the tokens of \(figures.countedAnswerCount) answers; "
-                    + "events that carried text were counted instead")
-        }
-        if let rate = load.shape.requestRate, figures.sendDelay.percentileMs(50) > 1_000 / rate {
-            warnings.append(
-                "half of all requests waited longer for a slot than requests are apart: "
-                    + "--max-concurrency holds the load back, and the wait is in the latencies")
-        }
-        return warnings
-    }
 }
 
 extension ServingRecord {
@@ -79,7 +83,8 @@ extension ServingRecord {
         var fields: [String: JSONValue] = [
             "index": .integer(index), "due_ms": ms(due), "sent_ms": ms(sent),
             "ended_ms": ms(ended), "emissions_ms": .array(emissions.map(ms)),
-            "output_tokens": .integer(outputTokenCount), "retries": .integer(retryCount),
+            "output_tokens": .counted(outputTokenCount),
+            "wanted_output_tokens": .counted(wantedTokenCount), "retries": .integer(retryCount),
         ]
         fields["request_rate"] = requestRate.map { .measured($0) }
         fields["prompt_tokens"] = promptTokenCount.map { .integer($0) }

@@ -44,6 +44,7 @@ actor ServingRun {
 
     private nonisolated let executor: any SerialExecutor
     private let client: ServingClient
+    private let target: ServingTarget
     private let model: String
     private let shape: LoadShape
     private let onProgress: @Sendable (ServingProgress) -> Void
@@ -58,11 +59,12 @@ actor ServingRun {
     private var phase: String
 
     init(
-        _ shape: LoadShape, prompts: ServingPrompts, client: ServingClient, model: String,
-        phase: String, onProgress: @escaping @Sendable (ServingProgress) -> Void
+        _ shape: LoadShape, prompts: ServingPrompts, client: ServingClient, target: ServingTarget,
+        model: String, phase: String, onProgress: @escaping @Sendable (ServingProgress) -> Void
     ) {
         executor = client.loop.executor
         self.client = client
+        self.target = target
         self.model = model
         self.shape = shape
         self.prompts = prompts
@@ -135,22 +137,18 @@ actor ServingRun {
     private func measure(
         _ index: Int, _ prompt: ServingPrompt, due: Duration
     ) async -> ServingRecord {
-        let body = prompt.body(for: client.target, model: model)
+        let body = prompt.body(for: target, model: model)
         let sent = now
         var record = ServingRecord(index: index, due: due, sent: sent, ended: sent)
         record.promptTokenCount = prompt.inputTokenCount
+        record.wantedTokenCount = prompt.outputTokenCount
         while true {
             let answer = await attempt(body)
             record.ended = answer.ended
-            record.emissions = answer.reading.emissions
             record.failure = answer.failure
-            if let usage = answer.reading.usage {
-                record.promptTokenCount = usage.promptTokenCount
-                record.cachedTokenCount = usage.cachedTokenCount
-                record.usageTokenCount = usage.completionTokenCount
-            }
+            record.take(answer.reading)
             guard let wait = answer.retryAfter, [429, 503].contains(answer.status),
-                record.retryCount < client.target.retryCountMax, !Task.isCancelled
+                record.retryCount < target.retryCountMax, !Task.isCancelled
             else { return record }
             record.retryCount += 1
             await sleep(until: now + wait)

@@ -63,6 +63,7 @@ struct BenchLoadOptions: ParsableArguments {
         try check(
             numPrompts.map { (1...Limits.loadRequestsMax).contains($0) }, "--num-prompts",
             "1 to \(Limits.loadRequestsMax)")
+        try check(seed <= UInt64(Int.max), "--seed", "0 to \(Int.max)")
         try check(duration.map { $0 > 0 && $0 <= 86_400 }, "--duration", "above 0, at most 86400")
         try check(numPrompts == nil || duration == nil, "--duration", "not with --num-prompts")
         try check(burstiness > 0 && burstiness <= 1_000, "--burstiness", "above 0, at most 1000")
@@ -133,7 +134,9 @@ struct BenchPromptOptions: ParsableArguments {
     @Option(name: .customLong("dataset-name"), help: "random, sharegpt or custom.")
     var dataset: Dataset = .random
 
-    @Option(name: .customLong("dataset-path"), help: "The file of prompts.")
+    @Option(
+        name: .customLong("dataset-path"),
+        help: "The file of prompts: a JSON list, or one JSON object a line.")
     var path: String?
 
     @Option(name: .customLong("random-input-len"), help: "Tokens of a random prompt.")

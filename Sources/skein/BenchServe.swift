@@ -3,11 +3,11 @@ import Foundation
 import SkeinBench
 import SkeinCore
 
-/// Puts a load on a server and measures how it bears it.
+/// Measures a server under load.
 struct BenchServe: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
-        abstract: "Puts a load on an OpenAI-compatible server and measures how it bears it.",
+        abstract: "Measures an OpenAI-compatible server under load.",
         discussion: """
             Without --request-rate and --max-concurrency all requests go out at once. With a rate \
             they come by a clock that does not wait for answers, and latencies count from the time \
@@ -42,6 +42,7 @@ struct BenchServe: AsyncParsableCommand {
             }
             progress.finish()
             try output.write(report)
+            if let failure = report.failure { throw failure }
         }
     }
 
@@ -58,7 +59,32 @@ struct BenchServe: AsyncParsableCommand {
         options.sweepPointDuration = .seconds(load.sweepDuration)
         options.percentiles = try output.percentiles()
         options.metrics = try output.metrics()
+        options.tool = "skein \(SoftwareVersion.text)"
+        options.commandLine = Self.shown(CommandLine.arguments)
         return options
+    }
+
+    /// A command line as a shell takes it, without the secrets in it.
+    static func shown(_ words: [String]) -> String {
+        let secretNames = ["--api-key", "--header"]
+        var isSecret = false
+        let shown = words.enumerated().map { index, word -> String in
+            if index == 0 { return URL(filePath: word).lastPathComponent }
+            if isSecret {
+                isSecret = false
+                return "…"
+            }
+            isSecret = secretNames.contains(word)
+            if let name = secretNames.first(where: { word.hasPrefix($0 + "=") }) {
+                return name + "=…"
+            }
+            let isPlain = word.allSatisfy {
+                $0.isASCII && ($0.isLetter || $0.isNumber || "-_./:=,+@%".contains($0))
+            }
+            return isPlain && !word.isEmpty
+                ? word : "'" + word.replacing("'", with: "'\\''") + "'"
+        }
+        return shown.joined(separator: " ")
     }
 }
 
@@ -130,9 +156,9 @@ struct BenchReportOptions: ParsableArguments {
             let comparison = try ServingComparison(
                 before: try ServingComparison.report(path: compare), after: report.json)
             if json {
-                Console.standardError(comparison.table)
+                Console.standardError(comparison.table(isWhole: false))
             } else {
-                try Console.standardOutput("\n" + comparison.table)
+                try Console.standardOutput("\n" + comparison.table(isWhole: false))
             }
         }
     }

@@ -1,11 +1,12 @@
 public import ArgumentParser
-import Foundation
 public import SkeinBench
 import SkeinCore
 
 /// The server that is measured.
 struct BenchTargetOptions: ParsableArguments {
-    @Option(name: .customLong("base-url"), help: "The server's address, such as http://host:8080.")
+    @Option(
+        name: .customLong("base-url"),
+        help: "The server's address, such as http://host:8080, with or without /v1.")
     var baseURL: String?
 
     @Option(help: "The server's host.")
@@ -23,8 +24,7 @@ struct BenchTargetOptions: ParsableArguments {
     @Option(help: "The model (default: the first that the server lists).")
     var model: String?
 
-    @Option(name: .customLong("api-key"), help: "The API key (default: OPENAI_API_KEY).")
-    var apiKey: String?
+    @OptionGroup var access: HeadOptions
 
     @Option(name: .customLong("header"), help: "A header field, NAME=VALUE (may be repeated).")
     var headers: [String] = []
@@ -52,7 +52,9 @@ struct BenchTargetOptions: ParsableArguments {
         var target = ServingTarget(
             baseURL: try address(), interface: backend, endpoint: try path())
         target.model = model
-        target.apiKey = apiKey ?? ProcessInfo.processInfo.environment["OPENAI_API_KEY"]
+        target.apiKey = try ClientTrust.key(access.apiKey)
+        target.security = try ClientTrust.security(
+            certificates: access.certificates, trustsAnyone: access.insecure)
         for header in headers {
             let parts = header.split(separator: "=", maxSplits: 1)
             guard parts.count == 2, parts[0].allSatisfy({ $0.isASCII && $0 > " " && $0 != ":" })
@@ -65,13 +67,12 @@ struct BenchTargetOptions: ParsableArguments {
     }
 
     private func address() throws(Refusal) -> String {
-        guard let baseURL else {
-            return host.contains(":") ? "http://[\(host)]:\(port)" : "http://\(host):\(port)"
+        if let baseURL { return try HeadAddress(parsing: baseURL, subject: "--base-url").text }
+        guard !host.isEmpty, !host.contains(where: { "/?#@ ".contains($0) }) else {
+            throw Refusal("--host", "found '\(host)', expected a name or an address")
         }
-        guard let url = URL(string: baseURL), ["http", "https"].contains(url.scheme ?? ""),
-            url.host()?.isEmpty == false
-        else { throw Refusal("--base-url", "found '\(baseURL)', expected http://HOST:PORT") }
-        return baseURL.hasSuffix("/") ? String(baseURL.dropLast()) : baseURL
+        let name = host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host
+        return try HeadAddress(parsing: "http://\(name):\(port)", subject: "--host").text
     }
 
     private func path() throws(Refusal) -> String? {

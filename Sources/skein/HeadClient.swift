@@ -27,20 +27,9 @@ struct HeadClient: Sendable {
         _ address: HeadAddress, apiKey: String?, certificates: String?, trustsAnyone: Bool
     ) throws(Refusal) {
         self.address = address
-        self.apiKey = apiKey
-        if let apiKey, !apiKey.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) {
-            throw Refusal("--api-key", "found characters that no HTTP header carries")
-        }
-        var security = TLSConfiguration.makeClientConfiguration()
-        if trustsAnyone { security.certificateVerification = .none }
-        if let certificates {
-            do {
-                security.trustRoots = .certificates(
-                    try NIOSSLCertificate.fromPEMFile(certificates))
-            } catch {
-                throw Refusal(certificates, "cannot be read, expected certificates in PEM form")
-            }
-        }
+        self.apiKey = try ClientTrust.key(apiKey)
+        let security = try ClientTrust.security(
+            certificates: certificates, trustsAnyone: trustsAnyone)
         var configuration = HTTPClient.Configuration(
             tlsConfiguration: security, redirectConfiguration: .disallow)
         configuration.timeout.connect = .seconds(3)

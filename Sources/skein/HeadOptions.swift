@@ -4,13 +4,15 @@ import SkeinCore
 
 /// How a command that asks a head shows itself, and whom it trusts.
 struct HeadOptions: ParsableArguments {
-    @Option(name: .customLong("api-key"), help: "A key that the head knows (or SKEIN_API_KEY).")
+    @Option(
+        name: .customLong("api-key"),
+        help: "A key that the server knows (or SKEIN_API_KEY or OPENAI_API_KEY is set).")
     var apiKey: String?
 
     @Option(name: .customLong("ca-cert"), help: "A file of certificates to trust, for https.")
     var certificates: String?
 
-    @Flag(help: "Trust any certificate; whoever sits between can then answer for the head.")
+    @Flag(help: "Trust any certificate; whoever sits between can then answer for the server.")
     var insecure = false
 
     func validate() throws {
@@ -24,8 +26,7 @@ struct HeadOptions: ParsableArguments {
     /// - Throws: a `Refusal` where the key or the certificates cannot be used.
     func client(of address: HeadAddress) throws(Refusal) -> HeadClient {
         try HeadClient(
-            address, apiKey: apiKey ?? ProcessInfo.processInfo.environment["SKEIN_API_KEY"],
-            certificates: certificates, trustsAnyone: insecure)
+            address, apiKey: apiKey, certificates: certificates, trustsAnyone: insecure)
     }
 
     /// Tells a wrong `--url` while the command line is read.

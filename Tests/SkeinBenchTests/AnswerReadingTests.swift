@@ -51,7 +51,9 @@ import Testing
 
     @Test(arguments: [
         ([#"data: {"choices": [{"text": "a"}]}"#], "cut_off"),
-        ([], "cut_off"),
+        ([], "cut_off"), ([": ping"], "cut_off"), (["data: [DONE]"], "empty_answer"),
+        ([#"data: {"usage": {"prompt_tokens": 1}}"#, "data: [DONE]"], "empty_answer"),
+        ([#"data: {"choices": []}"#, "data: [DONE]"], "empty_answer"),
         ([#"data: {"error": {"message": "no"}}"#, "data: [DONE]"], "error_event"),
         ([#"data: {"error": "no"}"#], "error_event"),
         (["event: error\ndata: {}"], "error_event"),
@@ -60,6 +62,65 @@ import Testing
     ])
     func aBrokenStreamSaysHow(_ events: [String], _ kind: String) {
         #expect(Self.read(events.map { $0 + "\n\n" }).reading.failure?.kind == kind)
+    }
+
+    /// One answer as a server may send it, and what a record makes of it.
+    struct Told: Sendable {
+        let events: [String]
+        let emissions: Int
+        let tokens: Int?
+        var prompt: Int? = 7
+    }
+
+    @Test(arguments: [
+        // Token ids beside no text, several in an event, and none at the end.
+        Told(
+            events: [
+                #"{"choices": [{"text": "", "token_ids": [4]}]}"#,
+                #"{"choices": [{"text": "", "token_ids": [5, 6]}]}"#,
+                #"{"choices": [{"text": "", "token_ids": [], "finish_reason": "length"}]}"#,
+            ], emissions: 2, tokens: 3),
+        Told(
+            events: [
+                #"{"choices": [{"delta": {"content": "", "token_ids": [4]}}]}"#,
+                #"{"choices": [{"delta": {}, "finish_reason": "stop"}]}"#,
+            ], emissions: 1, tokens: 1),
+        // Usage without text; neither text nor usage; text beside a count of 0.
+        Told(
+            events: [
+                #"{"choices": [{"text": "", "finish_reason": "length"}]}"#,
+                #"{"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 3}}"#,
+            ], emissions: 0, tokens: 3, prompt: 5),
+        Told(
+            events: [#"{"choices": [{"text": "", "finish_reason": "stop"}]}"#], emissions: 0,
+            tokens: nil),
+        Told(
+            events: [
+                #"{"choices": [{"text": "a"}]}"#,
+                #"{"choices": [{"text": "b", "finish_reason": "stop"}]}"#,
+                #"{"choices": [], "usage": {"prompt_tokens": 0, "completion_tokens": 0}}"#,
+            ], emissions: 2, tokens: 2),
+        // Counts with a fraction of 0, and a usage that is null.
+        Told(
+            events: [
+                #"{"choices": [{"text": "a", "finish_reason": "stop"}], "usage": null}"#,
+                #"{"choices": [], "usage": {"prompt_tokens": 5.0, "completion_tokens": 3.0}}"#,
+            ], emissions: 1, tokens: 3, prompt: 5),
+        Told(
+            events: [
+                #"{"choices": [{"text": "", "finish_reason": "stop"}]}"#,
+                #"{"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 0}}"#,
+            ], emissions: 0, tokens: 0, prompt: 5),
+    ])
+    func aRecordHasWhatTheServerTold(_ told: Told) {
+        let (reading, _) = Self.read(told.events.map { "data: \($0)\n\n" })
+        #expect(reading.failure == nil)
+        var record = ServingRecord(index: 0, due: .zero, sent: .zero, ended: .seconds(1))
+        record.promptTokenCount = 7
+        record.take(reading)
+        #expect(record.emissions.count == told.emissions)
+        #expect(record.outputTokenCount == told.tokens)
+        #expect(record.promptTokenCount == told.prompt)
     }
 
     @Test func aStreamMayEndWithoutItsMark() {

@@ -1,5 +1,4 @@
 // What every source of prompts has in common: what it makes, and what it refuses.
-import Foundation
 import SkeinCore
 import Testing
 
@@ -68,64 +67,6 @@ import Testing
                 """)
     }
 
-    @Test func aFileIsReadLineByLine() throws {
-        let path = try Self.file("{\"prompt\": \"a\"}\r\n\n{\"prompt\": \"b\", \"output_len\": 9}")
-        defer { Self.remove(path) }
-        #expect(
-            try PromptFile.lines(path: path, outputTokenCount: 5) == [
-                .init(prompt: "a", outputTokenCount: 5), .init(prompt: "b", outputTokenCount: 9),
-            ])
-    }
-
-    @Test(arguments: [
-        ("{\"prompt\": \"a\"}\n{", ":2"), ("[]", ":1: found a list of 0"),
-        ("{\"prompt\": 4}", ":1: prompt: found 4, expected a text"),
-        ("{\"prompt\": \"\"}", ":1: prompt"), ("{}", ":1: prompt: found nothing"),
-        ("\n{\"prompt\": \"a\", \"output_len\": 0}", ":2: output_len: found 0"),
-        ("{\"prompt\": \"a\", \"output_len\": \"x\"}", ":1: output_len"), ("", "holds no prompts"),
-    ])
-    func aBadLineIsNamed(_ text: String, _ expected: String) throws {
-        let path = try Self.file(text)
-        defer { Self.remove(path) }
-        let refusal = #expect(throws: Refusal.self) {
-            try PromptFile.lines(path: path, outputTokenCount: 5)
-        }
-        #expect(refusal?.description.contains(expected) == true, "\(refusal?.description ?? "")")
-    }
-
-    @Test func conversationsGiveTheirFirstTwoTurns() throws {
-        let path = try Self.file(
-            """
-            [{"id": "x", "conversations": [{"from": "human", "value": "a"},
-              {"from": "gpt", "value": "b"}, {"from": "human", "value": "c"}]},
-             {"conversations": [{"from": "human", "value": "alone"}]},
-             {"conversations": []}]
-            """)
-        defer { Self.remove(path) }
-        #expect(
-            try PromptFile.shareGPT(path: path, outputTokenCount: nil) == [
-                .init(prompt: "a", answer: "b")
-            ])
-    }
-
-    @Test(arguments: [
-        ("{}", "expected a list"), ("[{}]", "[0].conversations: found nothing"),
-        ("[{\"conversations\": [1, 2]}]", "[0].conversations[0].value"),
-        ("[]", "holds no conversation"), ("[", "not valid JSON"),
-        (
-            "[{\"conversations\": [{\"value\": \"a\"}, {\"value\": 3}]}]",
-            "[0].conversations[1].value: found 3"
-        ),
-    ])
-    func aBadConversationIsNamed(_ text: String, _ expected: String) throws {
-        let path = try Self.file(text)
-        defer { Self.remove(path) }
-        let refusal = #expect(throws: Refusal.self) {
-            try PromptFile.shareGPT(path: path, outputTokenCount: nil)
-        }
-        #expect(refusal?.description.contains(expected) == true, "\(refusal?.description ?? "")")
-    }
-
     @Test func aFileIsBegunAgainOnlyWhereItEnds() {
         let listed = (0..<5).map { ServingPrompt(content: .tokens([$0]), outputTokenCount: 1) }
         var prompts = ServingPrompts(listed, seed: 2)
@@ -134,18 +75,5 @@ import Testing
         #expect(prompts.repeatedCount == 0)
         #expect(prompts.next() == first[0])
         #expect(prompts.repeatedCount == 1)
-    }
-
-    // MARK: Rooms
-
-    private static func file(_ text: String) throws -> String {
-        let path = FileManager.default.temporaryDirectory
-            .appending(path: "prompts-\(UInt64.random(in: 0...(.max)))").path()
-        try Data(text.utf8).write(to: URL(filePath: path))
-        return path
-    }
-
-    private static func remove(_ path: String) {
-        do { try FileManager.default.removeItem(atPath: path) } catch {}
     }
 }

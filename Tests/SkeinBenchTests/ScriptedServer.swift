@@ -21,6 +21,8 @@ final class ScriptedServer: Sendable {
     /// When things happened to one request.
     struct Times: Sendable {
         let received: NIODeadline
+        /// What was asked.
+        let body: String
         var sent: [NIODeadline] = []
     }
 
@@ -108,6 +110,7 @@ private final class ScriptedConversation: ChannelInboundHandler {
     private let script: ScriptedServer.Script
     private let recorded: RecordedTimes
     private var path = ""
+    private var body = ""
 
     init(
         channel: any Channel, documents: ScriptedServer.Documents,
@@ -121,8 +124,8 @@ private final class ScriptedConversation: ChannelInboundHandler {
 
     func channelRead(context channelContext: ChannelHandlerContext, data part: NIOAny) {
         switch unwrapInboundIn(part) {
-        case .head(let head): path = head.uri
-        case .body: break
+        case .head(let head): (path, body) = (head.uri, "")
+        case .body(let bytes): body += String(buffer: bytes)
         case .end: answer()
         }
     }
@@ -136,7 +139,7 @@ private final class ScriptedConversation: ChannelInboundHandler {
         } else if path.hasSuffix("/completions") {
             let received = NIODeadline.now()
             let number = recorded.times.withLock { times in
-                times.append(.init(received: received))
+                times.append(.init(received: received, body: body))
                 return times.count - 1
             }
             play(script(number, received), number: number, from: received)

@@ -75,10 +75,10 @@ import Testing
             for percent in [50.0, 90, 95, 99] {
                 let place = Int((percent / 100 * Double(sorted.count)).rounded(.up)) - 1
                 let wanted = sorted[max(0, place)] / .milliseconds(1)
-                largest = max(largest, abs(found.percentileMs(percent) / wanted - 1))
+                largest = max(largest, abs((found.percentileMs(percent) ?? 0) / wanted - 1))
             }
             let mean = truth.reduce(.zero, +) / truth.count / .milliseconds(1)
-            largest = max(largest, abs(found.meanMs / mean - 1))
+            largest = max(largest, abs((found.meanMs ?? 0) / mean - 1))
             if found.count != truth.count { largest = .infinity }
         }
         return largest
@@ -128,11 +128,13 @@ import Testing
         for percent in [90.0, 95, 99] {
             let place = Int((percent / 100 * Double(truth.count)).rounded(.up)) - 1
             let wanted = truth[place] / .milliseconds(1)
-            #expect(found.percentileMs(percent).isClose(to: wanted, share: 0.02), "p\(percent)")
+            let told = try #require(found.percentileMs(percent))
+            #expect(told.isClose(to: wanted, share: 0.02), "p\(percent)")
         }
         // A third of all requests came in the second in which nothing was answered; a client that
         // waits for its answers would have seen it once in 120 requests.
-        #expect(found.percentileMs(99) > 850 && found.percentileMs(90) > 600)
+        #expect(try #require(found.percentileMs(99)) > 850)
+        #expect(try #require(found.percentileMs(90)) > 600)
         try await server.stop()
     }
 
@@ -145,9 +147,9 @@ import Testing
             server, LoadShape(requestRate: 50, concurrencyMax: 2, end: .requestCount(20)))
         let load = try #require(report.load)
         // Twenty requests come within half a second, two leave every 200 ms: the last waits 1.5 s.
-        #expect(load.figures.timeToFirstToken.maxMs > 1_300)
-        let fromSend = load.figures.timeToFirstTokenFromSend.percentileMs(50)
-        #expect(fromSend * 2 < load.figures.timeToFirstToken.percentileMs(50))
+        #expect(try #require(load.figures.timeToFirstToken.maxMs) > 1_300)
+        let fromSend = try #require(load.figures.timeToFirstTokenFromSend.percentileMs(50))
+        #expect(fromSend * 2 < (try #require(load.figures.timeToFirstToken.percentileMs(50))))
         #expect(load.figures.runningCountPeak == 2)
         #expect(report.allWarnings.contains { $0.contains("waited longer for a slot") })
         try await server.stop()
@@ -200,7 +202,7 @@ import Testing
         ) { $0.target.retryCountMax = 5 }
         let figures = try #require(report.load).figures
         #expect(figures.completedCount == 2 && figures.retryCount == 2)
-        #expect(figures.timeToFirstToken.maxMs > 845)
+        #expect(try #require(figures.timeToFirstToken.maxMs) > 845)
         try await server.stop()
     }
 
@@ -267,7 +269,7 @@ import Testing
         #expect(completed < 52)
         #expect(report.knee != 200)
         #expect(report.page.contains("Throughput by rate"))
-        #expect(report.table.contains("knee, requests/s"))
+        #expect(report.table.contains("kept up") && report.table.contains("knee"))
         try await server.stop()
     }
 
@@ -326,7 +328,9 @@ import Testing
         #expect(report.timeline.split(separator: "\n").count == 4)
         let comparison = try ServingComparison(before: report.json, after: report.json)
         #expect(comparison.rows.allSatisfy { $0.ratio == nil || $0.ratio == 1 })
-        #expect(comparison.differences.isEmpty && comparison.table.contains("p99_ttft_ms"))
+        #expect(comparison.rows.allSatisfy { [.noise, .none].contains($0.verdict) })
+        #expect(comparison.differences.isEmpty)
+        #expect(comparison.table(isWhole: false).contains("p99_ttft_ms"))
         try await server.stop()
     }
 }

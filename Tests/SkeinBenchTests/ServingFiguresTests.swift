@@ -12,7 +12,7 @@ import Testing
             ended: .milliseconds(ended ?? emissions.last ?? 0))
         record.emissions = emissions.map { .milliseconds($0) }
         record.promptTokenCount = 10
-        record.usageTokenCount = tokens
+        record.toldTokenCount = tokens
         record.failure = failure
         return record
     }
@@ -37,7 +37,7 @@ import Testing
         #expect(figures.latencyFromSend.percentileMs(50) == 550)
         #expect(figures.timePerOutputToken.percentileMs(50) == 150)
         #expect(figures.interTokenLatency.count == 2)
-        #expect(figures.interTokenLatency.meanMs.isClose(to: 200, share: 0.001))
+        #expect(try #require(figures.interTokenLatency.meanMs).isClose(to: 200, share: 0.001))
         #expect(figures.sendDelay.percentileMs(99) == 300)
         #expect(figures.outputTokenCount == 4 && figures.emissionCount == 3)
         #expect(figures.countedAnswerCount == 0)
@@ -88,13 +88,73 @@ import Testing
 
     @Test func noRequestsGiveNoFigures() throws {
         let figures = try Self.figures([])
-        #expect(figures.perSecond(5) == 0)
-        #expect(figures.latency.percentileMs(99) == 0 && figures.latency.meanMs == 0)
-        #expect(figures.offeredRate == nil)
+        #expect(figures.perSecond(5) == nil && figures.outputTokenPeak == nil)
+        for latency in [figures.timeToFirstToken, figures.latency, figures.sendDelay] {
+            #expect(latency.percentileMs(99) == nil && latency.meanMs == nil)
+            #expect(latency.deviationMs == nil && latency.maxMs == nil)
+        }
+        #expect(figures.offeredRate == nil && figures.tokensPerEmission == nil)
+    }
+
+    @Test func figuresOfFailuresAloneAreAbsent() throws {
+        let failure = ServingFailure(kind: "http_503", detail: "busy")
+        let figures = try Self.figures(
+            (0..<4).map { Self.record($0, emissions: [], ended: 5 + $0, failure: failure) },
+            goodput: ["ttft:5"])
+        #expect(figures.failedCount == 4 && figures.completedCount == 0)
+        #expect(figures.timeToFirstToken.percentileMs(50) == nil && figures.latency.meanMs == nil)
+        #expect(figures.outputThroughput == nil && figures.perSecond(figures.goodCount) == nil)
+        #expect(figures.outputTokenCount == 0 && figures.tokensPerEmission == nil)
+    }
+
+    @Test func anAnswerWithoutEventsHasAnEndAndNoFirstToken() throws {
+        // The server counts five tokens at the end, but none of them came as text or id.
+        let figures = try Self.figures(
+            [Self.record(0, emissions: [], ended: 900, tokens: 5)], goodput: ["ttft:1000"])
+        #expect(figures.timeToFirstToken.count == 0 && figures.timePerOutputToken.count == 0)
+        #expect(figures.interTokenLatency.count == 0 && figures.timeToFirstTokenFromSend.count == 0)
+        #expect(figures.latency.percentileMs(50) == 900 && figures.outputTokenCount == 5)
+        #expect(figures.silentAnswerCount == 1 && figures.outputTokenPeak == nil)
+        // Whether it kept the limit is not known.
+        #expect(figures.goodCount == nil)
+    }
+
+    @Test func anAnswerOfOneTokenHasNoTimeBetweenTokens() throws {
+        let figures = try Self.figures([Self.record(0, emissions: [30], ended: 40, tokens: 1)])
+        #expect(figures.timeToFirstToken.percentileMs(50) == 30)
+        #expect(figures.timePerOutputToken.meanMs == nil && figures.interTokenLatency.meanMs == nil)
+        #expect(figures.timeToFirstToken.deviationMs == nil)
+    }
+
+    @Test func tokensThatComeInOneEventHaveNoTimeBetweenThem() throws {
+        let figures = try Self.figures(
+            [Self.record(0, emissions: [30], ended: 30, tokens: 3)], goodput: ["tpot:1"])
+        #expect(figures.timePerOutputToken.meanMs == nil && figures.goodCount == 1)
+        #expect(figures.tokensPerEmission == 3)
+    }
+
+    @Test func aSumOfWhichOnePartIsNotKnownIsNotKnown() throws {
+        var unknown = Self.record(1, emissions: [], ended: 50)
+        unknown.promptTokenCount = nil
+        let figures = try Self.figures([Self.record(0, emissions: [10, 20], tokens: 2), unknown])
+        #expect(figures.inputTokenCount == nil && figures.outputTokenCount == nil)
+        #expect(figures.tokenCount == nil && figures.outputThroughput == nil)
+        #expect(figures.perSecond(figures.completedCount) == 40)
+    }
+
+    @Test func anIntervalNarrowsWithMoreLatencies() throws {
+        func interval(_ count: Int) -> ClosedRange<Double>? {
+            LatencyFigures((0..<count).map { .milliseconds(100 + $0 % 50) })
+                .percentileIntervalMs(50)
+        }
+        #expect(interval(0) == nil && interval(1) == nil)
+        let (few, many) = (try #require(interval(50)), try #require(interval(5_000)))
+        #expect(few.contains(124) && many.contains(124))
+        #expect(many.upperBound - many.lowerBound < few.upperBound - few.lowerBound)
     }
 
     @Test(arguments: 0..<20)
-    func percentilesAreThoseOfTheSortedTruth(_ seed: UInt64) {
+    func percentilesAreThoseOfTheSortedTruth(_ seed: UInt64) throws {
         var numbers = SeededNumbers(seed: seed)
         let count = Int.random(in: 1...3_000, using: &numbers)
         let latencies = (0..<count).map { _ in
@@ -106,12 +166,11 @@ import Testing
         for percent in [1, 25, 50, 90, 95, 99, 99.9, 100.0] {
             let place = Int((percent / 100 * Double(count)).rounded(.up))
             let truth = sorted[max(1, place) - 1] / .milliseconds(1)
-            #expect(
-                figures.percentileMs(percent).isClose(to: truth, share: 0.001),
-                "p\(percent), seed \(seed)")
+            let found = try #require(figures.percentileMs(percent))
+            #expect(found.isClose(to: truth, share: 0.001), "p\(percent), seed \(seed)")
         }
         let mean = latencies.reduce(.zero, +) / count / .milliseconds(1)
-        #expect(figures.meanMs.isClose(to: mean, share: 0.001), "seed \(seed)")
+        #expect(try #require(figures.meanMs).isClose(to: mean, share: 0.001), "seed \(seed)")
         #expect(figures.count == count)
     }
 }
