@@ -140,7 +140,7 @@ let package = Package(
             name: "skein",
             dependencies: [
                 "SkeinCore", "SkeinTensor", "SkeinTransport", "SkeinText", "SkeinMembership",
-                "SkeinTelemetry", "SkeinWeights", "SkeinPlanning", "SkeinCoordinator",
+                "SkeinTelemetry", "SkeinWeights", "SkeinPlanning", "SkeinStage", "SkeinCoordinator",
                 "SkeinCluster", "SkeinServer",
                 "SkeinBench", argumentParser, asyncHTTPClient, logging, nioCore, nioHTTP1, nioSSL,
                 unixSignals,
@@ -193,7 +193,7 @@ let package = Package(
             "SkeinEndToEndTests",
             [
                 "SkeinCore", "SkeinTensor", "SkeinTransport", "SkeinText", "SkeinWeights",
-                "SkeinTelemetry", "SkeinCoordinator", "SkeinCluster", "skein",
+                "SkeinTelemetry", "SkeinStage", "SkeinCoordinator", "SkeinCluster", "skein",
             ], outside: [httpTypes, hummingbird, logging, nioCore]),
         tests("SkeinStyleTests", [], outside: [crypto]),
     ]

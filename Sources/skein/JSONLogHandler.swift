@@ -16,30 +16,44 @@ struct JSONLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        Console.standardError(
-            Self.line(label: label, event: event, metadata: metadata, time: Date()))
+        Console.writeLine(
+            Self.line(
+                label: label, level: event.level, message: event.message.description,
+                metadata: metadata.merging(event.metadata ?? [:]) { $1 }, time: Date()))
     }
 
-    /// The object: time, level, logger and message, then what the line carries, by name.
+    /// The object on one line: time, level, logger and message, then what the line carries, by name.
     static func line(
-        label: String, event: LogEvent, metadata: Logger.Metadata, time: Date
+        label: String, level: Logger.Level, message: String, metadata: Logger.Metadata, time: Date
     ) -> String {
-        var fields = [
-            ("time", time.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))),
-            ("level", event.level.rawValue), ("logger", label),
-            ("message", event.message.description),
-        ]
-        let taken = Set(fields.map(\.0))
-        let all = metadata.merging(event.metadata ?? [:]) { $1 }
-        for (key, value) in all.sorted(by: { $0.key < $1.key }) {
+        let stamp = time.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+        var members = [
+            ("time", stamp), ("level", level.rawValue), ("logger", label), ("message", message),
+        ].map { ($0.0, quoted($0.1)) }
+        let taken = Set(members.map(\.0))
+        for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
             // A name that is taken already is told apart, so that no reader loses a value.
-            fields.append((taken.contains(key) ? "field.\(key)" : key, "\(value)"))
+            members.append((taken.contains(key) ? "field.\(key)" : key, text(of: value)))
         }
-        let members = fields.map { "\(quoted($0.0)):\(quoted($0.1))" }
-        return "{\(members.joined(separator: ","))}"
+        return "{\(members.map { "\(quoted($0.0)):\($0.1)" }.joined(separator: ","))}"
     }
 
-    private static func quoted(_ text: String) -> String {
+    /// A value as JSON: what was given as a number or a truth value stays one.
+    private static func text(of value: Logger.MetadataValue) -> String {
+        switch value {
+        case .stringConvertible(let value as Bool): "\(value)"
+        case .stringConvertible(let value as any BinaryInteger): "\(value)"
+        case .stringConvertible(let value as Double) where value.isFinite: "\(value)"
+        case .array(let values): "[\(values.map(text).joined(separator: ","))]"
+        case .dictionary(let fields):
+            "{"
+                + fields.sorted { $0.key < $1.key }
+                .map { "\(quoted($0.key)):\(text(of: $0.value))" }.joined(separator: ",") + "}"
+        default: quoted("\(value)")
+        }
+    }
+
+    static func quoted(_ text: String) -> String {
         var quoted = "\""
         for scalar in text.unicodeScalars {
             switch scalar {
