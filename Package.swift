@@ -182,8 +182,10 @@ let package = Package(
             ["SkeinCore", "SkeinWeights", "SkeinMembership", "SkeinPlanning", "SkeinCluster"]),
         tests(
             "SkeinServerTests",
-            ["SkeinCore", "SkeinText", "SkeinCoordinator", "SkeinCluster", "SkeinServer"],
-            outside: [logging]),
+            [
+                "SkeinCore", "SkeinText", "SkeinMembership", "SkeinCoordinator", "SkeinCluster",
+                "SkeinServer",
+            ], outside: [logging]),
         tests(
             "SkeinBenchTests",
             ["SkeinCore", "SkeinScheduling", "SkeinTelemetry", "SkeinPlanning", "SkeinBench"],

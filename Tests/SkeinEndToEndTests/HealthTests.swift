@@ -70,6 +70,17 @@ import Testing
         #expect(ContinuousClock.now - start < .seconds(10))
         #expect(down.output.contains("\ndown: node b: "), "\(down.output)")
         #expect(stream.isRunning, "the stream ended before its node was killed")
+        try await expectMetrics(
+            of: cluster,
+            [
+                "skein_node_up{node=\"b\"} 0", "skein_node_state{node=\"b\",state=\"dead\"} 1",
+                "skein_node_up{node=\"a\"} 1", "skein_cluster_verdict{verdict=\"down\"} 1",
+                "skein_health_reasons{code=\"node_dead\",node=\"b\"} 1",
+            ],
+            without: [
+                "skein_node_resident_bytes{node=\"b\"}", "skein_node_silence_seconds{node=\"b\"}",
+                "skein_stage_busy_seconds_total{node=\"b\"",
+            ])
         nodes["b"] = try cluster.startNode("b")
         let back = try await cluster.waitForHealth(0)
         #expect(back.status == 0, "\(back.output)\(back.errors)")
@@ -79,6 +90,17 @@ import Testing
         #expect(disturbed.isWhole && undisturbed.isWhole)
         #expect(!undisturbed.text.isEmpty && disturbed.text == undisturbed.text)
         try await cluster.stop(Array(nodes.values))
+    }
+
+    /// What is not known of a lost node is not there, and nothing is 0 that was not measured.
+    private func expectMetrics(
+        of cluster: SeparateNodes, _ lines: [String], without parts: [String]
+    ) async throws {
+        let page = try await RunningProgram(
+            command: ["curl", "-sS", "--max-time", "10", cluster.url + "/metrics"]
+        ).finish(secondsMax: 15).output
+        for line in lines { #expect(page.contains("\n\(line)\n"), "\(line)") }
+        for part in parts { #expect(!page.contains(part), "\(part)") }
     }
 
     /// The nodes stay as they are; a head that knows nothing takes them over.
