@@ -18,7 +18,8 @@ struct ClusterTable: Sendable {
         var error: String?
     }
 
-    private let title: String
+    /// The cluster and who was asked, then what it has to do.
+    private let heading: [String]
     private let rows: [Row]
 
     /// Reads the answer of `/v1/cluster`.
@@ -38,12 +39,12 @@ struct ClusterTable: Sendable {
         }
         self.rows = rows
         let queue = answer["queue"]
-        title =
-            "cluster \(PlainText(name, charactersMax: Limits.nameCharactersMax)) at \(asked), "
-            + "epoch \(Self.number(answer["epoch"])), "
-            + "\(Self.number(queue?["running"])) running, "
-            + "\(Self.number(queue?["waiting"])) waiting, "
-            + "\(Self.number(answer["micro_batches"]?["in_flight"])) micro-batches in flight"
+        heading = [
+            "cluster \(PlainText(name, charactersMax: Limits.nameCharactersMax)) at \(asked)",
+            "epoch \(Self.number(answer["epoch"])), \(Self.number(queue?["running"])) running, "
+                + "\(Self.number(queue?["waiting"])) waiting, "
+                + "\(Self.number(answer["micro_batches"]?["in_flight"])) micro-batches in flight",
+        ]
     }
 
     /// What the cluster has to do, and its rows under their titles, as wide as the form allows.
@@ -65,7 +66,7 @@ struct ClusterTable: Sendable {
                 break
             }
         }
-        return form.wrapped(title, indentation: 2)
+        return heading.flatMap { form.wrapped($0, indentation: 2) }
             + all.flatMap { Self.lines(of: $0, shown, widths, form) }
     }
 
