@@ -140,7 +140,7 @@ let package = Package(
             name: "skein",
             dependencies: [
                 "SkeinCore", "SkeinTensor", "SkeinTransport", "SkeinText", "SkeinMembership",
-                "SkeinTelemetry", "SkeinWeights", "SkeinPlanning", "SkeinCoordinator",
+                "SkeinTelemetry", "SkeinWeights", "SkeinPlanning", "SkeinStage", "SkeinCoordinator",
                 "SkeinCluster", "SkeinServer",
                 "SkeinBench", argumentParser, asyncHTTPClient, logging, nioCore, nioHTTP1, nioSSL,
                 unixSignals,
@@ -182,8 +182,10 @@ let package = Package(
             ["SkeinCore", "SkeinWeights", "SkeinMembership", "SkeinPlanning", "SkeinCluster"]),
         tests(
             "SkeinServerTests",
-            ["SkeinCore", "SkeinText", "SkeinCoordinator", "SkeinCluster", "SkeinServer"],
-            outside: [logging]),
+            [
+                "SkeinCore", "SkeinText", "SkeinMembership", "SkeinCoordinator", "SkeinCluster",
+                "SkeinServer",
+            ], outside: [logging]),
         tests(
             "SkeinBenchTests",
             ["SkeinCore", "SkeinScheduling", "SkeinTelemetry", "SkeinPlanning", "SkeinBench"],
@@ -194,7 +196,7 @@ let package = Package(
             "SkeinEndToEndTests",
             [
                 "SkeinCore", "SkeinTensor", "SkeinTransport", "SkeinText", "SkeinWeights",
-                "SkeinTelemetry", "SkeinCoordinator", "SkeinCluster", "skein",
+                "SkeinTelemetry", "SkeinStage", "SkeinCoordinator", "SkeinCluster", "skein",
             ], outside: [httpTypes, hummingbird, logging, nioCore]),
         tests("SkeinStyleTests", [], outside: [crypto]),
     ]

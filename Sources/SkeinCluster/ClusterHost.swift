@@ -39,11 +39,12 @@ public final class ClusterHost: Sendable {
     ///
     /// - Parameter startsNodes: whether its nodes are started here; else whoever keeps services
     ///   running starts each with `skein node`.
+    /// - Parameter nodeLog: how the nodes that are started here say what happens.
     /// - Throws: a `Refusal` where nothing in the file belongs to this host, or something of it
     ///   cannot start.
     public init(
         clusterFile: String, topology: Topology, startsNodes: Bool = true,
-        softwareVersion: String, logger: Logger,
+        softwareVersion: String, logger: Logger, nodeLog: NodeLog,
         onProgress: @escaping @Sendable (ClusterProgress) -> Void
     ) throws {
         self.topology = topology
@@ -84,11 +85,13 @@ public final class ClusterHost: Sendable {
             coordinator = nil
             loop = nil
         }
+        var nodeLog = nodeLog
+        nodeLog.showsProgress = !isHead
         var processes: [NodeProcess] = []
         for name in nodeNames {
             processes.append(
                 try NodeProcess(
-                    program: ThisProgram.path, clusterFile: clusterFile, name: name))
+                    program: ThisProgram.path, clusterFile: clusterFile, name: name, log: nodeLog))
         }
         self.processes = processes
         (losses, loss) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(Limits.nodesMax))
@@ -122,7 +125,8 @@ public final class ClusterHost: Sendable {
             // Not children of this task: they wait on while one loss ends it.
             Task { [loss] in
                 let status = await process.waitForEnd()
-                loss.yield(Refusal("node \(process.name)", "ended with status \(status)"))
+                loss.yield(
+                    Refusal("node \(process.name)", "its process ended with status \(status)"))
             }
         }
         for await refusal in losses {

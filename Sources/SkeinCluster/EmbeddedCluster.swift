@@ -38,10 +38,13 @@ public final class EmbeddedCluster: Sendable {
 
     /// Starts the nodes and waits until every stage is loaded.
     ///
-    /// - Parameter onProgress: is told how the cluster forms.
+    /// - Parameters:
+    ///   - nodeLogFormat: how nodes that are processes write their lines.
+    ///   - onProgress: is told how the cluster forms.
     /// - Throws: a `Refusal` where the model cannot be opened, does not fit, or a node fails.
     public static func start(
         model: String, layout: ClusterLayout, softwareVersion: String, logger: Logger,
+        nodeLogFormat: String? = nil,
         onProgress: @escaping @Sendable (ClusterProgress) -> Void = { _ in }
     ) async throws -> EmbeddedCluster {
         let checkpoint = try Checkpoint.open(model)
@@ -59,7 +62,8 @@ public final class EmbeddedCluster: Sendable {
         let cluster =
             layout.usesProcesses
             ? try await startProcesses(
-                model: model, layout: layout, settings: settings, logger: logger)
+                model: model, layout: layout, settings: settings, logger: logger,
+                nodeLogFormat: nodeLogFormat)
             : try await startActors(
                 model: model, layout: layout, settings: settings, logger: logger)
         do {
@@ -121,7 +125,8 @@ public final class EmbeddedCluster: Sendable {
     }
 
     private static func startProcesses(
-        model: String, layout: ClusterLayout, settings: CoordinatorSettings, logger: Logger
+        model: String, layout: ClusterLayout, settings: CoordinatorSettings, logger: Logger,
+        nodeLogFormat: String?
     ) async throws -> EmbeddedCluster {
         let roads = try ZeroMQRoads(hub: ZeroMQHub())
         let anyPort = TCPAddress(host: .ipv4("127.0.0.1"), port: nil)
@@ -140,13 +145,14 @@ public final class EmbeddedCluster: Sendable {
         let coordinator = Coordinator(
             settings: settings, inbox: inbox, links: roads, logger: logger)
         var tasks = [Task { await coordinator.run() }]
+        var log = NodeLog(level: nodeLevel(logger.logLevel).rawValue, format: nodeLogFormat)
+        log.showsProgress = false
         var processes: [NodeProcess] = []
         do throws(Refusal) {
             for name in settings.placement.nodes {
                 processes.append(
                     try NodeProcess(
-                        program: ThisProgram.path, clusterFile: clusterFile, name: name,
-                        logLevel: nodeLevel(logger.logLevel).rawValue))
+                        program: ThisProgram.path, clusterFile: clusterFile, name: name, log: log))
             }
         } catch {
             for process in processes { process.kill() }

@@ -1,7 +1,7 @@
 internal import Foundation
 public import Logging
 public import SkeinCore
-internal import SkeinStage
+public import SkeinStage
 internal import SkeinTensor
 internal import SkeinTransport
 
@@ -9,10 +9,12 @@ internal import SkeinTransport
 public enum NodeHost {
     /// Joins the cluster and works.
     ///
+    /// - Parameter onProgress: is told how the node joins and loads.
     /// - Throws: a `Refusal` where the node is not in the file, cannot listen, has no keys, cannot
     ///   open its checkpoint, or is refused by the coordinator.
     public static func run(
-        name: String, topology: Topology, softwareVersion: String, logger: Logger
+        name: String, topology: Topology, softwareVersion: String, logger: Logger,
+        onProgress: @escaping @Sendable (NodeProgress) -> Void = { _ in }
     ) async throws {
         let node = try topology.node(named: name)
         let roads = try ClusterKeys.roads(of: name, in: topology)
@@ -21,11 +23,12 @@ public enum NodeHost {
         logger[metadataKey: "node"] = "\(name)"
         roads.logEvents(to: logger)
         logger.info("listening on \(inbox.address)")
-        let settings = NodeService.Settings(
+        var settings = NodeService.Settings(
             name: name, modelFolder: topology.modelPath(of: node),
             coordinatorAddress: topology.coordinator.address.description,
             coordinatorKey: topology.coordinator.publicKey, serving: topology.serving,
             softwareVersion: softwareVersion)
+        settings.onProgress = onProgress
         let service = NodeService(
             settings: settings, inbox: inbox, links: roads,
             pool: ComputePool(threadCount: node.threadCount ?? ClusterLayout.coreCount),

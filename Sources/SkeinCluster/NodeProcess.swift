@@ -24,17 +24,15 @@ public final class NodeProcess: Sendable {
     ///
     /// - Parameters:
     ///   - program: the path of this program.
-    ///   - logLevel: how much the node says on standard error; its own default where nil.
+    ///   - log: how the node says what happens, on the standard error of this process.
     public init(
-        program: String, clusterFile: String, name: String, logLevel: String? = nil
+        program: String, clusterFile: String, name: String, log: NodeLog
     ) throws(Refusal) {
         self.name = name
         ending = Mutex(Ending())
         process.executableURL = URL(filePath: program)
-        process.arguments = [
-            "node", "--cluster", clusterFile, "--name", name, "--exit-with-input",
-        ]
-        if let logLevel { process.arguments? += ["--log-level", logLevel] }
+        process.arguments =
+            ["node", "--cluster", clusterFile, "--name", name, "--exit-with-input"] + log.arguments
         process.standardInput = lifeline
         process.standardOutput = FileHandle.nullDevice
         process.terminationHandler = { [weak self] process in self?.end(process) }

@@ -162,7 +162,11 @@ extension Coordinator {
         case .allReady(let epoch):
             await becomeReady(epoch)
         case .suspect(let name, let silence):
-            logger.warning("node \(name) has been silent for \(silence.secondsText)")
+            let isBroken = membership.timeSinceBreak(of: name, now: now) != nil
+            logger.warning(
+                isBroken
+                    ? "node \(name): its connection broke"
+                    : "node \(name): has been silent for \(silence.secondsText)")
             // Nobody waits long for a probe that is stuck there.
             releaseLateProbe()
         case .recovered(let name):
@@ -225,7 +229,6 @@ extension Coordinator {
     /// is announced once every node of it is here.
     private func lose(_ name: String, _ refusal: Refusal) async {
         joinedNodes.remove(name)
-        logger.error("\(refusal)")
         settings.onProgress(.lost(node: name, refusal))
         if settings.endsWithItsNodes { return end(refusal) }
         await outboxes.removeValue(forKey: name)?.abandon()
@@ -251,7 +254,6 @@ extension Coordinator {
         }
         guard !reliefs.isEmpty else { return nil }
         for (lost, standby) in reliefs.sorted(by: { $0.key < $1.key }) {
-            logger.notice("node \(standby) takes the place of node \(lost)")
             settings.onProgress(.relieved(node: lost, by: standby))
         }
         return membership.placement.replacing(reliefs)

@@ -142,6 +142,7 @@ extension Coordinator {
             var node = HealthSigns.Node(name: name, state: known?.state ?? .waiting)
             node.isStandby = known?.isPlaced == false
             node.silence = membership.silence(of: name, now: now)
+            node.brokenFor = membership.timeSinceBreak(of: name, now: now)
             node.version = known?.report?.version
             node.fingerprint = known?.report?.fingerprint
             node.loadedShare = known?.loadedShare ?? 0

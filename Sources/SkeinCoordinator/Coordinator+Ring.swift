@@ -75,6 +75,7 @@ extension Coordinator {
         ringProgress.onSend(microBatch.id, now: now)
         sentAt[microBatch.id] = now
         trace(.sending, of: microBatch.id)
+        traceContent(of: microBatch.id)
         // A credit whose message is lost comes back when the membership view decides that the node
         // is dead and a new epoch gives all credits back.
         tell(

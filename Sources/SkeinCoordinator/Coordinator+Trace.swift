@@ -24,6 +24,7 @@ extension Coordinator {
         }
         let names = membership.placement.nodes.filter { membership.isHere($0) }
         collection = TraceCollection(of: names, since: now)
+        for id in sentAt.keys.sorted() { traceContent(of: id) }
         await settleTrace()
         collection?.since = now
         if let reason = endReason {
@@ -100,6 +101,15 @@ extension Coordinator {
             TracedInterval(
                 lane: .coordinator, kind: kind, microBatch: microBatch, startMicroseconds: moment,
                 endMicroseconds: moment))
+    }
+
+    /// Notes what a micro-batch in the ring carries, and for whom.
+    func traceContent(of id: MicroBatchID) {
+        guard collection != nil, let microBatch = schedule.microBatch(inFlight: id) else { return }
+        let names = microBatch.spans.prefix(Limits.loggedRequestsMax).compactMap {
+            live[$0.sequence]?.request.printableLabel
+        }
+        collection?.onMicroBatch(id, rowCount: microBatch.rowCount, of: names)
     }
 
     /// A node is gone; nobody waits for its answer.

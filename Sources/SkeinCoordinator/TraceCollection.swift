@@ -22,6 +22,9 @@ struct TraceCollection {
     private var parts: [String: Part]
     private var ownIntervals: [TracedInterval] = []
     private var intervalCount = 0
+    private var requests: [String] = []
+    private var placesOfRequests: [String: Int] = [:]
+    private var microBatches: [MicroBatchID: ClusterTrace.MicroBatch] = [:]
 
     /// When the window began, on the coordinator's clock.
     var since: Duration
@@ -59,6 +62,21 @@ struct TraceCollection {
         guard intervalCount < Limits.traceIntervalsMax else { return }
         ownIntervals.append(interval)
         intervalCount += 1
+    }
+
+    /// A micro-batch is in the ring: what it carries, for requests of these names.
+    mutating func onMicroBatch(_ id: MicroBatchID, rowCount: Int, of names: [String]) {
+        guard microBatches.count < Limits.traceMicroBatchesMax else { return }
+        var places: [Int] = []
+        for name in names where !name.isEmpty {
+            if placesOfRequests[name] == nil, requests.count < Limits.traceRequestsMax {
+                placesOfRequests[name] = requests.count
+                requests.append(name)
+            }
+            guard let place = placesOfRequests[name], !places.contains(place) else { continue }
+            places.append(place)
+        }
+        microBatches[id] = ClusterTrace.MicroBatch(rowCount: rowCount, requests: places)
     }
 
     /// A node is gone: what it said counts, and no more will come.
@@ -109,8 +127,11 @@ struct TraceCollection {
                     clockErrorMicroseconds: error.microseconds, missedCount: part.missedCount,
                     intervals: intervals.sorted { $0.startMicroseconds < $1.startMicroseconds }))
         }
-        return ClusterTrace(
+        var trace = ClusterTrace(
             startMicroseconds: window.0, endMicroseconds: window.1, nodes: all, stages: stages)
+        trace.requests = requests
+        trace.microBatches = microBatches
+        return trace
     }
 
     /// An interval on another clock, cut to the window; `nil` for one that lies outside of it by

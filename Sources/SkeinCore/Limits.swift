@@ -145,8 +145,18 @@ public enum Limits {
     /// Seconds that a trace may take.
     public static let traceSecondsMax = 60
 
-    /// Bytes of a trace over HTTP: 48 for each interval, whose numbers have 10 to 20 digits.
-    public static let traceBytesMax = traceIntervalsMax * 48 + statusBytesMax
+    /// Micro-batches of one trace: each leaves eight intervals at least, at the coordinator and at
+    /// one stage.
+    public static let traceMicroBatchesMax = traceIntervalsMax / 8
+
+    /// Requests named in one trace: a quarter of its micro-batches may bring a new one.
+    public static let traceRequestsMax = traceMicroBatchesMax / 4
+
+    /// Bytes of a trace over HTTP: 48 for each interval, whose numbers have 10 to 20 digits; for
+    /// each micro-batch its number, its rows and its requests; and the requests' names.
+    public static let traceBytesMax =
+        traceIntervalsMax * 48 + traceMicroBatchesMax * (32 + loggedRequestsMax * 8)
+        + traceRequestsMax * (labelBytesMax + 4) + statusBytesMax
 
     /// Bytes of an address on the wire: `tcp://`, a domain name of at most 253, and a port.
     public static let addressBytesMax = 300

@@ -42,6 +42,8 @@ public struct HealthSigns: Equatable, Sendable {
         public var isStandby = false
         /// How long it has been silent; `nil` where it is not here.
         public var silence: Duration?
+        /// How long ago its connection broke; `nil` where it has given a sign of life since.
+        public var brokenFor: Duration?
         /// The version it runs; `nil` before it came.
         public var version: String?
         /// The checkpoint it has; `nil` before it came.

@@ -17,11 +17,11 @@ public struct HealthVerdict: Equatable, Sendable {
     /// The verdict in one word.
     public let level: Level
 
-    /// Why it is not `healthy`, the gravest first; one line each.
-    public let reasons: [String]
+    /// Why it is not `healthy`, the gravest first.
+    public let reasons: [HealthReason]
 
     /// States a verdict.
-    public init(_ level: Level, _ reasons: [String] = []) {
+    public init(_ level: Level, _ reasons: [HealthReason] = []) {
         self.level = level
         self.reasons = reasons
     }
@@ -32,7 +32,7 @@ public struct HealthVerdict: Equatable, Sendable {
     /// Judges a cluster.
     public init(_ signs: HealthSigns, patience: HealthPatience = HealthPatience()) {
         if let ending = signs.ending {
-            self.init(.down, [ending.description])
+            self.init(.down, [HealthReason(.ended, ending.description)])
             return
         }
         let down = Self.reasonsForDown(signs, patience)
@@ -50,94 +50,147 @@ public struct HealthVerdict: Equatable, Sendable {
 
     private static func reasonsForDown(
         _ signs: HealthSigns, _ patience: HealthPatience
-    ) -> [String] {
-        var reasons: [String] = []
-        if signs.isDraining { reasons.append("the server is shutting down") }
+    ) -> [HealthReason] {
+        var reasons: [HealthReason] = []
+        if signs.isDraining {
+            reasons.append(HealthReason(.draining, "the server is shutting down"))
+        }
         for node in signs.nodes where !node.isStandby {
             switch node.state {
             case .dead:
-                reasons.append(node.trouble?.description ?? "node \(node.name): is gone")
-            case .left: reasons.append("node \(node.name): has left")
-            case .waiting where node.trouble != nil:
-                reasons.append("not let in: \(node.trouble?.description ?? node.name)")
+                reasons.append(
+                    reason(.nodeDead, node, node.trouble?.description ?? "\(node.title): is gone"))
+            case .left: reasons.append(reason(.nodeLeft, node, "\(node.title): has left"))
+            case .waiting:
+                guard let trouble = node.trouble else { continue }
+                reasons.append(reason(.nodeRefused, node, "not let in: \(trouble)"))
             default: break
             }
         }
         guard signs.isReady else { return reasons }
         if let standstill = signs.standstill, standstill >= patience.stallAfter {
             reasons.append(
-                "nothing has moved in the ring for \(standstill.secondsText)"
-                    + (signs.whereabouts.map { ": \($0)" } ?? ""))
+                HealthReason(
+                    .ringStalled,
+                    "nothing has moved in the ring for \(standstill.secondsText)"
+                        + (signs.whereabouts.map { ": \($0)" } ?? "")))
         }
         if case .failed(let refusal) = signs.probe {
-            reasons.append("the probe failed: \(refusal)")
+            reasons.append(HealthReason(.probeFailed, "the probe failed: \(refusal)"))
         }
         return reasons
     }
 
     private static func reasonsForDegraded(
         _ signs: HealthSigns, _ patience: HealthPatience
-    ) -> [String] {
-        var reasons: [String] = []
+    ) -> [HealthReason] {
+        var reasons: [HealthReason] = []
         for node in signs.nodes {
-            if node.isStandby, let absence = Self.absence(of: node) { reasons.append(absence) }
-            if node.state == .suspect {
-                let silence = node.silence.map { " for \($0.secondsText)" } ?? ""
-                reasons.append("node \(node.name): has been silent\(silence)")
-            }
+            reasons += [absence(of: node), silence(of: node)].compactMap(\.self)
             if let version = node.version, version != signs.version {
                 reasons.append(
-                    "node \(node.name): runs version \(version), the head runs \(signs.version)")
+                    reason(
+                        .versionDiffers, node,
+                        "\(node.title): runs version \(version), the head runs \(signs.version)"))
             }
             if let fingerprint = node.fingerprint, fingerprint != signs.fingerprint {
                 reasons.append(
-                    "node \(node.name): has the checkpoint \(fingerprint.prefix(12)), the head "
-                        + "has \(signs.fingerprint.prefix(12))")
+                    reason(
+                        .checkpointDiffers, node,
+                        "\(node.title): has the checkpoint \(fingerprint.prefix(12)), the head "
+                            + "has \(signs.fingerprint.prefix(12))"))
             }
             if let bytes = node.memoryAvailableBytes, bytes < Limits.memoryHeadroomBytesMin {
                 reasons.append(
-                    "node \(node.name): has \(bytes >> 20) MiB of memory left, expected "
-                        + "\(Limits.memoryHeadroomBytesMin >> 20) at least")
+                    reason(
+                        .memoryLow, node,
+                        "\(node.title): has \(bytes >> 20) MiB of memory left, expected "
+                            + "\(Limits.memoryHeadroomBytesMin >> 20) at least"))
             }
         }
-        switch signs.probe {
-        case .answered(let time) where time > patience.probeWait:
-            reasons.append("busy: the probe took \(time.secondsText)")
-        case .late(let time):
-            // A ring that moves carries others' work before the probe; one that does not may be
-            // about to stall, which is said when it is certain.
-            let isMoving = (signs.standstill ?? .zero) < patience.probeWait
-            reasons.append(
-                (isMoving ? "busy: " : "") + "the probe has had no answer for \(time.secondsText)"
-                    + (isMoving ? "" : signs.whereabouts.map { "; \($0)" } ?? ""))
-        default: break
-        }
+        if let lateness = lateness(signs, patience) { reasons.append(lateness) }
         if signs.waitingCount >= signs.waitingMax {
-            reasons.append("the queue is full: \(signs.waitingCount) sequences wait")
+            reasons.append(
+                HealthReason(
+                    .queueFull, "the queue is full: \(signs.waitingCount) sequences wait"))
         }
         return reasons
     }
 
+    /// What a slow probe means.
+    private static func lateness(
+        _ signs: HealthSigns, _ patience: HealthPatience
+    ) -> HealthReason? {
+        switch signs.probe {
+        case .answered(let time) where time > patience.probeWait:
+            return HealthReason(.busy, "busy: the probe took \(time.secondsText)")
+        case .late(let time):
+            // A ring that moves carries others' work before the probe; one that does not may be
+            // about to stall, which is said when it is certain. Where a node gives no sign of life,
+            // that is the cause, and not the work.
+            let isMoving = (signs.standstill ?? .zero) < patience.probeWait
+            let text = "the probe has had no answer for \(time.secondsText)"
+            guard isMoving else {
+                let place = signs.whereabouts.map { "; \($0)" } ?? ""
+                return HealthReason(.probeLate, text + place)
+            }
+            let hasSuspect = signs.nodes.contains { !$0.isStandby && $0.state == .suspect }
+            return hasSuspect
+                ? HealthReason(.probeLate, text) : HealthReason(.busy, "busy: \(text)")
+        default: return nil
+        }
+    }
+
+    /// What is known of a node that may be lost: its connection broke, or it is silent.
+    private static func silence(of node: HealthSigns.Node) -> HealthReason? {
+        guard node.state == .suspect else { return nil }
+        if let time = node.brokenFor {
+            return reason(
+                .nodeDisconnected, node,
+                "\(node.title): its connection broke \(time.secondsText) ago")
+        }
+        let time = node.silence.map { " for \($0.secondsText)" } ?? ""
+        return reason(.nodeSilent, node, "\(node.title): has been silent\(time)")
+    }
+
     /// Why nobody can count on a standby.
-    private static func absence(of node: HealthSigns.Node) -> String? {
+    private static func absence(of node: HealthSigns.Node) -> HealthReason? {
+        guard node.isStandby else { return nil }
         switch node.state {
         case .waiting:
-            node.trouble.map { "not let in: \($0)" }
-                ?? "node \(node.name): does not stand by, it has not joined"
+            let text =
+                node.trouble.map { "not let in: \($0)" }
+                ?? "\(node.title): does not stand by, it has not joined"
+            return reason(.standbyMissing, node, text)
         case .dead, .left:
-            "node \(node.name): does not stand by: \(node.trouble?.reason ?? "has left")"
-        default: nil
+            return reason(
+                .standbyMissing, node,
+                "\(node.title): does not stand by: \(node.trouble?.reason ?? "has left")")
+        default: return nil
         }
     }
 
     /// What a cluster that forms waits for.
-    private static func awaited(_ node: HealthSigns.Node) -> String? {
+    private static func awaited(_ node: HealthSigns.Node) -> HealthReason? {
         switch node.state {
-        case .waiting: "node \(node.name): has not joined"
-        case .placed: "node \(node.name): has not begun to load"
+        case .waiting: reason(.nodeAbsent, node, "\(node.title): has not joined")
+        case .placed: reason(.nodePlaced, node, "\(node.title): has not begun to load")
         case .loading:
-            "node \(node.name): has loaded \(Int(node.loadedShare * 100)) % of its weights"
+            reason(
+                .nodeLoading, node,
+                "\(node.title): has loaded \(Int(node.loadedShare * 100)) % of its weights")
         default: nil
         }
     }
+
+    private static func reason(
+        _ code: HealthReason.Code, _ node: HealthSigns.Node, _ text: String
+    ) -> HealthReason {
+        HealthReason(code, node: node.name, text)
+    }
+}
+
+extension HealthSigns.Node {
+    /// How reasons begin that are about it.
+    fileprivate var title: String { "node \(name)" }
 }

@@ -74,6 +74,11 @@ extension MembershipView {
         isHere(name) ? nodes[name]?.detector?.silence(now: now) : nil
     }
 
+    /// How long ago the connection to the node broke; `nil` where it has given a sign of life since.
+    public func timeSinceBreak(of name: String, now: Duration) -> Duration? {
+        isHere(name) ? nodes[name]?.brokenAt.map { now - $0 } : nil
+    }
+
     /// Takes the time by which this tick is late out of everyone's silence.
     private mutating func forgiveDeafness(now: Duration) {
         let deafness = now - (lastTick ?? now) - patience.heartbeat * 2

@@ -68,15 +68,19 @@ extension Caller {
     /// One line for a request that was refused.
     func logRefusal(_ error: APIError) {
         logger.info(
-            "refused", metadata: ["status": "\(error.status)", "reason": "\(error.message)"])
+            "refused",
+            metadata: [
+                "status": .stringConvertible(error.status), "reason": "\(error.message)",
+            ])
     }
 
     /// One line for a completion, whole or broken off.
     func log(_ route: CompletionRoute, brokenBy error: (any Error)? = nil) {
         let usage = route.usage
         var metadata: Logger.Metadata = [
-            "status": "200", "prompt_tokens": "\(usage.promptTokenCount)",
-            "completion_tokens": "\(usage.completionTokenCount)",
+            "status": .stringConvertible(200),
+            "prompt_tokens": .stringConvertible(usage.promptTokenCount),
+            "completion_tokens": .stringConvertible(usage.completionTokenCount),
             "seconds": .milliseconds(route.age),
             "finish": "\(Set(route.finishWords).sorted().joined(separator: ","))",
         ]
@@ -95,7 +99,7 @@ extension Caller {
 extension Logger.MetadataValue {
     /// Seconds, to the millisecond.
     fileprivate static func milliseconds(_ duration: Duration) -> Logger.MetadataValue {
-        "\((duration.seconds * 1e3).rounded() / 1e3)"
+        .stringConvertible((duration.seconds * 1e3).rounded() / 1e3)
     }
 }
 

@@ -50,10 +50,17 @@ extension ClusterStatus.PrefixCache {
 }
 
 extension ClusterStatus.Node {
-    private var role: String {
+    /// Whether it has joined and is not lost.
+    var isHere: Bool { !["waiting", "dead", "left"].contains(state) }
+
+    /// What it is there for.
+    var role: String {
         if isStandby { return "standby" }
         return stages.isEmpty && !shard.isEmpty ? "experts" : "node"
     }
+
+    /// Whether it has told of itself since it came.
+    private var hasSpoken: Bool { upSeconds != nil }
 
     var json: JSONValue {
         .fields([
@@ -64,15 +71,16 @@ extension ClusterStatus.Node {
             "version": softwareVersion.map { .string($0) } ?? .null,
             "fingerprint": fingerprint.map { .string($0) } ?? .null,
             "instruction_set": instructionSet.map { .string($0) } ?? .null,
-            "threads": .count(threadCount), "weight_bytes": .count(weightBytes),
-            "resident_bytes": .count(residentBytes),
-            "memory_available_bytes": memoryAvailableBytes > 0
-                ? .count(memoryAvailableBytes) : .null,
-            "pages_used": .count(usedPageCount), "steps": .count(stepCount),
+            "threads": .measured(threadCount), "weight_bytes": .measured(weightBytes),
+            "resident_bytes": .measured(residentBytes),
+            "memory_available_bytes": .measured(memoryAvailableBytes),
+            "pages_used": hasSpoken ? .count(usedPageCount) : .null,
+            "steps": hasSpoken ? .count(stepCount) : .null,
             "step_seconds": .fields([
-                "p50": .seconds(stepP50Seconds), "p99": .seconds(stepP99Seconds),
+                "p50": .seconds(stepP50Seconds > 0 ? stepP50Seconds : nil),
+                "p99": .seconds(stepP99Seconds > 0 ? stepP99Seconds : nil),
             ]),
-            "rows_per_second": .seconds(rowsPerSecond),
+            "rows_per_second": .seconds(hasSpoken ? rowsPerSecond : nil),
             "round_trip_seconds": .fields([
                 "smoothed": .seconds(roundTripSeconds), "last": .seconds(lastRoundTripSeconds),
             ]),
@@ -127,6 +135,11 @@ extension ClusterStatus.Stage {
 }
 
 extension JSONValue {
+    /// A number that is never 0 where it is known, else `null`.
+    fileprivate static func measured(_ number: some BinaryInteger) -> JSONValue {
+        number > 0 ? .count(number) : .null
+    }
+
     /// A number of seconds, or `null` where it is not known.
     fileprivate static func seconds(_ seconds: Double?) -> JSONValue {
         guard let seconds, seconds.isFinite else { return .null }

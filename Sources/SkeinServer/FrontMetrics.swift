@@ -1,6 +1,7 @@
 internal import Hummingbird
 internal import SkeinCoordinator
 internal import SkeinCore
+internal import SkeinTelemetry
 internal import SkeinText
 internal import Synchronization
 
@@ -34,7 +35,11 @@ extension FrontRoutes {
         var page = MetricsPage(model: service.modelName)
         page.add(metrics.tally)
         page.add(await service.coordinator.scheduleCounts)
-        page.add(await service.coordinator.status())
+        let status = await service.coordinator.status()
+        page.add(status)
+        page.add(
+            await service.coordinator.health(probing: false, isDraining: isDraining).verdict)
+        page.add(version: status.softwareVersion, process: ProcessFigures.now())
         return Response(
             status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: page.text)))

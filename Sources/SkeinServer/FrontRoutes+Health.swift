@@ -48,7 +48,17 @@ extension HealthReport {
     var json: JSONValue {
         .fields([
             "status": .string(verdict.level.rawValue),
-            "reasons": .array(verdict.reasons.map { .string($0) }), "probe": probe.json,
+            "reasons": .array(verdict.reasons.map { .string($0.text) }),
+            "details": .array(verdict.reasons.map(\.json)), "probe": probe.json,
+        ])
+    }
+}
+
+extension HealthReason {
+    fileprivate var json: JSONValue {
+        .fields([
+            "code": .string(code.rawValue), "node": node.map { .string($0) } ?? .null,
+            "reason": .string(text),
         ])
     }
 }

@@ -34,7 +34,8 @@ extension FrontRoutes {
 extension ClusterTrace {
     /// The trace for programs: a summary, and for each lane columns of numbers.
     ///
-    /// `kind` counts from 0 in `interval_kinds`; micro-batch 0 is none, layer -1 is none; moments
+    /// `kind` counts from 0 in `interval_kinds`, the requests of micro-batches from 0 in `requests`;
+    /// micro-batch 0 is none, layer -1 is none; moments
     /// are microseconds since the window's start.
     var json: JSONValue {
         let summary = TraceSummary(self)
@@ -51,6 +52,19 @@ extension ClusterTrace {
                 }),
             "interval_kinds": .array(IntervalKind.allCases.map { .string($0.name) }),
             "nodes": .array(nodes.map { $0.json(since: startMicroseconds) }),
+            "requests": .array(requests.map { .string($0) }), "micro_batches": contentJSON,
+        ])
+    }
+}
+
+extension ClusterTrace {
+    /// What each micro-batch carried, in columns.
+    private var contentJSON: JSONValue {
+        let sorted = microBatches.sorted { $0.key < $1.key }
+        return .fields([
+            "id": .array(sorted.map { .count($0.key.rawValue) }),
+            "rows": .array(sorted.map { .count($0.value.rowCount) }),
+            "requests": .array(sorted.map { .array($0.value.requests.map { .count($0) }) }),
         ])
     }
 }

@@ -18,6 +18,10 @@ extension NodeService {
             let isJoining = if case .joining = life { true } else { false }
             if isJoining || silence > settings.heartbeatInterval * 5 {
                 mayBeReplaced = mayBeReplaced || !isJoining
+                if hasJoined, silence > settings.heartbeatInterval * 5 {
+                    hasJoined = false
+                    settings.onProgress(.waiting(coordinator: settings.coordinatorAddress))
+                }
                 await tell(.hello(hello(fingerprint: fingerprint)), epoch: heldEpoch)
             }
             do { try await Task.sleep(for: settings.heartbeatInterval) } catch { return }
@@ -41,7 +45,7 @@ extension NodeService {
         guard mayBeReplaced, case .running(let stages) = life, stages.epoch < epoch else { return }
         mayBeReplaced = false
         life = .joining
-        logger.notice("another node has our place: we stand by")
+        settings.onProgress(.replaced)
         await stages.close()
     }
 
@@ -50,7 +54,7 @@ extension NodeService {
     /// - Parameter heard: when it arrived; with the moment of the answer it tells the coordinator
     ///   how our clock stands to its own.
     func answer(_ heartbeat: Alive, heard: ContinuousClock.Instant) async {
-        coordinatorHeardAt = .now
+        noteCoordinator()
         var alive = vitalSigns()
         alive.echoedAtMicroseconds = heartbeat.sentAtMicroseconds
         alive.heardAtMicroseconds = (heard - start).wholeMicroseconds
@@ -108,6 +112,9 @@ extension NodeService {
     }
 
     private func tellLoading(_ doneBytes: Int, _ totalBytes: Int, epoch: Epoch) async {
+        // What comes after the end of the load, or of another one's, is no news.
+        guard case .loading(epoch) = life else { return }
+        settings.onProgress(.loading(doneBytes: doneBytes, totalBytes: totalBytes))
         let loading = Loading(doneBytes: UInt64(doneBytes), totalBytes: UInt64(totalBytes))
         await tell(.loading(loading), epoch: epoch)
     }
@@ -134,12 +141,17 @@ extension NodeService {
             guard case .loading(placement.epoch) = life else { return await stages.close() }
             life = .running(stages)
             await stages.start()
+            let residentBytes = MachineMemory.now().residentBytes
             await tell(
                 .ready(
                     Ready(
                         loadedWeightBytes: UInt64(stages.weightBytes),
-                        residentBytes: UInt64(MachineMemory.now().residentBytes))),
+                        residentBytes: UInt64(residentBytes))),
                 epoch: placement.epoch)
+            settings.onProgress(
+                .ready(
+                    stages: placement.ring.filter { $0.nodeName == settings.name }.map(\.index),
+                    weightBytes: stages.weightBytes, residentBytes: residentBytes))
         } catch {
             note("\(error)")
             life = .joining

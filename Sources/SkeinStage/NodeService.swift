@@ -37,6 +37,8 @@ public actor NodeService {
         public var softwareVersion: String
         /// Time between two heartbeats.
         public var heartbeatInterval: Duration = .milliseconds(500)
+        /// Is told how the node joins and loads.
+        public var onProgress: @Sendable (NodeProgress) -> Void = { _ in }
 
         /// Describes a node.
         public init(
@@ -81,6 +83,8 @@ public actor NodeService {
     /// Whether the coordinator was silent for long while we ran, so that another node may have our
     /// place.
     var mayBeReplaced = false
+    /// Whether the coordinator has let us in and has not fallen silent since.
+    var hasJoined = false
     var lastError = ""
     var lastErrorAt: ContinuousClock.Instant
     var loadTask: Task<Void, Never>?
@@ -116,6 +120,7 @@ public actor NodeService {
         self.checkpoint = checkpoint
         coordinator = try links.open(
             to: settings.coordinatorAddress, publicKey: settings.coordinatorKey)
+        settings.onProgress(.waiting(coordinator: settings.coordinatorAddress))
         let greetings = Task { await self.greet(fingerprint: fingerprint) }
         defer { greetings.cancel() }
         for await arrival in inbox.arrivals {
@@ -154,7 +159,7 @@ public actor NodeService {
             life = .left
             throw Refusal("coordinator at \(settings.coordinatorAddress)", reason)
         case .placement(let placement):
-            coordinatorHeardAt = .now
+            noteCoordinator()
             mayBeReplaced = false
             begin(placement, fingerprint: fingerprint)
         case .step(let step):
@@ -206,6 +211,14 @@ public actor NodeService {
                         microBatch: step.microBatch.id, reason: error.description)),
                 epoch: stages.epoch)
         }
+    }
+
+    /// The coordinator has spoken to us, so it knows us.
+    func noteCoordinator() {
+        coordinatorHeardAt = .now
+        guard !hasJoined else { return }
+        hasJoined = true
+        settings.onProgress(.joined)
     }
 
     /// Remembers trouble for the next heartbeat, and logs it.

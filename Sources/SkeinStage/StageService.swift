@@ -52,7 +52,7 @@ actor StageService {
         self.coordinator = coordinator
         self.onTrouble = onTrouble
         var logger = logger
-        logger[metadataKey: "stage"] = "\(place.index.rawValue)"
+        logger[metadataKey: "stage"] = .stringConvertible(place.index.rawValue)
         self.logger = logger
         recorder = place.recorder
         self.far = far
@@ -195,8 +195,8 @@ actor StageService {
             logger.info(
                 "a sequence has left",
                 metadata: [
-                    "request": "\(guest.label)", "sequence": "\(sequence.rawValue)",
-                    "rows": "\(guest.rowCount)",
+                    "request": "\(guest.label)", "sequence": .stringConvertible(sequence.rawValue),
+                    "rows": .stringConvertible(guest.rowCount),
                 ])
         }
     }
@@ -207,8 +207,10 @@ actor StageService {
             logger.info(
                 "the first rows of a sequence",
                 metadata: [
-                    "request": "\(span.label)", "sequence": "\(span.sequence.rawValue)",
-                    "position": "\(span.firstPosition)", "rows": "\(span.tokens.count)",
+                    "request": "\(span.label)",
+                    "sequence": .stringConvertible(span.sequence.rawValue),
+                    "position": .stringConvertible(span.firstPosition),
+                    "rows": .stringConvertible(span.tokens.count),
                 ])
         }
     }
@@ -221,14 +223,17 @@ actor StageService {
         logger.debug(
             "step",
             metadata: metadata(of: microBatch).merging([
-                "phase": "\(microBatch.phase)", "rows": "\(microBatch.rowCount)",
-                "microseconds": "\((run.ended - run.began).wholeMicroseconds)",
+                "phase": "\(microBatch.phase)",
+                "rows": .stringConvertible(microBatch.rowCount),
+                "microseconds": .stringConvertible((run.ended - run.began).wholeMicroseconds),
             ]) { _, new in new })
     }
 
     private func metadata(of microBatch: MicroBatch) -> Logger.Metadata {
         let labels = guests.labels(of: microBatch)
-        var metadata: Logger.Metadata = ["micro_batch": "\(microBatch.id.rawValue)"]
+        var metadata: Logger.Metadata = [
+            "micro_batch": .stringConvertible(microBatch.id.rawValue)
+        ]
         if !labels.isEmpty { metadata["request"] = "\(labels)" }
         return metadata
     }

@@ -1,7 +1,6 @@
 internal import SkeinCore
 
-/// A cluster's trace in the form that Perfetto and Chrome's `about:tracing` read (Trace Event
-/// Format, the JSON object form).
+/// A cluster's trace in the form that Perfetto reads (Trace Event Format, the JSON object form).
 ///
 /// ```
 ///  process  coordinator      ring
@@ -11,6 +10,7 @@ internal import SkeinCore
 /// ```
 ///
 /// Arrows (flow events) lead each micro-batch from the compute of one stage to that of the next.
+/// What belongs to a micro-batch has in its `args` the rows and the requests that this one carried.
 public struct ChromeTrace {
     /// The text of the file.
     public private(set) var text = "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n"
@@ -74,12 +74,7 @@ public struct ChromeTrace {
     private mutating func add(_ interval: TracedInterval, of place: Int) {
         let start = interval.startMicroseconds - trace.startMicroseconds
         let length = interval.endMicroseconds - interval.startMicroseconds
-        var numbers: [String] = []
-        if let microBatch = interval.microBatch {
-            numbers.append("\"micro_batch\":\(microBatch.rawValue)")
-        }
-        if let layer = interval.layer { numbers.append("\"layer\":\(layer.rawValue)") }
-        let args = "\"args\":{\(numbers.joined(separator: ","))}"
+        let args = args(interval.microBatch, layer: interval.layer)
         let thread = Self.thread(interval.lane)
         switch interval.kind {
         case .waitingCombine:
@@ -95,6 +90,21 @@ public struct ChromeTrace {
         }
     }
 
+    /// What people may ask an event for: its micro-batch, what this one carried, and the layer.
+    private func args(_ microBatch: MicroBatchID?, layer: LayerIndex? = nil) -> String {
+        var members: [String] = []
+        if let microBatch {
+            members.append("\"micro_batch\":\(microBatch.rawValue)")
+            if let carried = trace.microBatches[microBatch] {
+                members.append("\"rows\":\(carried.rowCount)")
+                let names = carried.requests.map { trace.requests[$0] }.joined(separator: ",")
+                if !names.isEmpty { members.append("\"requests\":\(Self.quoted(names))") }
+            }
+        }
+        if let layer { members.append("\"layer\":\(layer.rawValue)") }
+        return "\"args\":{\(members.joined(separator: ","))}"
+    }
+
     private mutating func complete(
         _ name: String, _ place: Int, _ thread: Int, _ start: Int64, _ length: Int64, _ args: String
     ) {
@@ -106,7 +116,7 @@ public struct ChromeTrace {
         let place = place(of: lane)
         let id = "\"id2\":{\"local\":\"\(hop.microBatch.rawValue)\"}"
         let name = "hop to \(Self.title(lane))"
-        let args = "\"args\":{\"micro_batch\":\(hop.microBatch.rawValue)}"
+        let args = args(hop.microBatch)
         event(
             "b", name, place, Self.thread(lane), hop.startMicroseconds - trace.startMicroseconds,
             "\"cat\":\"hop\",\(id),\(args)")

@@ -45,6 +45,21 @@ public struct ClusterTrace: Equatable, Sendable {
         }
     }
 
+    /// What a micro-batch carried.
+    public struct MicroBatch: Equatable, Sendable {
+        /// Rows, one for each token.
+        public var rowCount: Int
+        /// The requests that they belong to, by their places among the trace's; the first ones of
+        /// many.
+        public var requests: [Int]
+
+        /// Describes a micro-batch.
+        public init(rowCount: Int, requests: [Int] = []) {
+            self.rowCount = rowCount
+            self.requests = requests
+        }
+    }
+
     /// When the window began, on the coordinator's clock.
     public var startMicroseconds: Int64
     /// When it ended.
@@ -53,6 +68,10 @@ public struct ClusterTrace: Equatable, Sendable {
     public var nodes: [Node]
     /// The stages in ring order.
     public var stages: [Stage]
+    /// The requests' names, as logs and answers have them.
+    public var requests: [String] = []
+    /// What each micro-batch carried, as far as the coordinator has noted it.
+    public var microBatches: [MicroBatchID: MicroBatch] = [:]
 
     /// Describes a trace.
     ///

@@ -29,7 +29,12 @@ public struct PrometheusText: Sendable {
     public init() {}
 
     /// Adds a family of single values; one without samples is left out.
+    ///
+    /// - Precondition: a counter's name ends in `_total`, and no other's does.
     public mutating func add(_ kind: Kind, _ name: String, _ help: String, _ samples: [Sample]) {
+        precondition(
+            name.hasSuffix("_total") == (kind == .counter),
+            "a counter ends in _total, and nothing else does: \(name)")
         guard !samples.isEmpty else { return }
         begin(name, kind.rawValue, help)
         for sample in samples { line(name, sample.labels, sample.value) }

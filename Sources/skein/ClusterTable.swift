@@ -1,17 +1,25 @@
 import SkeinCluster
 import SkeinCore
-import SkeinText
 
 /// A cluster's head and nodes as rows of text, read from the head's answer.
 struct ClusterTable: Sendable {
-    private static let titles = [
-        "NODE", "ROLE", "SLICE", "STATE", "VERSION", "FINGERPRINT", "RSS", "PAGES", "STEP P50/P99",
-        "TOK/S", "ROUND TRIP", "LAST ERROR",
+    /// A column and what it is worth: where the width does not hold all, those with the highest
+    /// number go first; those with 0 stay, cut where need be.
+    private static let columns: [(title: String, rank: Int)] = [
+        ("NODE", 0), ("ROLE", 0), ("SLICE", 2), ("STATE", 0), ("ADDRESS", 0), ("VERSION", 8),
+        ("FINGERPRINT", 7), ("RSS", 1), ("PAGES", 4), ("STEP P50/P99", 5), ("TOK/S", 3),
+        ("ROUND TRIP", 6),
     ]
 
-    /// The cluster's name and what it has to do, in one line.
-    let title: String
-    private let rows: [[String]]
+    /// A row and the trouble that is told below it.
+    private struct Row: Sendable {
+        var cells: [String]
+        var error: String?
+    }
+
+    /// The cluster and who was asked, then what it has to do.
+    private let heading: [String]
+    private let rows: [Row]
 
     /// Reads the answer of `/v1/cluster`.
     ///
@@ -30,66 +38,102 @@ struct ClusterTable: Sendable {
         }
         self.rows = rows
         let queue = answer["queue"]
-        title =
-            "cluster \(PlainText(name, charactersMax: Limits.nameCharactersMax)) at \(asked), "
-            + "epoch \(Self.number(answer["epoch"])), "
-            + "\(Self.number(queue?["running"])) running, "
-            + "\(Self.number(queue?["waiting"])) waiting, "
-            + "\(Self.number(answer["micro_batches"]?["in_flight"])) micro-batches in flight"
+        heading = [
+            "cluster \(PlainText(name, charactersMax: Limits.nameCharactersMax)) at \(asked)",
+            "epoch \(Self.number(answer["epoch"])), \(Self.number(queue?["running"])) running, "
+                + "\(Self.number(queue?["waiting"])) waiting, "
+                + "\(Self.number(answer["micro_batches"]?["in_flight"])) micro-batches in flight",
+        ]
     }
 
-    /// The rows under their titles; the last column is as long as it is.
-    var text: String {
-        let lines = [Self.titles] + rows
-        let widths = Self.titles.indices.map { column in
-            lines.reduce(0) { max($0, $1[column].count) }
+    /// What the cluster has to do, and its rows under their titles, as wide as the form allows.
+    func lines(in form: TerminalForm) -> [String] {
+        let all = [Row(cells: Self.columns.map(\.title))] + rows
+        var widths = Self.columns.indices.map { column in
+            all.reduce(0) { max($0, $1.cells[column].count) }
         }
-        return lines.map { line in
-            let cells = line.enumerated().map { column, cell in
-                column == line.count - 1
-                    ? cell : cell + String(repeating: " ", count: widths[column] - cell.count)
+        var shown = Array(Self.columns.indices)
+        func total() -> Int { shown.reduce(2 * (shown.count - 1)) { $0 + widths[$1] } }
+        while total() > form.columnCount {
+            if let least = shown.max(by: { Self.columns[$0].rank < Self.columns[$1].rank }),
+                Self.columns[least].rank > 0
+            {
+                shown.removeAll { $0 == least }
+            } else if let widest = shown.max(by: { widths[$0] < widths[$1] }), widths[widest] > 4 {
+                widths[widest] -= 1
+            } else {
+                break
             }
-            var text = cells.joined(separator: "  ")
-            while text.hasSuffix(" ") { text.removeLast() }
-            return text
-        }.joined(separator: "\n")
+        }
+        return heading.flatMap { form.wrapped($0, indentation: 2) }
+            + all.flatMap { Self.lines(of: $0, shown, widths, form) }
+    }
+
+    private static func lines(
+        of row: Row, _ shown: [Int], _ widths: [Int], _ form: TerminalForm
+    ) -> [String] {
+        let cells = shown.map { column in
+            var cell = row.cells[column]
+            if cell.count > widths[column] { cell = cell.prefix(widths[column] - 1) + "…" }
+            let padding = String(repeating: " ", count: widths[column] - cell.count)
+            return (columns[column].title == "STATE" ? form.coloured(cell, colour(of: cell)) : cell)
+                + padding
+        }
+        var line = cells.joined(separator: "  ")
+        while line.hasSuffix(" ") { line.removeLast() }
+        let error = row.error.map { form.wrapped("  " + $0, indentation: 4) } ?? []
+        return [line] + error
+    }
+
+    private static func colour(of state: String) -> TerminalForm.Colour? {
+        switch state {
+        case "ready", "standby": .green
+        case "waiting", "placed", "loading", "forming", "suspect": .yellow
+        case "dead", "left": .red
+        default: nil
+        }
     }
 
     private static func headRow(
         _ head: JSONValue?, isReady: Bool, pages: JSONValue?
-    ) -> [String] {
-        [
-            "coordinator", "head", "-", isReady ? "ready" : "forming", word(head?["version"]),
-            fingerprint(head?["fingerprint"]), "-",
-            "\(number(pages?["owned"]))/\(number(pages?["total"]))", "-", "-", "-", "-",
-        ]
+    ) -> Row {
+        Row(cells: [
+            "coordinator", "head", "-", isReady ? "ready" : "forming", address(head?["address"]),
+            word(head?["version"]), fingerprint(head?["fingerprint"]), "-",
+            "\(number(pages?["owned"]))/\(number(pages?["total"]))", "-", "-", "-",
+        ])
     }
 
-    private static func row(_ node: JSONValue, pageCount: Int?) -> [String]? {
+    private static func row(_ node: JSONValue, pageCount: Int?) -> Row? {
         guard let name = node["name"]?.string, let state = node["state"]?.string,
             let stages = node["stages"]?.array, stages.count <= Limits.stagesMax
         else { return nil }
         let step = node["step_seconds"]
         let error = node["last_error"]?.string.map { text in
-            let age = node["last_error_age_seconds"]?.double.map { " (\(seconds($0)) ago)" }
-            return PlainText(text).description + (age ?? "")
+            let age = node["last_error_age_seconds"]?.double.map { ", \(seconds($0)) ago" }
+            return "last error\(age ?? ""): \(PlainText(text))"
         }
         let shard = node["experts"]?.array ?? []
         guard shard.count <= Limits.shardPartsMax else { return nil }
         let indexes = stages.map { number($0["index"]) }.joined(separator: ",")
+        let isStandby = node["role"]?.string == "standby"
         let roles =
             (stages.isEmpty ? [] : ["stage \(indexes)"]) + (shard.isEmpty ? [] : ["experts"])
-            + (node["role"]?.string == "standby" ? ["standby"] : [])
-        return [
+            + (isStandby ? ["standby"] : [])
+        let held = slices(stages, shard)
+        // One that is here and holds nothing does what it is there for.
+        let word = isStandby && state == "placed" ? "standby" : state
+        let cells = [
             PlainText(name, charactersMax: Limits.nameCharactersMax).description,
-            roles.joined(separator: " "), slices(stages, shard),
-            PlainText(state, charactersMax: 16).description,
-            word(node["version"]), fingerprint(node["fingerprint"]), bytes(node["resident_bytes"]),
+            roles.isEmpty ? "-" : roles.joined(separator: " "), held.isEmpty ? "-" : held,
+            PlainText(word, charactersMax: 16).description, address(node["address"]),
+            self.word(node["version"]), fingerprint(node["fingerprint"]),
+            bytes(node["resident_bytes"]),
             "\(number(node["pages_used"]))/\(pageCount.map { "\($0)" } ?? "-")",
             "\(seconds(step?["p50"]?.double))/\(seconds(step?["p99"]?.double))",
             rate(node["rows_per_second"]), seconds(node["round_trip_seconds"]?["smoothed"]?.double),
-            error ?? "-",
         ]
+        return Row(cells: cells, error: error)
     }
 
     /// For example `0-3+E 8-11+H 3-60x0-63`: layers, the embedding, the head, experts of layers.
@@ -110,6 +154,13 @@ struct ClusterTable: Sendable {
 
     private static func number(_ value: JSONValue?) -> String {
         value?.integer.map { "\($0)" } ?? "-"
+    }
+
+    /// Where a peer listens, without the scheme that all have.
+    private static func address(_ value: JSONValue?) -> String {
+        guard let text = value?.string else { return "-" }
+        let plain = PlainText(text, charactersMax: Limits.addressBytesMax).description
+        return plain.hasPrefix("tcp://") ? String(plain.dropFirst(6)) : plain
     }
 
     private static func word(_ value: JSONValue?) -> String {

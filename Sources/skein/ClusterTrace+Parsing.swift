@@ -46,6 +46,11 @@ extension ClusterTrace {
         self.init(
             startMicroseconds: 0, endMicroseconds: Int64((seconds * 1e6).rounded()), nodes: nodes,
             stages: stages)
+        // A head of an earlier version does not tell what micro-batches carried.
+        guard let content = answer["micro_batches"] else { return }
+        requests = try reader.names(answer["requests"], "requests")
+        microBatches = try reader.microBatches(
+            content, "micro_batches", requestCount: requests.count)
     }
 }
 
@@ -78,6 +83,57 @@ private struct TraceReader {
                 field(), "expected a whole number from \(range.lowerBound) to \(range.upperBound)")
         }
         return number
+    }
+
+    /// Names of requests; what no terminal and no file should hold is replaced.
+    func names(_ value: JSONValue?, _ field: String) throws(Refusal) -> [String] {
+        let values = try list(value, field)
+        guard values.count <= Limits.traceRequestsMax else {
+            throw refusal(
+                field, "found \(values.count), expected \(Limits.traceRequestsMax) at most")
+        }
+        var names: [String] = []
+        for (place, value) in values.enumerated() {
+            guard let name = value.string, name.utf8.count <= Limits.labelBytesMax else {
+                throw refusal("\(field)[\(place)]", "expected a request's name")
+            }
+            names.append(PlainText(name).description)
+        }
+        return names
+    }
+
+    /// What each micro-batch carried, in columns.
+    func microBatches(
+        _ value: JSONValue, _ path: String, requestCount: Int
+    ) throws(Refusal) -> [MicroBatchID: ClusterTrace.MicroBatch] {
+        let ids = try list(value["id"], "\(path).id")
+        let rows = try list(value["rows"], "\(path).rows")
+        let requests = try list(value["requests"], "\(path).requests")
+        guard ids.count == rows.count, ids.count == requests.count,
+            ids.count <= Limits.traceMicroBatchesMax
+        else { throw refusal(path, "expected columns of one length") }
+        var microBatches: [MicroBatchID: ClusterTrace.MicroBatch] = [:]
+        for place in ids.indices {
+            let id = try count(ids[place], in: 1...Int.max, "\(path).id[\(place)]")
+            let rowCount = try count(rows[place], in: 0...Int.max, "\(path).rows[\(place)]")
+            let field = "\(path).requests[\(place)]"
+            let places = try list(requests[place], field)
+            guard places.count <= Limits.loggedRequestsMax else {
+                throw refusal(
+                    field, "found \(places.count), expected \(Limits.loggedRequestsMax) at most")
+            }
+            var known: [Int] = []
+            for value in places {
+                let place = try count(value, in: 0...Limits.traceRequestsMax, field)
+                guard place < requestCount else {
+                    throw refusal(field, "found \(place), expected a place in requests")
+                }
+                known.append(place)
+            }
+            microBatches[MicroBatchID(rawValue: UInt64(id))] = ClusterTrace.MicroBatch(
+                rowCount: rowCount, requests: known)
+        }
+        return microBatches
     }
 
     func node(

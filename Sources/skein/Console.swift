@@ -1,13 +1,41 @@
 import Foundation
+import Logging
 import SkeinCore
+import Synchronization
 
 /// What the program says to people: answers on standard output, everything else on standard error.
 enum Console {
-    /// Whether standard error is a terminal that can redraw a line.
-    static var errorIsTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+    private static let chosenFormat = Mutex(LogFormat.text)
 
-    /// Writes a line to standard error; where nobody reads it, there is nobody to tell.
-    static func standardError(_ line: String) {
+    /// How every line on standard error is written, so that one reader understands them all.
+    static var format: LogFormat {
+        get { chosenFormat.withLock { $0 } }
+        set { chosenFormat.withLock { $0 = newValue } }
+    }
+
+    /// Whether standard error is a terminal that can redraw a line, and may.
+    static var errorIsTerminal: Bool { format == .text && isatty(STDERR_FILENO) == 1 }
+
+    /// Says what happened, in one line of the format.
+    ///
+    /// - Parameter fields: the facts of the line for programs; people read them in the line itself.
+    static func say(
+        _ line: String, level: Logger.Level = .notice, _ fields: Logger.Metadata = [:]
+    ) {
+        guard format == .json else { return writeLine(line) }
+        writeLine(
+            JSONLogHandler.line(
+                label: "skein", level: level, message: line, metadata: fields, time: Date()))
+    }
+
+    /// Says each line of a text to people.
+    static func standardError(_ text: String) {
+        guard format == .json else { return writeLine(text) }
+        for line in text.split(whereSeparator: \.isNewline) { say(String(line)) }
+    }
+
+    /// Writes a line to standard error as it is; where nobody reads it, there is nobody to tell.
+    static func writeLine(_ line: String) {
         do { try FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8)) } catch {}
     }
 
@@ -36,7 +64,11 @@ enum Console {
     /// Ends the program with one clear line and exit code 1.
     static func fail(_ line: String) -> Never {
         let oneLine = line.split(whereSeparator: \.isNewline).joined(separator: " ")
-        standardError("skein: error: \(oneLine)")
+        if format == .json {
+            say(oneLine, level: .error)
+        } else {
+            writeLine("skein: error: \(oneLine)")
+        }
         exit(1)
     }
 

@@ -21,7 +21,8 @@ struct EmbeddedRun {
         let wasInterrupted = try await Interruptible.run {
             let cluster = try await EmbeddedCluster.start(
                 model: folder, layout: chosen, softwareVersion: SoftwareVersion.text,
-                logger: log.logger("skein"), onProgress: { loading.show($0) })
+                logger: log.logger("skein"), nodeLogFormat: log.format.rawValue,
+                onProgress: { loading.show($0) })
             do {
                 let answer = try await work(cluster)
                 finished.withLock { $0 = answer }

@@ -22,9 +22,15 @@ struct HeadAddress: Equatable, Sendable {
         self.text = String(trimmed)
     }
 
-    /// The address of a cluster file; one that means every address of the head is asked here.
-    init(_ address: TCPAddress) {
-        let isAll = address.host == .all || address.bindName == "0.0.0.0"
-        text = isAll ? "http://127.0.0.1:\(address.port ?? 0)" : "http://\(address.hostAndPort)"
+    /// The HTTP address of a cluster file; one that means every address of the head is asked at the
+    /// one that nodes call.
+    init(_ http: TCPAddress, coordinator: TCPAddress) {
+        guard http.isEveryAddress else {
+            text = "http://\(http.hostAndPort)"
+            return
+        }
+        let loopback = TCPAddress.Host.ipv4("127.0.0.1")
+        let host = coordinator.isEveryAddress ? loopback : coordinator.host
+        text = "http://\(TCPAddress(host: host, port: http.port).hostAndPort)"
     }
 }

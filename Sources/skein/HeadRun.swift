@@ -15,10 +15,11 @@ struct HeadRun {
     func run<Answer: Sendable>(
         _ work: @escaping @Sendable (Coordinator) async throws -> Answer
     ) async throws -> Answer {
+        let banner = ClusterBanner()
         let host = try ClusterHost(
             clusterFile: clusterFile, topology: topology, startsNodes: false,
             softwareVersion: SoftwareVersion.text, logger: log.logger("skein"),
-            onProgress: { ClusterBanner.show($0) })
+            nodeLog: log.nodeLog, onProgress: { banner.show($0) })
         guard let coordinator = host.coordinator else {
             await host.stop()
             throw Refusal(

@@ -65,13 +65,14 @@ struct Health: AsyncParsableCommand {
     private func address() throws(Refusal) -> HeadAddress {
         if let url { return try HeadAddress(parsing: url, subject: "--url") }
         let file = cluster ?? ""
-        guard let http = try ClusterFile.read(path: file).coordinator.httpAddress else {
+        let coordinator = try ClusterFile.read(path: file).coordinator
+        guard let http = coordinator.httpAddress else {
             throw Refusal(
                 "\(file): coordinator.http",
                 "found nothing; a cluster without an HTTP address cannot be asked, since nodes "
                     + "answer their coordinator only")
         }
-        return HeadAddress(http)
+        return HeadAddress(http, coordinator: coordinator.address)
     }
 
     /// Looks again and again until the program is interrupted.

@@ -1,24 +1,23 @@
 import Foundation
 import SkeinCore
 import SkeinMembership
-import SkeinText
 
 /// Shows findings: for people a table and one verdict line, for programs one JSON object.
 struct HealthDisplay: Sendable {
     let isJSON: Bool
 
+    var form = TerminalForm.standardOutput()
+
     /// Shows the one finding of a run; why nothing could be told goes to standard error.
     func show(_ finding: HealthFinding) throws(Refusal) {
         if isJSON { return try Console.standardOutput(Self.json(finding) + "\n") }
-        if let table = finding.table {
-            try Console.standardOutput(table.title + "\n" + table.text + "\n")
-        }
-        if finding.verdict != nil {
-            try Console.standardOutput(Self.line(finding) + "\n")
+        let table = finding.table?.lines(in: form) ?? []
+        let verdict = finding.level == nil ? [] : lines(finding)
+        if !(table + verdict).isEmpty {
+            try Console.standardOutput((table + verdict).joined(separator: "\n") + "\n")
         }
         if let trouble = finding.trouble {
-            let isError = finding.verdict == nil
-            Console.standardError("skein: \(isError ? "error: " : "")\(trouble)")
+            Console.standardError("skein: \(finding.level == nil ? "error: " : "")\(trouble)")
         }
     }
 
@@ -27,35 +26,72 @@ struct HealthDisplay: Sendable {
         if isJSON { return try Console.standardOutput(Self.json(finding) + "\n") }
         let time = ISO8601DateFormatter().string(from: Date())
         guard isatty(STDOUT_FILENO) == 1 else {
-            return try Console.standardOutput("\(time) \(Self.line(finding))\n")
+            return try Console.standardOutput(
+                "\(time) \(Self.sentences(finding).joined(separator: "; "))\n")
         }
-        let table = finding.table.map { $0.title + "\n" + $0.text + "\n" } ?? ""
-        let clear = "\u{1B}[H\u{1B}[2J"
-        try Console.standardOutput(
-            clear + table + "\(time) \(Self.line(finding))\n(Ctrl-C ends)\n")
+        let table = finding.table?.lines(in: form) ?? []
+        let text = (table + lines(finding) + ["\(time) (Ctrl-C ends)"]).joined(separator: "\n")
+        try Console.standardOutput("\u{1B}[H\u{1B}[2J" + text + "\n")
     }
 
-    /// The verdict and its reasons in one line.
-    private static func line(_ finding: HealthFinding) -> String {
-        guard let verdict = finding.verdict else {
-            return "could not tell: \(finding.trouble?.description ?? "")"
+    /// The verdict and its first reason, then one line for each other reason.
+    private func lines(_ finding: HealthFinding) -> [String] {
+        var lines: [String] = []
+        for (place, sentence) in Self.sentences(finding).enumerated() {
+            let indented = place == 0 ? sentence : "  " + sentence
+            lines += form.wrapped(indented, indentation: 4)
         }
-        let word = verdict.level == .healthy ? "healthy" : verdict.level.rawValue
-        if !verdict.reasons.isEmpty {
-            return "\(word): " + verdict.reasons.joined(separator: "; ")
+        let word = Self.word(finding)
+        if let first = lines.first, first.hasPrefix(word) {
+            lines[0] = form.coloured(word, Self.colour(finding)) + first.dropFirst(word.count)
         }
-        guard let seconds = finding.probeSeconds else { return word }
-        return "\(word): a token went through every stage in \(ClusterTable.seconds(seconds))"
+        return lines
+    }
+
+    private static func word(_ finding: HealthFinding) -> String {
+        guard let level = finding.level else { return "could not tell" }
+        return level == .healthy ? "healthy" : level.rawValue
+    }
+
+    private static func colour(_ finding: HealthFinding) -> TerminalForm.Colour {
+        switch finding.level {
+        case .healthy: .green
+        case .degraded, .loading: .yellow
+        case .down, nil: .red
+        }
+    }
+
+    /// The verdict with its first reason, and the other reasons.
+    private static func sentences(_ finding: HealthFinding) -> [String] {
+        let word = word(finding)
+        guard finding.level != nil else {
+            return ["\(word): \(finding.trouble?.description ?? "")"]
+        }
+        if let first = finding.reasons.first {
+            return ["\(word): \(first.text)"] + finding.reasons.dropFirst().map(\.text)
+        }
+        guard let seconds = finding.probeSeconds else { return [word] }
+        return ["\(word): a token went through every stage in \(ClusterTable.seconds(seconds))"]
     }
 
     /// One object on one line.
-    private static func json(_ finding: HealthFinding) -> String {
-        let reasons = finding.verdict?.reasons ?? [finding.trouble?.description ?? ""]
+    static func json(_ finding: HealthFinding) -> String {
+        var reasons = finding.reasons
+        if finding.level == nil {
+            reasons = [.init(code: "no_answer", text: finding.trouble?.description ?? "")]
+        }
+        func text(_ text: String?) -> JSONValue { text.map { .string($0) } ?? .null }
+        let details = reasons.map { reason in
+            JSONValue.object([
+                .init("code", text(reason.code)), .init("node", text(reason.node)),
+                .init("reason", .string(reason.text)),
+            ])
+        }
         let members: [JSONValue.Member] = [
-            .init("status", .string(finding.verdict?.level.rawValue ?? "unknown")),
+            .init("status", .string(finding.level?.rawValue ?? "unknown")),
             .init("exit_code", .number("\(finding.exitCode)")),
-            .init("reasons", .array(reasons.map { .string($0) })),
-            .init("asked", .string(finding.asked)),
+            .init("reasons", .array(reasons.map { .string($0.text) })),
+            .init("details", .array(details)), .init("asked", .string(finding.asked)),
             .init("cluster", finding.table == nil ? .null : finding.answer ?? .null),
         ]
         return JSONValue.object(members).pythonText

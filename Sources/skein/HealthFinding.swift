@@ -1,11 +1,22 @@
 import SkeinCore
 import SkeinMembership
-import SkeinText
 
 /// What one look at a cluster's health has found; everything in it was checked or is `nil`.
 struct HealthFinding: Sendable {
-    /// The verdict; `nil` where none could be had.
-    let verdict: HealthVerdict?
+    /// One reason, in the head's words.
+    struct Reason: Sendable {
+        /// What kind of trouble it is; the head may be of a later version and know more kinds.
+        var code: String?
+        /// The node that it is about.
+        var node: String?
+        /// One line for people.
+        let text: String
+    }
+
+    /// What the head says of itself; `nil` where nothing could be had.
+    let level: HealthVerdict.Level?
+    /// Why it is not healthy, the gravest first.
+    let reasons: [Reason]
     /// Seconds that the probe took, where it was answered.
     let probeSeconds: Double?
     /// The head and the nodes; `nil` where only the verdict may be known, or nothing.
@@ -19,7 +30,7 @@ struct HealthFinding: Sendable {
 
     /// 0 healthy, 1 degraded, 2 down or loading, 3 could not tell.
     var exitCode: Int32 {
-        switch verdict?.level {
+        switch level {
         case .healthy: 0
         case .degraded: 1
         case .loading, .down: 2
@@ -29,14 +40,16 @@ struct HealthFinding: Sendable {
 
     /// Nothing could be found out.
     init(unknown trouble: Refusal, asked: String) {
-        self.init(nil, nil, nil, trouble, asked, nil)
+        self.init(nil, [], nil, nil, trouble, asked, nil)
     }
 
     private init(
-        _ verdict: HealthVerdict?, _ probeSeconds: Double?, _ table: ClusterTable?,
-        _ trouble: Refusal?, _ asked: String, _ answer: JSONValue?
+        _ level: HealthVerdict.Level?, _ reasons: [Reason], _ probeSeconds: Double?,
+        _ table: ClusterTable?, _ trouble: Refusal?, _ asked: String,
+        _ answer: JSONValue?
     ) {
-        self.verdict = verdict
+        self.level = level
+        self.reasons = reasons
         self.probeSeconds = probeSeconds
         self.table = table
         self.trouble = trouble
@@ -81,12 +94,23 @@ struct HealthFinding: Sendable {
         else {
             throw Refusal(asked, "answered without a status that is known here")
         }
-        let reasons = (health["reasons"]?.array ?? []).prefix(Limits.nodesMax)
-            .compactMap { $0.string.map { PlainText($0).description } }
+        let texts = (health["reasons"]?.array ?? []).prefix(Limits.nodesMax)
+        let details = health["details"]?.array ?? []
+        let reasons = texts.enumerated().compactMap { place, text -> Reason? in
+            guard let text = text.string else { return nil }
+            let detail = place < details.count ? details[place] : nil
+            func name(_ field: String) -> String? {
+                detail?[field]?.string.map {
+                    PlainText($0, charactersMax: Limits.nameCharactersMax).description
+                }
+            }
+            return Reason(
+                code: name("code"), node: name("node"), text: PlainText(text).description)
+        }
         let seconds =
             health["probe"]?["ok"]?.bool == true ? health["probe"]?["seconds"]?.double : nil
         self.init(
-            HealthVerdict(level, reasons), seconds, table, trouble, asked, answer)
+            level, reasons, seconds, table, trouble, asked, answer)
     }
 }
 

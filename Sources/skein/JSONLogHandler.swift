@@ -17,25 +17,40 @@ struct JSONLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        Console.standardError(
-            Self.line(label: label, event: event, metadata: metadata, time: Date()))
+        Console.writeLine(
+            Self.line(
+                label: label, level: event.level, message: event.message.description,
+                metadata: metadata.merging(event.metadata ?? [:]) { $1 }, time: Date()))
     }
 
-    /// The object: time, level, logger and message, then what the line carries, by name.
+    /// The object on one line: time, level, logger and message, then what the line carries, by name.
     static func line(
-        label: String, event: LogEvent, metadata: Logger.Metadata, time: Date
+        label: String, level: Logger.Level, message: String, metadata: Logger.Metadata, time: Date
     ) -> String {
-        var fields = [
-            ("time", time.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))),
-            ("level", event.level.rawValue), ("logger", label),
-            ("message", event.message.description),
-        ]
-        let taken = Set(fields.map(\.0))
-        let all = metadata.merging(event.metadata ?? [:]) { $1 }
-        for (key, value) in all.sorted(by: { $0.key < $1.key }) {
+        let stamp = time.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+        var members: [JSONValue.Member] = [
+            ("time", stamp), ("level", level.rawValue), ("logger", label), ("message", message),
+        ].map { .init($0.0, .string($0.1)) }
+        let taken = Set(members.map(\.name))
+        for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
             // A name that is taken already is told apart, so that no reader loses a value.
-            fields.append((taken.contains(key) ? "field.\(key)" : key, "\(value)"))
+            members.append(
+                .init(taken.contains(key) ? "field.\(key)" : key, json(value)))
         }
-        return JSONValue.object(fields.map { .init($0.0, .string($0.1)) }).line
+        return JSONValue.object(members).line
+    }
+
+    /// What was given as a number or a truth value stays one.
+    private static func json(_ value: Logger.MetadataValue) -> JSONValue {
+        switch value {
+        case .stringConvertible(let value as Bool): .bool(value)
+        case .stringConvertible(let value as any BinaryInteger): .number("\(value)")
+        case .stringConvertible(let value as Double) where value.isFinite: .number(value)
+        case .array(let values): .array(values.map(json))
+        case .dictionary(let fields):
+            .object(
+                fields.sorted { $0.key < $1.key }.map { .init($0.key, json($0.value)) })
+        default: .string("\(value)")
+        }
     }
 }

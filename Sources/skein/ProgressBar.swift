@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import SkeinCluster
 import Synchronization
 
@@ -31,7 +32,9 @@ final class ProgressBar: Sendable {
                 FileHandle.standardError.write(Data(line.utf8))
             } else if percent / 10 != state.lastTenth {
                 state.lastTenth = percent / 10
-                Console.standardError("\(title): \(percent) % of \(ByteText(totalBytes))")
+                Console.say(
+                    "\(title): \(percent) % of \(ByteText(totalBytes))",
+                    ["percent": .stringConvertible(percent)])
             }
         }
     }

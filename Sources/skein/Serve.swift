@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Logging
 import SkeinCluster
 import SkeinCoordinator
 import SkeinCore
@@ -54,8 +55,7 @@ struct Serve: AsyncParsableCommand {
                     modelName: service.modelName,
                     status: await cluster.coordinator.freshStatus(), address: address,
                     hasKeys: keys != nil)
-                Console.standardError(banner.text)
-                Console.standardError("ready \(address)")
+                banner.show()
                 try await ServedModel.serve(server, until: cluster.coordinator)
             }
         } catch is CancellationError {
@@ -100,17 +100,27 @@ struct KeysOption: ParsableArguments {
 
     /// The keys of the file, if one is named; an open address without keys is worth a warning.
     func keys(host: String) throws(Refusal) -> APIKeys? {
-        if let path {
-            var keys = try APIKeys(file: path)
-            keys.sharesPrefixes = sharesPrefixes
-            return keys
+        let keys = try read()
+        warn(host: host)
+        return keys
+    }
+
+    /// The keys of the file, if one is named.
+    func read() throws(Refusal) -> APIKeys? {
+        guard let path else { return nil }
+        var keys = try APIKeys(file: path)
+        keys.sharesPrefixes = sharesPrefixes
+        return keys
+    }
+
+    /// Warns where HTTP is about to be served without keys to other machines.
+    func warn(host: String) {
+        guard path == nil, !["localhost", "::1"].contains(host), !host.hasPrefix("127.") else {
+            return
         }
-        if !["localhost", "::1"].contains(host), !host.hasPrefix("127.") {
-            Console.standardError(
-                "warning: \(host) is reachable from other machines, and without --api-keys anyone "
-                    + "there may use the model")
-        }
-        return nil
+        Console.say(
+            "warning: \(host) is reachable from other machines, and without --api-keys anyone "
+                + "there may use the model", level: .warning)
     }
 }
 

@@ -1,3 +1,4 @@
+import Logging
 import SkeinCluster
 import SkeinCoordinator
 import SkeinCore
@@ -13,6 +14,27 @@ struct StartBanner {
     var address: String?
     /// Whether clients need a key.
     var hasKeys = false
+
+    /// Says all of it, and last that it serves: for programs one object each.
+    func show() {
+        let ready = "ready\(address.map { " \($0)" } ?? "")"
+        guard Console.format == .json else {
+            Console.standardError(text + "\n" + ready)
+            return
+        }
+        var fields: Logger.Metadata = [
+            "cluster": "\(status.name)", "version": "\(status.softwareVersion)",
+            "fingerprint": "\(status.fingerprint)",
+            "nodes": .array(status.nodes.map { .string($0.name) }),
+            "pages": .stringConvertible(status.pageCount),
+            "positions_max": .stringConvertible(status.positionCountMax),
+            "api_keys": .stringConvertible(hasKeys),
+        ]
+        if let modelName { fields["model"] = "\(modelName)" }
+        if let address { fields["http"] = "\(address)" }
+        Console.say(text.split(separator: "\n").first.map(String.init) ?? "", fields)
+        Console.say(ready, address.map { ["http": "\($0)"] } ?? [:])
+    }
 
     /// All of it, in lines.
     var text: String {
@@ -42,7 +64,10 @@ struct StartBanner {
             "weights \(ByteText(Int(clamping: node.weightBytes)))",
             "\(node.threadCount) thread(s)", node.instructionSet, node.address,
         ]
-        guard !node.isStandby else { return ["  node \(node.name): stands by, \(node.state)"] }
+        guard !node.isStandby else {
+            let state = node.state == "placed" ? "" : ", \(node.state)"
+            return ["  node \(node.name): standby\(state)"]
+        }
         let stages = node.stages.map { "stage \($0.index.rawValue)  \($0.slice.text)" }
         return [
             "  node \(node.name): " + stages.joined(separator: ", ") + "; "

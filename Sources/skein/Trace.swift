@@ -9,9 +9,10 @@ struct Trace: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Shows what every stage did and waited for, moment by moment.",
         discussion: """
-            Asks the head, which asks every node, and writes a file that ui.perfetto.dev and \
-            about:tracing open: a process for each node, a line for each stage, arrows along the \
-            way of each micro-batch; all on the head's clock. Prints where the time went.
+            Asks the head, which asks every node, and writes a file that ui.perfetto.dev opens: a \
+            process for each node, a line for each stage, arrows along the way of each \
+            micro-batch, and its rows and requests; all on the head's clock. Prints where the time \
+            went.
             """)
 
     @Option(help: "The head's address, for example http://10.0.0.1:8080.")

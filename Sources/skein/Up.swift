@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Logging
 import SkeinCluster
 import SkeinCoordinator
 import SkeinCore
@@ -28,15 +29,17 @@ struct Up: AsyncParsableCommand {
         let topology = try ClusterFile.read(path: clusterFile)
         let log = log
         // What cannot be read is said before a node is started.
-        let front = try HeadFront(
-            keys: topology.coordinator.httpAddress.flatMap { address throws(Refusal) in
-                try keys.keys(host: address.bindName)
-            }, settings: served.settings())
+        let front = try HeadFront(keys: keys.read(), settings: served.settings())
+        let banner = ClusterBanner()
         let host = try ClusterHost(
             clusterFile: clusterFile, topology: topology, startsNodes: !withoutNodes,
             softwareVersion: SoftwareVersion.text, logger: log.logger("skein.up"),
-            onProgress: { ClusterBanner.show($0) })
-        Console.standardError(ClusterBanner.placement(of: host))
+            nodeLog: log.nodeLog, onProgress: { banner.show($0) })
+        ClusterBanner.showPlacement(of: host)
+        // Only the head serves HTTP.
+        if host.coordinator != nil, let address = topology.coordinator.httpAddress {
+            keys.warn(host: address.bindName)
+        }
         try await Interruptible.run {
             try await withThrowingTaskGroup(of: Void.self) { parts in
                 parts.addTask { try await Self.watchNodes(of: host) }
@@ -63,7 +66,7 @@ struct Up: AsyncParsableCommand {
     private static func watchNodes(of host: ClusterHost) async throws {
         guard !host.nodeNames.isEmpty else { return try await waitForCancellation() }
         let refusal = await Task {
-            await host.waitForLostNode { Console.standardError("lost: \($0)") }
+            await host.waitForLostNode { Console.say("\($0)", level: .warning) }
         }.value
         if !Task.isCancelled { throw refusal }
     }
@@ -87,8 +90,7 @@ struct Up: AsyncParsableCommand {
             throw error
         }
         banner.status = await coordinator.freshStatus()
-        Console.standardError(banner.text)
-        Console.standardError("ready\(banner.address.map { " \($0)" } ?? "")")
+        banner.show()
         guard let server else { return try await waitForCancellation() }
         try await ServedModel.serve(server, until: coordinator)
     }
@@ -132,29 +134,45 @@ extension TCPAddress {
 }
 
 /// What `up` tells people while the cluster forms.
-enum ClusterBanner {
+struct ClusterBanner: Sendable {
+    private let loading = LoadingDisplay()
+
     /// What this host is about to start; what lies where is said once it does.
-    static func placement(of host: ClusterHost) -> String {
+    static func showPlacement(of host: ClusterHost) {
         let nodes = host.nodeNames.isEmpty ? "no node" : host.nodeNames.joined(separator: ", ")
         let hops = host.topology.serving.hopForm == .bf16 ? "" : ", hops in FP8"
-        return "cluster \(host.topology.name): \(host.topology.nodes.count) nodes, "
-            + "\(host.placement.kind.rawValue), \(host.configuration.layerCount) layers\(hops); "
-            + "this host starts \(nodes)\(host.coordinator == nil ? "" : " and the coordinator")"
+        Console.say(
+            "cluster \(host.topology.name): \(host.topology.nodes.count) nodes, "
+                + "\(host.placement.kind.rawValue), \(host.configuration.layerCount) layers\(hops); "
+                + "this host starts \(nodes)\(host.coordinator == nil ? "" : " and the coordinator")",
+            [
+                "cluster": "\(host.topology.name)",
+                "nodes": .array(host.nodeNames.map { .string($0) }),
+                "is_head": .stringConvertible(host.coordinator != nil),
+            ])
     }
 
-    /// A line for each step.
-    static func show(_ progress: ClusterProgress) {
+    /// A line for each step, and how far the nodes have loaded.
+    func show(_ progress: ClusterProgress) {
+        loading.show(progress)
         switch progress {
-        case .joined(let node): Console.standardError("node \(node) has joined")
+        case .joined(let node): Console.say("node \(node) has joined", ["node": "\(node)"])
         case .loading: break
         case .loaded(let node, let weights, let resident):
-            Console.standardError(
+            Console.say(
                 "node \(node) is loaded: weights \(ByteText(weights)), "
-                    + "resident \(ByteText(resident))")
-        case .ready: Console.standardError("every stage is loaded")
-        case .lost(_, let refusal): Console.standardError("lost: \(refusal)")
+                    + "resident \(ByteText(resident))",
+                [
+                    "node": "\(node)", "weight_bytes": .stringConvertible(weights),
+                    "resident_bytes": .stringConvertible(resident),
+                ])
+        case .ready: Console.say("every stage is loaded")
+        case .lost(let node, let refusal):
+            Console.say("lost: \(refusal)", level: .error, ["node": "\(node)"])
         case .relieved(let node, let standby):
-            Console.standardError("node \(standby) takes the place of node \(node)")
+            Console.say(
+                "node \(standby) takes the place of node \(node)", level: .warning,
+                ["node": "\(standby)", "lost_node": "\(node)"])
         }
     }
 }

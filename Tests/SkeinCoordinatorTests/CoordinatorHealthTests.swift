@@ -69,7 +69,7 @@ import Testing
             last = await cluster.coordinator.health(probing: true).verdict
         }
         #expect(last.level == .down)
-        let reason = last.reasons.first ?? ""
+        let reason = last.reasons.first?.text ?? ""
         #expect(reason.hasSuffix("micro-batch 1 is in stage 1 on b"), "\(last)")
         await cluster.stop()
     }
@@ -87,7 +87,7 @@ import Testing
             report = await cluster.coordinator.health(probing: true)
         }
         #expect(report.verdict.level == .degraded)
-        let reason = report.verdict.reasons.first ?? ""
+        let reason = report.verdict.reasons.first?.text ?? ""
         #expect(reason.hasPrefix("busy: the probe took "), "\(report.verdict)")
         await cluster.stop()
     }
@@ -97,7 +97,9 @@ import Testing
         cluster.behave(.failing(stage: 0))
         let report = await cluster.coordinator.health(probing: true)
         #expect(
-            report.verdict == HealthVerdict(.down, ["the probe failed: stage 0 on a: no"]))
+            report.verdict
+                == HealthVerdict(
+                    .down, [HealthReason(.probeFailed, "the probe failed: stage 0 on a: no")]))
         await cluster.stop()
     }
 
@@ -127,7 +129,7 @@ import Testing
         #expect(suspicious.level == .degraded, "\(suspicious)")
         let verdict = await Self.probe(cluster) { $0.verdict.level == .down }
         #expect(verdict.level == .down)
-        let isNamed = verdict.reasons.contains { $0.hasPrefix("node b: its connection broke") }
+        let isNamed = verdict.reasons.contains { $0.text.hasPrefix("node b: its connection broke") }
         #expect(isNamed, "\(verdict)")
         await cluster.stop()
     }
@@ -161,7 +163,7 @@ import Testing
             return await cluster.coordinator.status().epoch > Epoch.none.next
         }
         #expect(verdict.level == .degraded, "\(verdict)")
-        let isNamed = verdict.reasons.contains { $0.hasPrefix("node b: does not stand by: ") }
+        let isNamed = verdict.reasons.contains { $0.text.hasPrefix("node b: does not stand by: ") }
         #expect(isNamed, "\(verdict)")
         let nodes = await cluster.coordinator.status().nodes
         #expect(nodes.map(\.name) == ["a", "s", "b"])

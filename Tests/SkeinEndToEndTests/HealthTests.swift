@@ -10,12 +10,14 @@ import Testing
         let people = try await cluster.health()
         #expect(people.status == 0 && people.errors == "", "\(people.errors)")
         let lines = people.output.split(separator: "\n").map(String.init)
-        #expect(lines.count == 7, "\(people.output)")
-        #expect(lines.first?.hasPrefix("cluster separate at \(cluster.url), epoch 1,") == true)
-        #expect(lines.dropFirst().first?.hasPrefix("NODE         ROLE     SLICE") == true)
+        #expect(lines.count == 8 && lines.allSatisfy { $0.count <= 80 }, "\(people.output)")
+        #expect(lines.first == "cluster separate at \(cluster.url)")
+        #expect(lines.dropFirst().first?.hasPrefix("epoch 1, 0 running, 0 waiting,") == true)
+        #expect(lines.dropFirst(2).first?.hasPrefix("NODE         ROLE     SLICE") == true)
         for (place, name) in SeparateNodes.names.enumerated() {
             let row = lines.first { $0.hasPrefix("\(name) ") } ?? ""
             #expect(row.contains("stage \(place)") && row.contains("ready"), "\(row)")
+            #expect(row.contains(" 127.0.0.1:"), "\(row)")
         }
         #expect(lines.last?.hasPrefix("healthy: a token went through every stage in ") == true)
         let programs = try await SkeinProgram.run(["health", "--cluster", cluster.file, "--json"])
@@ -41,7 +43,11 @@ import Testing
         let found = try await cluster.waitForHealth(2)
         #expect(found.status == 2)
         #expect(found.output.contains("\nloading: "), "\(found.output)\(found.errors)")
-        #expect(found.output.contains("node b: has not joined; node c: has not joined"))
+        #expect(found.output.contains("node b: has not joined\n  node c: has not joined\n"))
+        let json = try await cluster.health("--json").json()
+        let details = try #require(json["details"] as? [[String: Any]])
+        #expect(details.map { $0["node"] as? String }.suffix(2) == ["b", "c"])
+        #expect(details.map { $0["code"] as? String }.suffix(2) == ["node_absent", "node_absent"])
         let reply = try await RunningProgram(
             command: [
                 "curl", "-sS", "-i", "--max-time", "5", "-d", "{\"prompt\": \"a\"}",
@@ -63,9 +69,19 @@ import Testing
         let down = try await cluster.waitForHealth(2)
         #expect(down.status == 2, "\(down.output)\(down.errors)")
         #expect(ContinuousClock.now - start < .seconds(10))
-        let verdict = down.output.split(separator: "\n").last ?? ""
-        #expect(verdict.hasPrefix("down: node b: "), "\(down.output)")
+        #expect(down.output.contains("\ndown: node b: "), "\(down.output)")
         #expect(stream.isRunning, "the stream ended before its node was killed")
+        try await expectMetrics(
+            of: cluster,
+            [
+                "skein_node_up{node=\"b\"} 0", "skein_node_state{node=\"b\",state=\"dead\"} 1",
+                "skein_node_up{node=\"a\"} 1", "skein_cluster_verdict{verdict=\"down\"} 1",
+                "skein_health_reasons{code=\"node_dead\",node=\"b\"} 1",
+            ],
+            without: [
+                "skein_node_resident_bytes{node=\"b\"}", "skein_node_silence_seconds{node=\"b\"}",
+                "skein_stage_busy_seconds_total{node=\"b\"",
+            ])
         nodes["b"] = try cluster.startNode("b")
         let back = try await cluster.waitForHealth(0)
         #expect(back.status == 0, "\(back.output)\(back.errors)")
@@ -75,6 +91,17 @@ import Testing
         #expect(disturbed.isWhole && undisturbed.isWhole)
         #expect(!undisturbed.text.isEmpty && disturbed.text == undisturbed.text)
         try await cluster.stop(Array(nodes.values))
+    }
+
+    /// What is not known of a lost node is not there, and nothing is 0 that was not measured.
+    private func expectMetrics(
+        of cluster: SeparateNodes, _ lines: [String], without parts: [String]
+    ) async throws {
+        let page = try await RunningProgram(
+            command: ["curl", "-sS", "--max-time", "10", cluster.url + "/metrics"]
+        ).finish(secondsMax: 15).output
+        for line in lines { #expect(page.contains("\n\(line)\n"), "\(line)") }
+        for part in parts { #expect(!page.contains(part), "\(part)") }
     }
 
     /// The nodes stay as they are; a head that knows nothing takes them over.
@@ -107,7 +134,11 @@ import Testing
         nodes["c"]?.signal(SIGSTOP)
         let degraded = try await cluster.waitForHealth(1, secondsMax: 10)
         #expect(degraded.status == 1)
-        #expect(degraded.output.contains("\ndegraded: "), "\(degraded.output)")
+        // The connection stands: it is silent, and that is what is said.
+        #expect(
+            degraded.output.contains("\ndegraded: node c: has been silent for "),
+            "\(degraded.output)")
+        #expect(!degraded.output.contains("busy: "), "\(degraded.output)")
         nodes["c"]?.signal(SIGCONT)
         #expect(try await cluster.waitForHealth(0).status == 0)
         // One that is stopped for longer is lost, and comes back as itself.

@@ -23,9 +23,10 @@ final class SeparateNodes: Sendable {
     /// - Parameter shards: nodes beside the ring, by name, with their experts as a cluster file
     ///   has them.
     /// - Parameter isOneHost: whether the head starts the nodes itself.
+    /// - Parameter log: the head's level of the log, and its format.
     init(
         shards: KeyValuePairs<String, [String]> = [:], standbys: [String] = [],
-        isOneHost: Bool = false
+        isOneHost: Bool = false, log: [String] = ["info", "text"]
     ) async throws {
         folder = try ScratchFolder()
         nodeNames = Self.names + shards.map(\.key) + standbys
@@ -47,14 +48,15 @@ final class SeparateNodes: Sendable {
             lines += ["    experts:"] + shard.map { "      - {\($0)}" }
         }
         file = try folder.write(lines.joined(separator: "\n") + "\n", to: "separate.yaml")
-        heads = Mutex([try Self.startHead(file, isOneHost: isOneHost)])
+        heads = Mutex([try Self.startHead(file, isOneHost: isOneHost, log: log)])
     }
 
     private static func startHead(
-        _ file: String, isOneHost: Bool = false
+        _ file: String, isOneHost: Bool = false, log: [String] = ["info", "text"]
     ) throws -> RunningProgram {
         try SkeinProgram.start(
-            ["up", file, "--log-level", "info"] + (isOneHost ? [] : ["--without-nodes"]))
+            ["up", file, "--log-level", log[0], "--log-format", log[1]]
+                + (isOneHost ? [] : ["--without-nodes"]))
     }
 
     deinit { head.signal(SIGKILL) }

@@ -90,6 +90,10 @@ enum TraceFile {
             #expect(Double(second - first) + error >= 0, "\(moments)")
         }
         #expect(events.contains { $0["cat"] as? String == "hop" })
+        let named = slices.compactMap { $0["args"] as? [String: Any] }.filter {
+            ($0["requests"] as? String)?.hasPrefix("req_") == true
+        }
+        #expect(named.count > 10 && named.allSatisfy { $0["rows"] as? Int ?? 0 > 0 })
     }
 
     @Test(arguments: [

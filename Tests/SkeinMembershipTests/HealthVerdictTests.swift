@@ -25,16 +25,19 @@ import Testing
     struct Row: Sendable, CustomTestStringConvertible {
         let testDescription: String
         let level: HealthVerdict.Level
-        let reasons: [String]
+        let codes: [HealthReason.Code]
+        let texts: [String]
         let change: @Sendable (inout HealthSigns) -> Void
 
         init(
-            _ title: String, _ level: HealthVerdict.Level, _ reasons: String...,
+            _ title: String, _ level: HealthVerdict.Level, _ codes: HealthReason.Code...,
+            reasons: [String] = [],
             change: @escaping @Sendable (inout HealthSigns) -> Void
         ) {
             testDescription = title
             self.level = level
-            self.reasons = reasons
+            self.codes = codes
+            texts = reasons
             self.change = change
         }
     }
@@ -43,98 +46,178 @@ import Testing
         Row("nothing wrong", .healthy) { _ in },
         Row("nobody asked for a probe", .healthy) { $0.probe = .none },
         Row("a busy ring that moves", .healthy) { $0.standstill = .seconds(2) },
-        Row("a late node", .degraded, "node b: has been silent for 2.1 seconds") {
+        Row(
+            "a late node", .degraded, .nodeSilent,
+            reasons: [
+                "node b: has been silent for 2.1 seconds"
+            ]
+        ) {
             $0.nodes[1].state = .suspect
             $0.nodes[1].silence = .milliseconds(2_100)
+        },
+        Row(
+            "a node whose connection broke", .degraded, .nodeDisconnected, .probeLate,
+            reasons: [
+                "node b: its connection broke 0.1 seconds ago",
+                "the probe has had no answer for 1.0 seconds",
+            ]
+        ) {
+            $0.nodes[1].state = .suspect
+            $0.nodes[1].silence = .milliseconds(400)
+            $0.nodes[1].brokenFor = .milliseconds(100)
+            // It is not late because of others' work.
+            $0.probe = .late(.seconds(1))
         },
         Row("a standby", .healthy) {
             $0.nodes[1].isStandby = true
             $0.nodes[1].state = .placed
         },
         Row(
-            "a standby that has not come", .degraded,
-            "node b: does not stand by, it has not joined"
+            "a standby that has not come", .degraded, .standbyMissing,
+            reasons: [
+                "node b: does not stand by, it has not joined"
+            ]
         ) {
             $0.nodes[1].isStandby = true
             $0.nodes[1].state = .waiting
         },
         Row(
-            "a lost node whose place another has", .degraded,
-            "node b: does not stand by: its connection broke"
+            "a lost node whose place another has", .degraded, .standbyMissing,
+            reasons: [
+                "node b: does not stand by: its connection broke"
+            ]
         ) {
             $0.nodes[1].isStandby = true
             $0.nodes[1].state = .dead
             $0.nodes[1].trouble = Refusal("node b", "its connection broke")
         },
-        Row("another version", .degraded, "node a: runs version 0.9, the head runs 1.0") {
+        Row(
+            "another version", .degraded, .versionDiffers,
+            reasons: [
+                "node a: runs version 0.9, the head runs 1.0"
+            ]
+        ) {
             $0.nodes[0].version = "0.9"
         },
         Row(
-            "another checkpoint", .degraded,
-            "node a: has the checkpoint beefbeefbeef, the head has f00df00df00d"
+            "another checkpoint", .degraded, .checkpointDiffers,
+            reasons: [
+                "node a: has the checkpoint beefbeefbeef, the head has f00df00df00d"
+            ]
         ) { $0.nodes[0].fingerprint = "beefbeefbeefbeef" },
         Row(
-            "little memory", .degraded,
-            "node a: has 100 MiB of memory left, expected 256 at least"
+            "little memory", .degraded, .memoryLow,
+            reasons: [
+                "node a: has 100 MiB of memory left, expected 256 at least"
+            ]
         ) { $0.nodes[0].memoryAvailableBytes = 100 << 20 },
-        Row("a slow probe", .degraded, "busy: the probe took 6.0 seconds") {
+        Row(
+            "a slow probe", .degraded, .busy,
+            reasons: [
+                "busy: the probe took 6.0 seconds"
+            ]
+        ) {
             $0.probe = .answered(.seconds(6))
         },
         Row(
-            "a late probe in a ring that moves", .degraded,
-            "busy: the probe has had no answer for 5.0 seconds"
+            "a late probe in a ring that moves", .degraded, .busy,
+            reasons: [
+                "busy: the probe has had no answer for 5.0 seconds"
+            ]
         ) {
             $0.probe = .late(.seconds(5))
             $0.standstill = .milliseconds(30)
         },
         Row(
-            "a late probe in a ring that does not move", .degraded,
-            "the probe has had no answer for 5.0 seconds; micro-batch 7 is in stage 1 on b"
+            "a late probe in a ring that does not move", .degraded, .probeLate,
+            reasons: [
+                "the probe has had no answer for 5.0 seconds; micro-batch 7 is in stage 1 on b"
+            ]
         ) {
             $0.probe = .late(.seconds(5))
             $0.standstill = .seconds(5)
             $0.whereabouts = "micro-batch 7 is in stage 1 on b"
         },
-        Row("a full queue", .degraded, "the queue is full: 10 sequences wait") {
+        Row(
+            "a full queue", .degraded, .queueFull,
+            reasons: [
+                "the queue is full: 10 sequences wait"
+            ]
+        ) {
             $0.waitingCount = 10
         },
         Row(
-            "a ring that stands still", .down,
-            "nothing has moved in the ring for 31.0 seconds: micro-batch 7 has left stage 0 on a"
+            "a ring that stands still", .down, .ringStalled,
+            reasons: [
+                "nothing has moved in the ring for 31.0 seconds: micro-batch 7 has left stage 0 on a"
+            ]
         ) {
             $0.probe = .late(.seconds(31))
             $0.standstill = .seconds(31)
             $0.whereabouts = "micro-batch 7 has left stage 0 on a"
         },
-        Row("a failed probe", .down, "the probe failed: stage 1 on b: no") {
+        Row(
+            "a failed probe", .down, .probeFailed,
+            reasons: [
+                "the probe failed: stage 1 on b: no"
+            ]
+        ) {
             $0.probe = .failed(Refusal("stage 1 on b", "no"))
         },
-        Row("a dead node", .down, "node b: gave no sign of life") {
+        Row(
+            "a dead node", .down, .nodeDead,
+            reasons: [
+                "node b: gave no sign of life"
+            ]
+        ) {
             $0.isReady = false
             $0.nodes[0].state = .placed
             $0.nodes[1].state = .dead
             $0.nodes[1].trouble = Refusal("node b", "gave no sign of life")
         },
-        Row("a node that left", .down, "node b: has left") {
+        Row(
+            "a node that left", .down, .nodeLeft,
+            reasons: [
+                "node b: has left"
+            ]
+        ) {
             $0.isReady = false
             $0.nodes[1].state = .left
         },
-        Row("a node that is not let in", .down, "not let in: node b: has another checkpoint") {
+        Row(
+            "a node that is not let in", .down, .nodeRefused,
+            reasons: [
+                "not let in: node b: has another checkpoint"
+            ]
+        ) {
             $0.isReady = false
             $0.nodes[1].state = .waiting
             $0.nodes[1].trouble = Refusal("node b", "has another checkpoint")
         },
         Row(
-            "a cluster that forms", .loading, "node a: has loaded 40 % of its weights",
-            "node b: has not joined"
+            "a cluster that forms", .loading, .nodeLoading, .nodeAbsent,
+            reasons: [
+                "node a: has loaded 40 % of its weights",
+                "node b: has not joined",
+            ]
         ) {
             $0.isReady = false
             $0.nodes[0].state = .loading
             $0.nodes[0].loadedShare = 0.4
             $0.nodes[1].state = .waiting
         },
-        Row("a server that drains", .down, "the server is shutting down") { $0.isDraining = true },
-        Row("a cluster that has ended", .down, "cluster x: was shut down") {
+        Row(
+            "a server that drains", .down, .draining,
+            reasons: [
+                "the server is shutting down"
+            ]
+        ) { $0.isDraining = true },
+        Row(
+            "a cluster that has ended", .down, .ended,
+            reasons: [
+                "cluster x: was shut down"
+            ]
+        ) {
             $0.ending = Refusal("cluster x", "was shut down")
             $0.nodes[0].state = .dead
         },
@@ -145,7 +228,12 @@ import Testing
         var signs = Self.sound()
         row.change(&signs)
         let verdict = HealthVerdict(signs)
-        #expect(verdict == HealthVerdict(row.level, row.reasons))
+        #expect(verdict.level == row.level)
+        #expect(verdict.reasons.map(\.text) == row.texts)
+        #expect(verdict.reasons.map(\.code) == row.codes)
+        for reason in verdict.reasons where reason.text.contains("node ") {
+            #expect(reason.node.map { reason.text.contains("node \($0): ") } == true)
+        }
         #expect(verdict.isServing == (row.level == .healthy || row.level == .degraded))
     }
 

@@ -127,6 +127,24 @@ import Testing
         #expect(abs(first + gaps - endToEnd) < 1e-6)
         #expect(samples["skein_sequences_running"] == 0)
         #expect(samples["skein_cluster_ready"] == 1)
+        #expect(samples["skein_cluster_verdict{verdict=\"ok\"}"] == 1)
+        #expect(samples["skein_cluster_verdict{verdict=\"down\"}"] == 0)
+        #expect(
+            samples["skein_standbys_missing"] == 0
+                && samples["skein_sequences_waiting_max"] ?? 0 > 0)
+        #expect(samples["skein_prefix_cache_prompt_tokens_total"] ?? 0 >= 17)
+        #expect(samples["skein_prefix_cache_hit_tokens_total"] != nil)
+        #expect(samples["skein_prefix_cache_evicted_pages_total"] == 0)
+        #expect(
+            samples["process_open_fds"] ?? 0 > 3 && samples["process_cpu_seconds_total"] ?? 0 > 0)
+        #expect(samples.names.contains { $0.hasPrefix("skein_build_info{version=\"") })
+        for family in ["up", "state", "info", "silence_seconds", "round_trip_seconds"] {
+            #expect(
+                samples.names.contains { $0.hasPrefix("skein_node_\(family){node=\"") }, "\(family)"
+            )
+        }
+        // What cannot be known is not there: no reason where all is well.
+        #expect(!samples.names.contains { $0.hasPrefix("skein_health_reasons") })
         #expect(samples.names.contains { $0.hasPrefix("skein_stage_busy_seconds_total{node=") })
         await server.stop()
     }
@@ -140,6 +158,7 @@ import Testing
             #expect(text.hasSuffix("\n"))
             var family = ""
             var seen: Set<String> = []
+            var lines: Set<String> = []
             for line in text.split(separator: "\n") {
                 let words = line.split(separator: " ", maxSplits: 3).map(String.init)
                 if line.hasPrefix("# HELP ") {
@@ -148,10 +167,12 @@ import Testing
                 } else if line.hasPrefix("# TYPE ") {
                     #expect(words[2] == family)
                     #expect(["counter", "gauge", "histogram"].contains(words[3]))
+                    Self.checkName(family, words[3])
                 } else {
                     let cut = try #require(line.lastIndex(of: " "))
                     let name = String(line[..<cut])
                     #expect(name.hasPrefix(family))
+                    #expect(lines.insert(name).inserted, "\(name)")
                     values[name] = Double(line[line.index(after: cut)...])
                     #expect(values[name] != nil, "\(line)")
                 }
@@ -159,6 +180,26 @@ import Testing
         }
 
         subscript(name: String) -> Double? { values[name] }
+
+        /// The rules of `promtool check metrics`: a counter ends in `_total` and nothing else does,
+        /// parts that histograms are written with belong to them alone, units are base units, and
+        /// neither a kind nor a capital letter stands in a name.
+        static func checkName(_ name: String, _ kind: String) {
+            #expect(name.hasSuffix("_total") == (kind == "counter"), "\(name)")
+            if kind != "histogram" {
+                for end in ["_bucket", "_count", "_sum", "_info_total"] {
+                    #expect(!name.hasSuffix(end), "\(name)")
+                }
+            }
+            #expect(name.allSatisfy { $0.isLowercase || $0.isNumber || $0 == "_" }, "\(name)")
+            let words = name.split(separator: "_").map(String.init)
+            let wrong: Set = [
+                "ms", "milliseconds", "us", "microseconds", "ns", "nanoseconds", "minutes", "hours",
+                "days", "kb", "mb", "gb", "kilobytes", "megabytes", "bits", "percent", "gauge",
+                "counter", "histogram", "summary",
+            ]
+            #expect(wrong.isDisjoint(with: words), "\(name)")
+        }
     }
 
     // MARK: TLS

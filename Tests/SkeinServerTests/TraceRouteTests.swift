@@ -33,6 +33,15 @@ import Testing
             #expect(!starts.isEmpty && starts.count == ends.count)
             #expect(zip(starts, ends).allSatisfy { $0 >= 0 && $0 <= $1 })
         }
+        let requests = try #require(json["requests"] as? [String])
+        #expect(!requests.isEmpty && requests.allSatisfy { $0.hasPrefix("req_") })
+        let carried = try #require(json["micro_batches"] as? [String: Any])
+        let rows = try #require(carried["rows"] as? [Int])
+        let names = try #require(carried["requests"] as? [[Int]])
+        #expect((carried["id"] as? [Int])?.count == rows.count && rows.count == names.count)
+        #expect(!rows.isEmpty && rows.allSatisfy { $0 > 0 })
+        #expect(names.contains { !$0.isEmpty })
+        #expect(names.joined().allSatisfy { requests.indices.contains($0) })
         let stages = try #require(json["stages"] as? [[String: Any]])
         for stage in stages {
             let figures = try #require(stage["figures"] as? [String: Any])

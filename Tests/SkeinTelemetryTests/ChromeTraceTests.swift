@@ -55,6 +55,26 @@ import Testing
         #expect((step["args"] as? [String: Any])?["micro_batch"] as? Int == 5)
     }
 
+    @Test func whatBelongsToAMicroBatchNamesItsRowsAndRequests() throws {
+        var trace = Self.trace
+        trace.requests = ["req_1", "a \"quoted\" one", "req_3"]
+        trace.microBatches = [MicroBatchID(rawValue: 5): .init(rowCount: 7, requests: [1, 2])]
+        let events = try events(trace)
+        let kinds = events.filter {
+            ["X", "b"].contains($0["ph"] as? String)
+        }.compactMap { $0["args"] as? [String: Any] }
+        #expect(kinds.count == 6)
+        for args in kinds {
+            #expect(args["micro_batch"] as? Int == 5 && args["rows"] as? Int == 7)
+            #expect(args["requests"] as? String == "a \"quoted\" one,req_3")
+        }
+        // Without a name there is nothing to ask for, but rows there are.
+        trace.microBatches = [MicroBatchID(rawValue: 5): .init(rowCount: 1)]
+        let unnamed = try self.events(trace).compactMap { $0["args"] as? [String: Any] }
+        #expect(unnamed.contains { $0["rows"] as? Int == 1 })
+        #expect(unnamed.allSatisfy { $0["requests"] == nil })
+    }
+
     @Test func hopsAndWaitsForExpertsBeginAndEnd() throws {
         for category in ["hop", "combine"] {
             let events = try events(Self.trace).filter { $0["cat"] as? String == category }
