@@ -54,7 +54,7 @@ import Testing
         {
             if line.drop(while: { $0 == " " }).hasPrefix("```") { isCode.toggle() }
             if isCode { continue }
-            // Names in back quotes are code; `WordsTests` itself must be able to name what it finds.
+            // Names in back quotes are code.
             let pieces = line.split(separator: "`", omittingEmptySubsequences: false)
             for (place, piece) in pieces.enumerated() where place % 2 == 0 {
                 findings += words(of: piece).compactMap { word in
