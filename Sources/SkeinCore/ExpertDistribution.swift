@@ -17,6 +17,7 @@ public struct ExpertDistribution: Equatable, Sendable {
     /// The experts of a layer that are with its stage.
     ///
     /// - Parameters:
+    ///   - layer: the layer's index.
     ///   - expertCount: routed experts of the layer.
     ///   - host: the number of the stage's node, where it has a shard.
     public func homeRanges(of layer: Int, expertCount: Int, host: Int?) -> [Range<Int>] {

@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import SkeinCore
 
 /// Writes each line of the log for people, on standard error: the message first, then what the
 /// line carries.

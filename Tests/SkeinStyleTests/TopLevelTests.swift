@@ -3,8 +3,9 @@ import Testing
 /// The first thing a newcomer sees has no surprises in it.
 @Suite struct TopLevelTests {
     private static let allowed: Set = [
-        ".ci", ".editorconfig", ".git", ".gitignore", ".swift-format", "LICENSE", "Package.swift",
-        "README.md", "Sources", "Tests", "cluster", "proto",
+        ".ci", ".editorconfig", ".git", ".gitignore", ".swift-format", "CHANGELOG.md",
+        "CONTRIBUTING.md", "LICENSE", "Package.swift", "README.md", "SECURITY.md", "Sources",
+        "Tests", "cluster", "proto",
     ]
 
     @Test func onlyKnownNamesLieAtTheTop() {
