@@ -22,8 +22,10 @@ extension ChatFormat {
         /// The control marks with which a turn of the model ends.
         var endMarks: [String]
 
-        /// The control marks that part turns and results; they are never a part of an answer, though
-        /// many tokenizers do not count them among the special tokens.
+        /// The control marks between turns and results.
+        ///
+        /// They are never a part of an answer, though many tokenizers do not count them among the
+        /// special tokens.
         var turnMarks: [String]
 
         /// How calls of tools are written; `nil` where there are none.
