@@ -3,7 +3,7 @@ public import SkeinCore
 /// Reads a model's answer from its tokens as they come: whole characters, thinking and calls apart
 /// from content, and an end before a stop string (a pure value).
 ///
-///     token ─► StreamingDetokenizer ─► ReasoningSplitter ─► ToolCallParser ─► stop strings ─► piece
+///     token ─► StreamingDetokenizer ─► ReasoningSplitter ─► ToolCallParser ─► stop strings
 ///
 /// Stop strings act on content alone, neither on thinking nor on the arguments of calls. Control
 /// tokens are left out of every text, unless they are asked for; the marks of thinking and calls

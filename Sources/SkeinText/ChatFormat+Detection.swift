@@ -49,17 +49,14 @@ extension ChatFormat {
             return Finding(
                 format: format, source: "chat_template of tokenizer_config.json", isNamed: true)
         }
-        if let modelType, let format = families[modelType] {
+        if let modelType,
+            let format = allCases.first(where: { $0.traits.modelTypes.contains(modelType) })
+        {
             return Finding(
                 format: format, source: "model_type \(modelType) of config.json", isNamed: false)
         }
         return nil
     }
-
-    private static let families: [String: ChatFormat] = [
-        "deepseek": .deepSeekV2, "deepseek_v2": .deepSeekV2, "deepseek_v3": .deepSeekV3,
-        "deepseek_v32": .deepSeekV32, "kimi_k2": .kimiK2, "glm4_moe_lite": .glm47Flash,
-    ]
 
     /// The template is a string, or a list of named ones of which `default` is for conversations.
     private static func template(

@@ -13,6 +13,9 @@ extension ChatFormat {
             case byPrompt
         }
 
+        /// The `model_type` of the families that write so, where nothing else tells the format.
+        var modelTypes: [String] = []
+
         /// How the model comes to think.
         var thinking = Thinking.never
 
@@ -22,8 +25,10 @@ extension ChatFormat {
         /// The control marks with which a turn of the model ends.
         var endMarks: [String]
 
-        /// The control marks that part turns and results; they are never a part of an answer, though
-        /// many tokenizers do not count them among the special tokens.
+        /// The control marks between turns and results.
+        ///
+        /// They are never a part of an answer, though many tokenizers do not count them among the
+        /// special tokens.
         var turnMarks: [String]
 
         /// How calls of tools are written; `nil` where there are none.
@@ -35,15 +40,17 @@ extension ChatFormat {
         switch self {
         case .deepSeekV2:
             Traits(
+                modelTypes: ["deepseek", "deepseek_v2"],
                 neededMarks: [ChatMark.begin, ChatMark.end], endMarks: [ChatMark.end],
                 turnMarks: [ChatMark.begin, ChatMark.end])
-        case .deepSeekV3: Self.deepSeek(.never, .fenced)
+        case .deepSeekV3: Self.deepSeek(.never, .fenced, modelTypes: ["deepseek_v3"])
         case .deepSeekR1: Self.deepSeek(.byPrompt, .fenced)
         case .deepSeekR1May: Self.deepSeek(.byItself, .fenced)
         case .deepSeekV31: Self.deepSeek(.byPrompt, .plain)
-        case .deepSeekV32: Self.deepSeek(.byPrompt, .dsml)
+        case .deepSeekV32: Self.deepSeek(.byPrompt, .dsml, modelTypes: ["deepseek_v32"])
         case .kimiK2:
             Traits(
+                modelTypes: ["kimi_k2"],
                 neededMarks: ["<|im_system|>", "<|im_user|>", "<|im_assistant|>", "<|im_end|>"],
                 endMarks: ["<|im_end|>"],
                 turnMarks: [
@@ -53,7 +60,7 @@ extension ChatFormat {
                 callForm: .kimi)
         case .glm47Flash:
             Traits(
-                thinking: .byPrompt,
+                modelTypes: ["glm4_moe_lite"], thinking: .byPrompt,
                 neededMarks: ["[gMASK]", "<sop>", "<|user|>", "<|assistant|>", "<|observation|>"],
                 endMarks: ["<|endoftext|>", "<|user|>", "<|observation|>"],
                 turnMarks: [
@@ -66,12 +73,13 @@ extension ChatFormat {
 
     /// DeepSeek's formats since V3 have the same marks for turns.
     private static func deepSeek(
-        _ thinking: Traits.Thinking, _ callForm: ToolCallForm
+        _ thinking: Traits.Thinking, _ callForm: ToolCallForm, modelTypes: [String] = []
     ) -> Traits {
         let turns = [ChatMark.begin, ChatMark.end, ChatMark.user, ChatMark.assistant]
         let thinks = thinking == .never ? [] : [ChatMark.think, ChatMark.thinkEnd]
         return Traits(
-            thinking: thinking, neededMarks: turns + thinks, endMarks: [ChatMark.end],
+            modelTypes: modelTypes, thinking: thinking, neededMarks: turns + thinks,
+            endMarks: [ChatMark.end],
             turnMarks: turns + [
                 ChatMark.outputsBegin, ChatMark.outputsEnd, ChatMark.outputBegin,
                 ChatMark.outputEnd,

@@ -1,7 +1,7 @@
 /// Text that waits until it is clear whether a mark begins in it.
 ///
-/// A part may be hidden: the text of control tokens, which marks are looked for in but which is left
-/// out of whatever text is taken.
+/// A part may be hidden: the text of control tokens. Marks are looked for in it, but it is left out
+/// of whatever text is taken.
 struct MarkBuffer: Sendable {
     /// Whether the text begins with a mark, white space before it aside.
     enum Opening {

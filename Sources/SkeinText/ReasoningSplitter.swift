@@ -1,8 +1,8 @@
 /// Parts the model's thinking from its answer while the text arrives.
 ///
 /// A prompt that ended in `<think>` is answered from inside the thinking: then only `</think>` will
-/// come, and waiting for `<think>` would take the thinking for the answer. A second `<think>` at the
-/// beginning of the thinking is a mark too, and no part of it.
+/// come, and waiting for `<think>` would take the thinking for the answer. A second `<think>` at
+/// the beginning of the thinking is a mark too, and no part of it.
 ///
 /// Marks that are spelt out later than that are text, for an answer may speak of them; marks that
 /// came as tokens of their own always switch between thinking and answer.

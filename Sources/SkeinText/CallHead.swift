@@ -2,8 +2,8 @@ import SkeinCore
 
 /// The text from a call's beginning to its arguments, in forms with a separator.
 ///
-/// Two spellings are read wherever one is expected, since models of one family mix them up:
-/// `NAME separator {…}` and `KIND separator NAME newline {…}`; either may have a fence of backticks.
+/// Two spellings are read wherever one is expected, since models of one family mix them up, `NAME
+/// separator {…}` and `KIND separator NAME newline {…}`, with or without a fence of backticks.
 struct CallHead {
     /// The function's name, as far as it is there.
     let name: String
