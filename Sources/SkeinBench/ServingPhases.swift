@@ -43,7 +43,7 @@ struct ServingPhases: Sendable {
         }
     }
 
-    /// Warms up, and says whether no event carried a token.
+    /// Warms up, and says whether answers had tokens and no event carried one.
     private func warmUpIsSilent(_ prompts: inout ServingPrompts) async throws -> Bool {
         let shape = LoadShape(
             concurrencyMax: min(options.warmupCount, options.shape.concurrencyMax ?? .max),
@@ -56,7 +56,8 @@ struct ServingPhases: Sendable {
                 client.target.baseURL + client.target.endpoint,
                 "a first request fails (\(failure.kind)): \(failure.detail)")
         }
-        return run.records.allSatisfy(\.emissions.isEmpty)
+        // An answer that has no token at all has none to show.
+        return run.records.allSatisfy { $0.emissions.isEmpty && $0.outputTokenCount != 0 }
     }
 
     /// Requests that have the server for themselves, one after another.

@@ -149,7 +149,7 @@ import Testing
         }
         #expect(interval(0) == nil && interval(1) == nil)
         let (few, many) = (try #require(interval(50)), try #require(interval(5_000)))
-        #expect(few.contains(124) && many.contains(124))
+        #expect(few.contains(124.5) && many.contains(124.5))
         #expect(many.upperBound - many.lowerBound < few.upperBound - few.lowerBound)
     }
 
