@@ -39,19 +39,21 @@ struct Serve: AsyncParsableCommand {
         let (front, log, reusesPrefixes) = (front, log, !ignoresPrefixes)
         // What cannot be read is said before a model is loaded.
         let (keys, settings) = (try front.keys(), try front.settings())
+        let names = front.served.modelNames(folder: folder)
         do {
             try await EmbeddedRun(
                 folder: folder, layout: layout, positionCountMax: positions,
                 fullSequenceCount: sequenceCount, reusesPrefixes: reusesPrefixes, log: log
             ).run { cluster in
                 let service = ModelService(
-                    modelName: ServedModel.name(folder: folder), coordinator: cluster.coordinator,
-                    text: text, configuration: cluster.configuration, positionCountMax: positions)
+                    modelName: names[0], aliases: Array(names.dropFirst()),
+                    coordinator: cluster.coordinator, text: text,
+                    configuration: cluster.configuration, positionCountMax: positions)
                 let server = HTTPFront(
                     service: service, host: front.host, port: front.port, apiKeys: keys,
                     settings: settings, logger: log.logger("skein.http"))
                 let port = try await server.start()
-                let address = "\(settings.scheme)://\(front.host):\(port)"
+                let address = server.url(port: port)
                 let banner = StartBanner(
                     modelName: service.modelName,
                     status: await cluster.coordinator.freshStatus(), address: address,
@@ -89,7 +91,7 @@ struct Serve: AsyncParsableCommand {
 
 /// Where and for whom a server listens.
 struct FrontOptions: ParsableArguments {
-    @Option(help: "The address to listen on.")
+    @Option(help: "The address to listen on; IPv6 with or without brackets.")
     var host = "127.0.0.1"
 
     @Option(help: "The port to listen on; 0 takes any free one.")
@@ -101,6 +103,13 @@ struct FrontOptions: ParsableArguments {
     func validate() throws {
         guard (0...65_535).contains(port) else {
             throw ValidationError("--port: expected 0 to 65535, found \(port)")
+        }
+        do throws(Refusal) {
+            guard try TCPAddress(host: host).host != .all else {
+                throw Refusal("", "expected an address; 0.0.0.0 stands for all of this machine")
+            }
+        } catch {
+            throw ValidationError("--host: found '\(host)', \(error.reason)")
         }
     }
 
@@ -128,7 +137,7 @@ struct KeysOption: ParsableArguments {
             keys.sharesPrefixes = sharesPrefixes
             return keys
         }
-        if !["localhost", "::1"].contains(host), !host.hasPrefix("127.") {
+        if try !TCPAddress(host: host).isLoopback {
             Console.standardError(
                 "warning: \(host) is reachable from other machines, and without --api-keys anyone "
                     + "there may use the model")

@@ -30,7 +30,8 @@ struct Up: AsyncParsableCommand {
         let front = try HeadFront(
             keys: topology.coordinator.httpAddress.flatMap { address throws(Refusal) in
                 try keys.keys(host: address.bindName)
-            }, settings: served.settings())
+            }, settings: served.settings(),
+            names: served.modelNames(folder: topology.modelPath))
         let host = try ClusterHost(
             clusterFile: clusterFile, topology: topology, startsNodes: !withoutNodes,
             softwareVersion: SoftwareVersion.text, logger: log.logger("skein.up"),
@@ -99,7 +100,8 @@ struct Up: AsyncParsableCommand {
     ) async throws -> HTTPFront? {
         guard let http = host.topology.coordinator.httpAddress else { return nil }
         let service = ModelService(
-            modelName: ServedModel.name(folder: host.topology.modelPath), coordinator: coordinator,
+            modelName: front.names[0], aliases: Array(front.names.dropFirst()),
+            coordinator: coordinator,
             text: try ServedModel.text(folder: host.topology.modelPath),
             configuration: host.configuration, positionCountMax: host.topology.positionCount)
         let server = HTTPFront(
@@ -117,6 +119,8 @@ struct Up: AsyncParsableCommand {
 private struct HeadFront: Sendable {
     let keys: APIKeys?
     let settings: FrontSettings
+    /// The model's names; the first is shown.
+    let names: [String]
 }
 
 extension TCPAddress {

@@ -23,9 +23,10 @@ final class SeparateNodes: Sendable {
     /// - Parameter shards: nodes beside the ring, by name, with their experts as a cluster file
     ///   has them.
     /// - Parameter isOneHost: whether the head starts the nodes itself.
+    /// - Parameter headOptions: further options of the head that is started first.
     init(
         shards: KeyValuePairs<String, [String]> = [:], standbys: [String] = [],
-        isOneHost: Bool = false
+        isOneHost: Bool = false, headOptions: [String] = []
     ) async throws {
         folder = try ScratchFolder()
         nodeNames = Self.names + shards.map(\.key) + standbys
@@ -47,14 +48,15 @@ final class SeparateNodes: Sendable {
             lines += ["    experts:"] + shard.map { "      - {\($0)}" }
         }
         file = try folder.write(lines.joined(separator: "\n") + "\n", to: "separate.yaml")
-        heads = Mutex([try Self.startHead(file, isOneHost: isOneHost)])
+        heads = Mutex([try Self.startHead(file, isOneHost: isOneHost, options: headOptions)])
     }
 
     private static func startHead(
-        _ file: String, isOneHost: Bool = false
+        _ file: String, isOneHost: Bool = false, options: [String] = []
     ) throws -> RunningProgram {
         try SkeinProgram.start(
-            ["up", file, "--log-level", "info"] + (isOneHost ? [] : ["--without-nodes"]))
+            ["up", file, "--log-level", "info"] + (isOneHost ? [] : ["--without-nodes"])
+                + options)
     }
 
     deinit { head.signal(SIGKILL) }
