@@ -195,6 +195,9 @@ extension Coordinator {
         if case .ended(let refusal) = readiness { refusal } else { nil }
     }
 
+    /// Whether micro-batches can run now; a lost node has not come back where they cannot.
+    public var isReady: Bool { if case .ready = readiness { true } else { false } }
+
     /// What is known now.
     public func status() -> ClusterStatus {
         let probeCount = probes.flight == nil ? 0 : 1

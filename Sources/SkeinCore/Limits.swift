@@ -240,6 +240,10 @@ public enum Limits {
     /// seconds, and an hour for the prompt.
     public static let httpRequestSecondsMax = 21_600
 
+    /// Seconds for which a request waits for a lost node where nothing else is said: a node that is
+    /// started again at once is back by then, and clients that ask elsewhere have waited enough.
+    public static let lostNodeSecondsMax = 60
+
     /// Seconds for which a client that was refused may still send what it had begun to.
     public static let httpLingerSecondsMax = 2
 

@@ -39,6 +39,17 @@ public struct TCPAddress: Hashable, Sendable {
         try self.init(text, scheme: "")
     }
 
+    /// Reads a host as a person writes it: an IPv6 address needs no brackets where no port follows.
+    public init(host text: String) throws(Refusal) {
+        let isBare = text.contains(":") && !text.hasPrefix("[")
+        do throws(Refusal) {
+            host = try Self.host(isBare ? "[\(text)]" : text[...])
+        } catch {
+            throw Refusal("host '\(text.prefix(100))'", error.reason)
+        }
+        port = nil
+    }
+
     /// Whether only this machine can reach the address.
     public var isLoopback: Bool {
         switch host {

@@ -15,8 +15,10 @@ struct APIError: Error, Equatable {
     var code: String?
     /// When to try again.
     var retryAfterSeconds: Int?
-    /// The one method that the path has, where another was used.
-    var allowedMethod: String?
+    /// The methods that the path has, where another was used.
+    var allowedMethods: String?
+    /// Whether the connection ends with the answer, since the rest of what comes cannot be read.
+    var endsConnection = false
 
     /// A request that cannot be read or can never run.
     static func invalid(_ param: String?, _ message: String, code: String? = nil) -> APIError {
@@ -37,29 +39,63 @@ struct APIError: Error, Equatable {
     }
 
     /// A path that is used with another method.
-    static func wrongMethod(allowed: String) -> APIError {
+    static func wrongMethod(_ found: String, allowed: String) -> APIError {
         APIError(
             status: 405, type: "invalid_request_error",
-            message: "this path takes \(allowed) requests only", allowedMethod: allowed)
+            message: "found a \(found.prefix(40)) request, this path takes \(allowed) only",
+            allowedMethods: allowed)
     }
+
+    /// A body in a coding that this server does not decode.
+    static func contentCoding(_ found: String) -> APIError {
+        APIError(
+            status: 415, type: "invalid_request_error",
+            message: "Content-Encoding: found '\(found.prefix(60))', expected identity, that is, a "
+                + "body as it is", param: "Content-Encoding", code: "unsupported_content_encoding")
+    }
+
+    /// A wish about the exchange that this server does not know.
+    static func expectation(_ found: String) -> APIError {
+        APIError(
+            status: 417, type: "invalid_request_error",
+            message: "Expect: found '\(found.prefix(60))', expected 100-continue or no such header",
+            param: "Expect")
+    }
+
+    /// A request that does not say to whom it speaks.
+    static let hostMissing = APIError.invalid(
+        "Host", "Host: expected one such header, which HTTP/1.1 asks for")
 
     /// Too large a body.
     static let tooLarge = APIError(
         status: 413, type: "invalid_request_error",
         message: "the body is larger than \(Limits.httpBodyBytesMax) bytes",
-        code: "request_too_large")
+        code: "request_too_large", endsConnection: true)
+
+    /// A body that ends too early, or whose chunks are no chunks.
+    static let brokenBody = APIError(
+        status: 400, type: "invalid_request_error",
+        message: "body: breaks off or is wrongly framed", endsConnection: true)
 
     /// No key, or an unknown one.
     static let unauthorized = APIError(
         status: 401, type: "authentication_error",
-        message: "expected 'Authorization: Bearer KEY' with a key that this server knows",
+        message: "expected 'Authorization: Bearer KEY' or 'x-api-key: KEY' with a key that this "
+            + "server knows",
         code: "invalid_api_key")
 
     /// Nothing can run at the moment.
-    static func unavailable(_ message: String) -> APIError {
+    static func unavailable(_ message: String, retryAfterSeconds: Int = 1) -> APIError {
         APIError(
             status: 503, type: "service_unavailable", message: message,
-            code: "service_unavailable", retryAfterSeconds: 1)
+            code: "service_unavailable", retryAfterSeconds: retryAfterSeconds)
+    }
+
+    /// A node is lost and stays away.
+    static func nodeAway(_ bound: Duration) -> APIError {
+        .unavailable(
+            "a node is lost and has not been back for \(bound.seconds) seconds; /health tells "
+                + "which", retryAfterSeconds: 10)
     }
 
     /// A request that took longer than the server allows.

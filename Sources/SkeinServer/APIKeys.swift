@@ -50,16 +50,19 @@ public struct APIKeys: Sendable {
         self.keys = keys
     }
 
-    /// The tenant to whom the key of a header `Authorization: Bearer KEY` belongs.
+    /// The tenant to whom the key of a request belongs: of `Authorization: Bearer KEY`, or of
+    /// `x-api-key: KEY` where there is no `Authorization`.
     ///
     /// The tenant's name tells nothing of the key.
     ///
-    /// - Returns: `nil` where the header carries no known key.
-    func admit(authorization: String?) -> String? {
-        guard let words = authorization?.split(separator: " ", maxSplits: 1), words.count == 2,
-            words[0].lowercased() == "bearer"
-        else { return nil }
-        let offered = Array(words[1].utf8)
+    /// - Returns: `nil` where the headers carry no known key.
+    func admit(authorization: String?, key: String? = nil) -> String? {
+        var offered = Array((key ?? "").utf8)
+        if let authorization {
+            let words = authorization.split(separator: " ", maxSplits: 1)
+            guard words.count == 2, words[0].lowercased() == "bearer" else { return nil }
+            offered = Array(words[1].utf8)
+        }
         // Every key is compared to its end, so that the time tells nothing about any of them.
         var found = -1
         for (index, key) in keys.enumerated() {

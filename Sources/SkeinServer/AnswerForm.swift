@@ -17,52 +17,65 @@ struct AnswerForm: Sendable {
     }
 
     /// The whole answer.
-    func answer(_ choices: [JSONValue], usage: Usage) -> JSONValue {
+    ///
+    /// - Parameter prompt: a conversation's tokens, where they are wanted.
+    func answer(_ choices: [JSONValue], usage: Usage, prompt: [TokenID]?) -> JSONValue {
         .fields([
             "id": .string(id), "object": .string(isChat ? "chat.completion" : "text_completion"),
             "created": .count(created), "model": .string(service.modelName),
             "choices": .array(choices), "usage": usage.json,
+            "prompt_token_ids": isChat ? prompt.map { .tokens($0) } : nil,
         ])
     }
 
     /// One chunk of a stream; the usage is `null` in all but the last, where it is asked for.
-    func chunk(_ choices: [JSONValue], usage: JSONValue?) -> JSONValue {
+    func chunk(
+        _ choices: [JSONValue], usage: JSONValue?, prompt: [TokenID]? = nil
+    ) -> JSONValue {
         .fields([
             "id": .string(id),
             "object": .string(isChat ? "chat.completion.chunk" : "text_completion"),
             "created": .count(created), "model": .string(service.modelName),
             "choices": .array(choices), "usage": usage,
+            "prompt_token_ids": isChat ? prompt.map { .tokens($0) } : nil,
         ])
     }
 
     /// A choice of a chunk.
     func choice(
-        _ index: Int, delta: JSONValue, logprobs: JSONValue, finishReason: String?
+        _ index: Int, delta: JSONValue, logprobs: JSONValue, finishReason: String?,
+        tokens: ChoiceTokens = ChoiceTokens()
     ) -> JSONValue {
         let reason: JSONValue = finishReason.map { .string($0) } ?? .null
         return isChat
             ? .fields([
                 "index": .count(index), "delta": delta, "logprobs": logprobs,
-                "finish_reason": reason,
+                "finish_reason": reason, "token_ids": tokens.answer.map { .tokens($0) },
             ])
             : .fields([
                 "index": .count(index), "text": delta["content"] ?? .string(""),
                 "logprobs": logprobs, "finish_reason": reason,
+                "token_ids": tokens.answer.map { .tokens($0) },
+                "prompt_token_ids": tokens.prompt.map { .tokens($0) },
             ])
     }
 
     /// A choice of a whole answer.
     func choice(
-        _ index: Int, message: GatheredAnswer, logprobs: JSONValue, finishReason: String
+        _ index: Int, message: GatheredAnswer, logprobs: JSONValue, finishReason: String,
+        tokens: ChoiceTokens
     ) -> JSONValue {
         isChat
             ? .fields([
                 "index": .count(index), "message": message.json, "logprobs": logprobs,
                 "finish_reason": .string(finishReason),
+                "token_ids": tokens.answer.map { .tokens($0) },
             ])
             : .fields([
                 "index": .count(index), "text": .string(message.content), "logprobs": logprobs,
                 "finish_reason": .string(finishReason),
+                "token_ids": tokens.answer.map { .tokens($0) },
+                "prompt_token_ids": tokens.prompt.map { .tokens($0) },
             ])
     }
 
@@ -104,6 +117,14 @@ struct AnswerForm: Sendable {
     private func name(of token: TokenID) -> String {
         service.text == nil ? "token_id:\(token)" : service.text(of: token)
     }
+}
+
+/// The numbers of a choice's tokens, where they are wanted; the names are vLLM's.
+struct ChoiceTokens: Sendable {
+    /// The prompt's, beside the first piece of an answer.
+    var prompt: [TokenID]?
+    /// Those drawn since the last piece, the one that ended the answer included.
+    var answer: [TokenID]?
 }
 
 /// What a request has cost.

@@ -47,21 +47,6 @@ struct Caller: InitializableFromSource, Sendable {
             channel.close(promise: nil)
         }
     }
-
-    /// An answer after which the connection ends, whatever the client still wants to send.
-    ///
-    /// A connection that is closed while bytes arrive is reset, and the client may never read the
-    /// answer; so it has a moment to do so.
-    func closing(_ response: Response) -> Response {
-        let body = response.body
-        var response = response
-        response.headers[.connection] = "close"
-        response.body = ResponseBody(contentLength: body.contentLength) { writer in
-            try await body.write(writer)
-            _ = closeConnection(after: .seconds(Limits.httpLingerSecondsMax))
-        }
-        return response
-    }
 }
 
 extension Caller {
@@ -105,10 +90,18 @@ extension Logger.MetadataValue {
 
 extension HTTPField.Name {
     /// The name of a request, given by the client or else by the server.
-    static let requestID: HTTPField.Name = {
-        guard let name = HTTPField.Name("x-request-id") else {
+    static let requestID = known("x-request-id")
+
+    /// A client's key, as Anthropic's clients send it.
+    static let apiKey = known("x-api-key")
+
+    /// Fields of a request that meant nothing to the server.
+    static let ignoredFields = known("x-ignored-fields")
+
+    private static func known(_ text: String) -> HTTPField.Name {
+        guard let name = HTTPField.Name(text) else {
             preconditionFailure("a header's name has letters and hyphens only")
         }
         return name
-    }()
+    }
 }

@@ -32,6 +32,14 @@ struct CompletionCall: Sendable {
     let isStreaming: Bool
     /// Whether a stream ends with the usage.
     let includesUsage: Bool
+    /// Whether every chunk of a stream tells the usage so far.
+    let includesRunningUsage: Bool
+    /// Whether the numbers of the prompt's and the answers' tokens come beside the text.
+    let returnsTokens: Bool
+    /// Whether control marks stay out of the text.
+    let skipsSpecialTokens: Bool
+    /// Fields that nobody here knows, so that the client learns of them.
+    let ignoredFields: [String]
     /// The prompts where they go back before the answers; none where they do not.
     var echoes: [EchoReader] = []
 
@@ -74,14 +82,14 @@ struct GenerationSpecification: Sendable {
 extension CompletionCall {
     /// Reads a body of `/v1/chat/completions`.
     init(chat fields: RequestFields, service: ModelService) throws(APIError) {
+        let ignored = try RequestRule.check(fields, of: .chat)
         let choice = try ToolChoice(fields)
         let conversation = try Self.conversation(fields, choice, service: service)
         let setup = try service.setup(for: "messages")
-        var wanted = try fields.whole("max_tokens", in: 1...Limits.positionsMax)
-        wanted = try fields.whole("max_completion_tokens", in: 1...Limits.positionsMax) ?? wanted
+        let wanted = try Self.newTokensMax(fields, from: 1)
         let alternatives = try Self.alternatives(chat: fields)
         try self.init(
-            fields, service: service,
+            fields, ignoring: ignored, service: service,
             prompts: [setup.tokenizer.encode(conversation.prompt.segments)],
             conversation: conversation,
             newTokensMax: wanted,
@@ -90,6 +98,7 @@ extension CompletionCall {
 
     /// Reads a body of `/v1/completions`.
     init(text fields: RequestFields, service: ModelService) throws(APIError) {
+        let ignored = try RequestRule.check(fields, of: .text)
         if fields.value("suffix") != nil {
             throw .invalid("suffix", "suffix: this server does not fill in the middle of a text")
         }
@@ -101,22 +110,32 @@ extension CompletionCall {
         }
         // Who only wants the prompt scored wants no token.
         let newTokensMin = try fields.flag("echo") == true ? 0 : 1
-        let tokensMax = try fields.whole("max_tokens", in: newTokensMin...Limits.positionsMax)
+        let tokensMax = try Self.newTokensMax(fields, from: newTokensMin)
         let alternatives = try fields.whole("logprobs", in: 0...Limits.topLogprobsMax)
         try self.init(
-            fields, service: service, prompts: try Self.prompts(fields, service: service),
+            fields, ignoring: ignored, service: service,
+            prompts: try Self.prompts(fields, service: service),
             conversation: nil, newTokensMax: tokensMax ?? 16, alternatives: alternatives,
-            answer: try ToolChoice.content(fields).map { AnswerDemand(content: $0) })
+            answer: try AnswerShapeFields.content(fields).map { AnswerDemand(content: $0) })
         echoes = try Self.echoes(
             fields, prompts: prompts, isScored: alternatives != nil, service: service)
     }
 
+    /// Tokens that an answer may have; the newer of the two names wins.
+    private static func newTokensMax(
+        _ fields: RequestFields, from least: Int
+    ) throws(APIError) -> Int? {
+        let wanted = try fields.whole("max_tokens", in: least...Limits.positionsMax)
+        return try fields.whole("max_completion_tokens", in: least...Limits.positionsMax) ?? wanted
+    }
+
     private init(
-        _ fields: RequestFields, service: ModelService, prompts: [[TokenID]],
+        _ fields: RequestFields, ignoring ignored: [String], service: ModelService,
+        prompts: [[TokenID]],
         conversation: Conversation?, newTokensMax: Int?, alternatives: Int?,
         answer: AnswerDemand?
     ) throws(APIError) {
-        try Self.check(fields, model: service.modelName)
+        try Self.checkModel(fields, service: service)
         let sampling = SamplingFields(fields, service: service)
         var parameters = try sampling.parameters()
         parameters.topLogprobsCount = alternatives
@@ -132,7 +151,12 @@ extension CompletionCall {
             stopTokens: constraint == nil ? stopTokens : service.endTokens,
             stopStrings: constraint == nil ? stopStrings : [], constraint: constraint,
             isStreaming: try fields.flag("stream") ?? false,
-            includesUsage: try options?.flag("include_usage") ?? false)
+            includesUsage: try options?.flag("include_usage") ?? false,
+            includesRunningUsage: try options?.flag("continuous_usage_stats") ?? false,
+            // A model without a tokenizer has no other answer to give.
+            returnsTokens: try fields.flag("return_token_ids") ?? (service.text == nil),
+            skipsSpecialTokens: try fields.flag("skip_special_tokens") ?? true,
+            ignoredFields: ignored)
         let followerCount = newTokensMax == 0 ? 0 : 1
         for prompt in prompts where prompt.count + followerCount > service.positionCountMax {
             throw .invalid(
@@ -157,10 +181,12 @@ extension CompletionCall {
     }
 
     /// Refuses another model.
-    private static func check(_ fields: RequestFields, model: String) throws(APIError) {
-        if let wanted = try fields.text("model"), wanted != model {
+    private static func checkModel(
+        _ fields: RequestFields, service: ModelService
+    ) throws(APIError) {
+        if let wanted = try fields.text("model"), !service.modelNames.contains(wanted) {
             throw .notFound(
-                "model", "model: found '\(wanted.prefix(200))', expected '\(model)'",
+                "model", "model: found '\(wanted.prefix(200))', expected \(service.namesText)",
                 code: "model_not_found")
         }
     }
@@ -171,18 +197,21 @@ extension CompletionCall {
         guard let value = fields.value("prompt") else {
             throw .invalid("prompt", "prompt: is missing, expected a text or a list of token ids")
         }
+        let begins = try fields.flag("add_special_tokens") ?? true
+        func prompt(_ value: JSONValue, param: String) throws(APIError) -> [TokenID] {
+            try Self.prompt(value, param: param, begins: begins, service: service)
+        }
         let prompts: [[TokenID]]
         if value.string != nil {
-            prompts = [try prompt(value, param: "prompt", service: service)]
+            prompts = [try prompt(value, param: "prompt")]
         } else if let first = value.array?.first {
             if first.integer != nil {
-                prompts = [try prompt(value, param: "prompt", service: service)]
+                prompts = [try prompt(value, param: "prompt")]
             } else {
                 let elements = try fields.elements("prompt", countMax: Limits.promptsMax) ?? []
                 var several: [[TokenID]] = []
                 for (index, element) in elements.enumerated() {
-                    several.append(
-                        try prompt(element, param: "prompt[\(index)]", service: service))
+                    several.append(try prompt(element, param: "prompt[\(index)]"))
                 }
                 prompts = several
             }
@@ -193,11 +222,15 @@ extension CompletionCall {
     }
 
     private static func prompt(
-        _ value: JSONValue, param: String, service: ModelService
+        _ value: JSONValue, param: String, begins: Bool, service: ModelService
     ) throws(APIError) -> [TokenID] {
         let tokens: [TokenID]
         if let text = value.string {
-            tokens = try service.setup(for: param).completionPrompt(text)
+            let setup = try service.setup(for: param)
+            tokens =
+                begins
+                ? setup.completionPrompt(text)
+                : setup.tokenizer.encode(text, matchingAddedTokens: false)
         } else if let elements = value.array {
             tokens = try RequestFields.tokens(
                 elements, param: param, vocabularySize: service.vocabularySize)
@@ -222,16 +255,19 @@ extension CompletionCall {
         guard !elements.isEmpty else {
             throw .invalid("messages", "messages: found none, expected one")
         }
-        let options = try fields.fields("chat_template_kwargs")
-        let isThinking = try options?.flag("thinking") ?? false
+        var options = ChatOptions(isThinking: try ThinkingFields.isThinking(fields, format: format))
+        options.addsGenerationPrompt = try fields.flag("add_generation_prompt") ?? true
+        if try fields.flag("continue_final_message") == true {
+            throw fields.wrong(
+                "continue_final_message", expected: "false: this server begins a new message")
+        }
         let tools = choice.offered
         do throws(Refusal) {
             var messages: [ChatMessage] = []
             for (index, element) in elements.enumerated() {
                 messages.append(try ChatMessage(parsing: element, subject: "messages[\(index)]"))
             }
-            let prompt = try format.prompt(
-                messages, tools: tools, options: ChatOptions(isThinking: isThinking))
+            let prompt = try format.prompt(messages, tools: tools, options: options)
             return Conversation(
                 format: format, prompt: prompt, tools: tools, callsMax: choice.callsMax)
         } catch {

@@ -15,6 +15,10 @@ struct CompletionRoute: Sendable {
     private var readers: [ChoiceReader] = []
     /// The prompts before the answers, where they are wanted.
     private var echoes: [EchoReader?] = []
+    /// Numbers of tokens that were drawn and not given out yet, where they are wanted.
+    private var drawn: [[TokenID]] = []
+    /// The answers whose prompt's numbers are out.
+    private var opened: Set<Int> = []
     /// When the tokens of each answer came.
     private(set) var timelines: [RequestTimeline] = []
     private let metrics: FrontMetrics
@@ -32,6 +36,7 @@ struct CompletionRoute: Sendable {
         for _ in 0..<(call.prompts.count * call.choiceCount) {
             readers.append(try ChoiceReader(call, text: service.text))
         }
+        drawn = readers.map { _ in [] }
         timelines = readers.map { _ in RequestTimeline(receivedAt: .zero) }
         for index in readers.indices {
             echoes.append(call.echoes.isEmpty ? nil : call.echoes[index / call.choiceCount])
@@ -61,13 +66,16 @@ struct CompletionRoute: Sendable {
             answers[event.choice].take(pieces)
             tokens[event.choice] += readers[event.choice].takeTokens()
         }
-        let choices = readers.indices.map { index in
-            form.choice(
-                index, message: answers[index],
-                logprobs: form.logprobs(tokens[index], after: echoes[index], textOffset: 0),
-                finishReason: readers[index].finishWord)
+        var choices: [JSONValue] = []
+        for index in readers.indices {
+            choices.append(
+                form.choice(
+                    index, message: answers[index],
+                    logprobs: form.logprobs(tokens[index], after: echoes[index], textOffset: 0),
+                    finishReason: readers[index].finishWord, tokens: takeNumbers(index)))
         }
-        return form.answer(choices, usage: usage)
+        return form.answer(
+            choices, usage: usage, prompt: call.returnsTokens ? call.prompts.first : nil)
     }
 
     /// Writes the answers as they grow.
@@ -76,14 +84,18 @@ struct CompletionRoute: Sendable {
         if call.conversation != nil {
             let opening = JSONValue.fields(["role": .string("assistant"), "content": .string("")])
             for index in readers.indices {
+                let choice = form.choice(index, delta: opening, logprobs: .null, finishReason: nil)
                 try await writer.write(
-                    chunk(
-                        form.choice(index, delta: opening, logprobs: .null, finishReason: nil)))
+                    chunk(choice, prompt: call.returnsTokens ? call.prompts.first : nil))
             }
         }
         for try await event in running.events {
-            let deltas = try await take(event).compactMap(\.delta)
+            var deltas = try await take(event).compactMap(\.delta)
             let index = event.choice
+            if deltas.isEmpty, !drawn[index].isEmpty, !event.isEnd {
+                // Who counts tokens sees each of them when it is there, text or not.
+                deltas = [.fields(["content": .string("")])]
+            }
             if !event.isPrompt, let echo = echoes[index] {
                 echoes[index] = nil
                 try await writer.write(chunk(opening(index, echo)))
@@ -95,7 +107,9 @@ struct CompletionRoute: Sendable {
                 offsets[index] += delta["content"]?.string?.unicodeScalars.count ?? 0
                 try await writer.write(
                     chunk(
-                        form.choice(index, delta: delta, logprobs: logprobs, finishReason: nil)))
+                        form.choice(
+                            index, delta: delta, logprobs: logprobs, finishReason: nil,
+                            tokens: takeNumbers(index))))
             }
             guard case .finished = event.event else { continue }
             let logprobs = form.logprobs(readers[index].takeTokens(), textOffset: offsets[index])
@@ -103,7 +117,7 @@ struct CompletionRoute: Sendable {
                 chunk(
                     form.choice(
                         index, delta: .object([]), logprobs: logprobs,
-                        finishReason: readers[index].finishWord)))
+                        finishReason: readers[index].finishWord, tokens: takeNumbers(index))))
         }
         if call.includesUsage { try await writer.write(form.chunk([], usage: usage.json)) }
     }
@@ -116,6 +130,7 @@ struct CompletionRoute: Sendable {
                 tokenCount: 1, at: event.instant - received)
             if let gap { metrics.onGap(gap) }
             let wasStopped = readers[event.choice].isStopped
+            if call.returnsTokens, !wasStopped { drawn[event.choice].append(token.token) }
             let pieces = readers[event.choice].push(token)
             if !wasStopped, readers[event.choice].isStopped { await running.stop(event.choice) }
             return pieces
@@ -139,12 +154,26 @@ struct CompletionRoute: Sendable {
             logprobs: form.logprobs([], after: echo, textOffset: 0), finishReason: nil)
     }
 
-    private func chunk(_ choice: JSONValue) -> JSONValue {
-        form.chunk([choice], usage: call.includesUsage ? .null : nil)
+    /// The numbers of an answer's tokens since the last time.
+    private mutating func takeNumbers(_ index: Int) -> ChoiceTokens {
+        guard call.returnsTokens else { return ChoiceTokens() }
+        defer { drawn[index] = [] }
+        let isFirst = opened.insert(index).inserted
+        return ChoiceTokens(
+            prompt: isFirst ? call.prompts[index / call.choiceCount] : nil, answer: drawn[index])
+    }
+
+    private func chunk(_ choice: JSONValue, prompt: [TokenID]? = nil) -> JSONValue {
+        let running: JSONValue? = call.includesUsage ? .null : nil
+        return form.chunk(
+            [choice], usage: call.includesRunningUsage ? usage.json : running, prompt: prompt)
     }
 }
 
 extension ChoiceEvent {
+    /// Whether it is the last one.
+    fileprivate var isEnd: Bool { if case .finished = event { true } else { false } }
+
     /// Whether it is about the prompt, so that the answer is still to begin.
     fileprivate var isPrompt: Bool {
         switch event {

@@ -38,7 +38,7 @@ public struct CrossOriginRule: Sendable {
         guard let origin = request.headerFields[.origin], admitsAll || origins.contains(origin)
         else { return headers }
         headers[.accessControlAllowOrigin] = admitsAll ? "*" : origin
-        headers[.accessControlExposeHeaders] = "x-request-id, retry-after"
+        headers[.accessControlExposeHeaders] = "x-request-id, x-ignored-fields, retry-after"
         guard Self.isPreflight(request) else { return headers }
         headers[.accessControlAllowMethods] = "GET, POST, OPTIONS"
         // Clients bring headers of their own; none of them means anything here.

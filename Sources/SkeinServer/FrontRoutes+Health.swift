@@ -4,7 +4,7 @@ internal import SkeinCore
 internal import SkeinMembership
 internal import SkeinText
 
-// What whoever keeps the cluster running asks: is it well, and what is its state.
+// What operators and load balancers ask: is the cluster well, and what is its state.
 extension FrontRoutes {
     /// The verdict for load balancers: 200 while requests are served, else 503.
     ///
@@ -14,6 +14,12 @@ extension FrontRoutes {
         let isProbing = try Self.flag("probe", of: request, absent: true)
         let report = await service.coordinator.health(
             probing: isProbing, isDraining: isDraining)
+        return Self.response(report.json, status: report.verdict.isServing ? 200 : 503)
+    }
+
+    /// Whether completions are served, without asking any node; 200 or 503.
+    func readiness(_ asking: Route.Asking) async -> Response {
+        let report = await service.coordinator.health(probing: false, isDraining: isDraining)
         return Self.response(report.json, status: report.verdict.isServing ? 200 : 503)
     }
 

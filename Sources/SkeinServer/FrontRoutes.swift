@@ -1,3 +1,4 @@
+internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
 internal import Logging
@@ -54,15 +55,15 @@ final class FrontRoutes: Sendable {
     /// Answers a request.
     func respond(to request: Request, from caller: Caller) async -> Response {
         let caller = caller.named(request)
+        let found = Route.of(request.uri.path)
         var response: Response
         do throws(APIError) {
-            response = try await route(request, from: caller)
+            response = try await answer(request, at: found, from: caller)
         } catch {
             caller.logRefusal(error)
             response = Self.response(error)
-            if error.status == 413 { response = caller.closing(Self.response(error)) }
         }
-        metrics.onResponse(path: caller.path, status: response.status.code)
+        metrics.onResponse(path: found?.route.label ?? "other", status: response.status.code)
         response.headers[.requestID] = caller.requestID
         if let rule = settings.crossOrigin {
             for field in rule.headers(for: request.head) { response.headers.append(field) }
@@ -70,80 +71,53 @@ final class FrontRoutes: Sendable {
         return response
     }
 
-    private func route(_ request: Request, from caller: Caller) async throws(APIError) -> Response {
-        let path = request.uri.path
+    private func answer(
+        _ request: Request, at found: (route: Route, rest: String)?, from caller: Caller
+    ) async throws(APIError) -> Response {
+        guard request.head.authority != nil else { throw .hostMissing }
+        if let wish = request.headers[.expect], wish.lowercased() != "100-continue" {
+            throw .expectation(wish)
+        }
         if settings.crossOrigin != nil, CrossOriginRule.isPreflight(request.head) {
             return Response(status: .noContent)
         }
-        if path == "/health" {
-            try expect(.get, request)
-            return try await health(request)
-        }
-        if path == "/metrics" {
-            try expect(.get, request)
-            return await metricsPage()
-        }
         var tenant = ""
-        if let apiKeys {
-            guard let known = apiKeys.admit(authorization: request.headers[.authorization]) else {
-                throw .unauthorized
-            }
+        if let apiKeys, found?.route.needsKey != false {
+            guard
+                let known = apiKeys.admit(
+                    authorization: request.headers[.authorization], key: request.headers[.apiKey])
+            else { throw .unauthorized }
             tenant = known
         }
-        switch path {
-        case "/v1/models":
-            try expect(.get, request)
-            return Self.response(
-                .fields(["object": .string("list"), "data": .array([modelCard])]))
-        case "/v1/cluster":
-            try expect(.get, request)
-            return try await cluster(request)
-        case "/v1/trace":
-            try expect(.post, request)
-            return try await trace(request)
-        case "/v1/chat/completions":
-            let fields = try await fields(of: request, from: caller)
-            let call = try CompletionCall(chat: fields, service: service)
-            return try await complete(call, from: caller, tenant: tenant)
-        case "/v1/completions":
-            let fields = try await fields(of: request, from: caller)
-            return try await complete(
-                try CompletionCall(text: fields, service: service), from: caller, tenant: tenant)
-        case "/tokenize":
-            return Self.response(try tokenize(try await fields(of: request, from: caller)))
-        case "/detokenize":
-            return Self.response(try detokenize(try await fields(of: request, from: caller)))
-        case "/tokenizer_info":
-            try expect(.get, request)
-            return Self.response(try tokenizerFacts())
-        case "/v1/models/\(service.modelName)":
-            try expect(.get, request)
-            return Self.response(modelCard)
-        case _ where path.hasPrefix("/v1/models/"):
+        guard let (route, rest) = found else {
+            let path = request.uri.path.prefix(200)
             throw .notFound(
-                "model", "there is no such model; this server has '\(service.modelName)'",
-                code: "model_not_found")
-        default:
-            throw .notFound(nil, "there is no such path: \(path.prefix(200))", code: "not_found")
+                nil, "there is no such path: \(path); / lists those there are", code: "not_found")
         }
+        guard route.takes(request.method) else {
+            throw .wrongMethod(request.method.rawValue, allowed: route.allowed)
+        }
+        return try await route.run(
+            self, Route.Asking(request: request, caller: caller, tenant: tenant, rest: rest))
     }
 
-    private func expect(_ method: HTTPRequest.Method, _ request: Request) throws(APIError) {
-        guard request.method == method || (method == .get && request.method == .head) else {
-            throw .wrongMethod(allowed: method.rawValue)
+    /// The JSON body of a request.
+    ///
+    /// What the headers refuse is refused before the body is wanted, so that a client that waits
+    /// for leave (`Expect: 100-continue`) need not send it.
+    func fields(of asking: Route.Asking) async throws(APIError) -> RequestFields {
+        let (request, caller) = (asking.request, asking.caller)
+        let codings = (request.headers[.contentEncoding] ?? "").split(separator: ",")
+            .map { $0.trimmingCharacters(in: .whitespaces) }
+        if let coding = codings.first(where: { !["", "identity"].contains($0.lowercased()) }) {
+            throw .contentCoding(coding)
         }
-    }
-
-    /// The JSON body of a POST request.
-    private func fields(
-        of request: Request, from caller: Caller
-    ) async throws(APIError) -> RequestFields {
-        try expect(.post, request)
         if let length = request.headers[.contentLength].flatMap({ Int($0) }),
             length > Limits.httpBodyBytesMax
         {
             throw .tooLarge
         }
+        caller.channel.triggerUserOutboundEvent(HTTPFraming.BodyWanted(), promise: nil)
         let body: ByteBuffer
         // A body that comes byte by byte would hold its connection for ever.
         let watchdog = caller.closeConnection(after: settings.idleBound)
@@ -153,28 +127,26 @@ final class FrontRoutes: Sendable {
         } catch is NIOTooManyBytesError {
             throw .tooLarge
         } catch {
-            throw .invalid(nil, "body: cannot be read: \(error)")
+            throw .brokenBody
         }
         return try RequestFields(body: Array(body.readableBytesView))
     }
 }
 
 extension FrontRoutes {
-    /// Runs a call and answers it.
-    private func complete(
-        _ call: CompletionCall, from caller: Caller, tenant: String
+    /// Reads a call, runs it and answers it.
+    func complete(
+        _ asking: Route.Asking, _ read: (RequestFields) throws(APIError) -> CompletionCall
     ) async throws(APIError) -> Response {
-        guard !isDraining else {
-            throw .unavailable("the server is shutting down")
-        }
-        if await service.coordinator.endReason == nil, await !service.coordinator.hasBeenReady {
-            throw .unavailable("the cluster is loading; /health tells what it waits for")
-        }
-        var call = call
+        let caller = asking.caller
+        try await checkAdmission()
+        var call = try read(try await fields(of: asking))
         call.bound(newTokensMax: settings.newTokensMax)
+        try await waitForRing()
         let running = try await RunningCompletion.start(
-            call, on: service, tenant: tenant, label: caller.requestID,
-            bound: settings.requestBound,
+            call, on: service, tenant: asking.tenant, label: caller.requestID,
+            bounds: RunningCompletion.Bounds(
+                whole: settings.requestBound, lostNode: settings.lostNodeBound),
             onOverdue: { caller.channel.close(promise: nil) })
         state.withLock { $0.running[caller.key] = running }
         await watch(caller)
@@ -186,7 +158,42 @@ extension FrontRoutes {
             await end(running, caller)
             throw error
         }
-        if call.isStreaming { return stream(route, running, caller) }
+        var response =
+            call.isStreaming
+            ? stream(route, running, caller) : try await gather(&route, running, caller)
+        let ignored = call.ignoredFields.map { $0.prefix(60).filter(\.isPlain) }
+        if !ignored.isEmpty {
+            response.headers[.ignoredFields] = ignored.prefix(20).joined(separator: ", ")
+        }
+        return response
+    }
+
+    /// Refuses completions that need not be read.
+    private func checkAdmission() async throws(APIError) {
+        guard !isDraining else { throw .unavailable("the server is shutting down") }
+        if await service.coordinator.endReason == nil, await !service.coordinator.hasBeenReady {
+            throw .unavailable("the cluster is loading; /health tells what it waits for")
+        }
+    }
+
+    /// Waits for a lost node, within a bound; a client of a stream learns by the status, too, that
+    /// it waited for nothing.
+    private func waitForRing() async throws(APIError) {
+        let end = ContinuousClock.now + settings.lostNodeBound
+        while await !service.coordinator.isReady, await service.coordinator.endReason == nil {
+            guard ContinuousClock.now < end else { throw .nodeAway(settings.lostNodeBound) }
+            try await checkAdmission()
+            do {
+                try await Task.sleep(for: .milliseconds(100))
+            } catch {
+                throw .unavailable("the server is shutting down")
+            }
+        }
+    }
+
+    private func gather(
+        _ route: inout CompletionRoute, _ running: RunningCompletion, _ caller: Caller
+    ) async throws(APIError) -> Response {
         do {
             let answer = try await route.gather()
             await end(running, caller)
@@ -271,64 +278,26 @@ extension FrontRoutes {
 }
 
 extension FrontRoutes {
-    private var modelCard: JSONValue {
-        .fields([
-            "id": .string(service.modelName), "object": .string("model"), "created": .count(0),
-            "owned_by": .string("skein"), "max_model_len": .count(service.positionCountMax),
-            "vocab_size": .count(service.vocabularySize),
-        ])
-    }
-
-    /// Text or a conversation to tokens.
-    private func tokenize(_ fields: RequestFields) throws(APIError) -> JSONValue {
-        let tokens: [TokenID]
-        if fields.value("messages") != nil {
-            let conversation = try CompletionCall.conversation(
-                fields, ToolChoice(fields), service: service)
-            tokens = try service.setup(for: "messages").tokenizer.encode(
-                conversation.prompt.segments)
-        } else {
-            guard let text = try fields.text("prompt") else {
-                throw .invalid("prompt", "prompt: is missing, expected a text")
-            }
-            let setup = try service.setup(for: "prompt")
-            let isWhole = try fields.flag("add_special_tokens") ?? true
-            // A text that is nothing but the mark of a special token asks for that token.
-            let mark = isWhole ? nil : setup.tokenizer.addedToken(text)
-            tokens =
-                isWhole
-                ? setup.completionPrompt(text)
-                : mark.map { [$0] } ?? setup.tokenizer.encode(text, matchingAddedTokens: false)
-        }
-        return .fields([
-            "count": .count(tokens.count), "max_model_len": .count(service.positionCountMax),
-            "tokens": .tokens(tokens),
-        ])
-    }
-
-    /// Tokens to text.
-    private func detokenize(_ fields: RequestFields) throws(APIError) -> JSONValue {
-        let setup = try service.setup(for: "tokens")
-        guard
-            let tokens = try fields.tokens(
-                "tokens", countMax: Limits.positionsMax, vocabularySize: service.vocabularySize)
-        else { throw .invalid("tokens", "tokens: is missing, expected a list of token ids") }
-        return .fields([
-            "prompt": .string(setup.tokenizer.decode(tokens, skippingSpecialTokens: false))
-        ])
-    }
-
+    /// An answer in JSON.
     static func response(_ json: JSONValue, status: Int = 200) -> Response {
         Response(
             status: .init(code: status), headers: [.contentType: "application/json"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: json.pythonText)))
     }
 
+    /// An error as an answer.
     static func response(_ error: APIError) -> Response {
         var response = response(error.json, status: error.status)
         if let seconds = error.retryAfterSeconds { response.headers[.retryAfter] = "\(seconds)" }
-        if let method = error.allowedMethod { response.headers[.allow] = method }
+        if let methods = error.allowedMethods { response.headers[.allow] = methods }
+        if error.status == 415 { response.headers[.acceptEncoding] = "identity" }
+        if error.endsConnection { response.headers[.connection] = "close" }
         if error.status == 401 { response.headers[.wwwAuthenticate] = "Bearer" }
         return response
     }
+}
+
+extension Character {
+    /// Whether it can stand in a header as it is.
+    fileprivate var isPlain: Bool { isASCII && (isLetter || isNumber || "_-.".contains(self)) }
 }

@@ -16,6 +16,9 @@ public struct FrontSettings: Sendable {
     /// How long a request may take from its arrival to its last token.
     public var requestBound: Duration = .seconds(Limits.httpRequestSecondsMax)
 
+    /// How long a request that has no token yet waits for a lost node to come back.
+    public var lostNodeBound: Duration = .seconds(Limits.lostNodeSecondsMax)
+
     /// How long a connection may rest, or take to bring a whole request.
     public var idleBound: Duration = .seconds(Limits.httpIdleSecondsMax)
 

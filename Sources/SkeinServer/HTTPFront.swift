@@ -15,7 +15,8 @@ internal import SkeinCore
 /// ```
 public actor HTTPFront {
     private let routes: FrontRoutes
-    private let address: BindAddress
+    private let host: String
+    private let port: Int
     private let settings: FrontSettings
     private let logger: Logger
     private var services: ServiceGroup?
@@ -24,6 +25,7 @@ public actor HTTPFront {
     /// Makes a front that listens once it is started.
     ///
     /// - Parameters:
+    ///   - host: an IPv4 address, an IPv6 address with or without brackets, or a name.
     ///   - port: 0 for any free one.
     ///   - apiKeys: the keys by which clients may call; `nil` lets everyone in.
     ///   - settings: TLS, limits and who may call from a browser.
@@ -33,7 +35,9 @@ public actor HTTPFront {
     ) {
         routes = FrontRoutes(service: service, apiKeys: apiKeys, settings: settings)
         self.settings = settings
-        address = .hostname(host, port: port)
+        let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
+        self.host = isBracketed ? String(host.dropFirst().dropLast()) : host
+        self.port = port
         self.logger = logger
     }
 
@@ -43,15 +47,24 @@ public actor HTTPFront {
     /// - Throws: a `Refusal` where the address cannot be bound; a `CancellationError` where the
     ///   task is cancelled before it is, and then nothing listens.
     public func start() async throws -> Int {
+        DescriptorLimit.raise()
         let (bound, continuation) = AsyncStream.makeStream(
             of: Int.self, bufferingPolicy: .bufferingOldest(1))
         let application = Application(
             responder: CallbackResponder { [routes] in await routes.respond(to: $0, from: $1) },
             server: try protocolServer(),
             configuration: ApplicationConfiguration(
-                address: address, serverName: "skein",
+                address: .hostname(host, port: port), serverName: "skein",
                 availableConnectionsDelegate: .maximum(Limits.httpConnectionsMax, logger: logger)),
-            onServerRunning: { channel in
+            onServerRunning: { [logger] channel in
+                do {
+                    try await channel.eventLoop.submit {
+                        try channel.pipeline.syncOperations.addHandler(
+                            AcceptPause(logger: logger), position: .first)
+                    }.get()
+                } catch {
+                    logger.debug("the listening socket is closed: \(error)")
+                }
                 continuation.yield(channel.localAddress?.port ?? 0)
                 continuation.finish()
             },
@@ -72,20 +85,35 @@ public actor HTTPFront {
             try await serving.value
         } catch {
             if wasCancelled { throw CancellationError() }
-            throw Refusal("\(address)", "cannot listen there: \(error)")
+            throw Refusal(
+                address(of: port), "cannot listen there: \(SystemError.words(listening: error))")
         }
         if wasCancelled { throw CancellationError() }
-        throw Refusal("\(address)", "cannot listen there")
+        throw Refusal(address(of: port), "cannot listen there")
+    }
+
+    /// Where clients find the front, for example `http://[::1]:8080`.
+    ///
+    /// - Parameter port: the one that `start()` gave.
+    public nonisolated func url(port: Int) -> String {
+        "\(settings.identity == nil ? "http" : "https")://\(address(of: port))"
+    }
+
+    private nonisolated func address(of port: Int) -> String {
+        host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 
     /// HTTP/1.1 within the limits, in TLS where there is a certificate.
     private func protocolServer() throws -> HTTPServerBuilder {
         let headerBytesMax = Limits.httpHeaderBytesMax
-        let plain = HTTPServerBuilder.http1(
-            configuration: .init(
-                idleTimeout: .nanoseconds(Int64(settings.idleBound.seconds * 1e9)),
-                httpDecoderConfiguration: .init(
-                    maxHeaderFieldSize: headerBytesMax, maxHeaderListSize: headerBytesMax)))
+        let configuration = HTTP1Channel.Configuration(
+            idleTimeout: .nanoseconds(Int64(settings.idleBound.seconds * 1e9)),
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: headerBytesMax, maxHeaderListSize: headerBytesMax))
+        let plain = HTTPServerBuilder { responder in
+            FramedHTTPChannel(
+                library: HTTP1Channel(responder: responder, configuration: configuration))
+        }
         guard let identity = settings.identity else { return plain }
         return try .tls(plain, tlsConfiguration: identity.configuration)
     }

@@ -1,11 +1,18 @@
+internal import Foundation
 public import SkeinCoordinator
 public import SkeinCore
 public import SkeinText
 
 /// What a front serves: a model's text and the coordinator that runs its tokens.
 public struct ModelService: Sendable {
-    /// The name by which clients ask for the model.
+    /// The name that answers carry.
     public let modelName: String
+
+    /// The names by which clients may ask for the model; the first is `modelName`.
+    public let modelNames: [String]
+
+    /// When the service was made, in seconds of Unix time.
+    let created = Int(Date().timeIntervalSince1970)
 
     /// Takes requests.
     public let coordinator: Coordinator
@@ -26,11 +33,14 @@ public struct ModelService: Sendable {
     let constraints: ConstraintShelf?
 
     /// Joins a model's text and its coordinator.
+    ///
+    /// - Parameter aliases: further names by which clients may ask for the model.
     public init(
-        modelName: String, coordinator: Coordinator, text: TextSetup?,
+        modelName: String, aliases: [String] = [], coordinator: Coordinator, text: TextSetup?,
         configuration: ModelConfiguration, positionCountMax: Int
     ) {
         self.modelName = modelName
+        modelNames = [modelName] + aliases.filter { $0 != modelName }
         self.coordinator = coordinator
         self.text = text
         vocabularySize = configuration.vocabularySize
@@ -41,6 +51,9 @@ public struct ModelService: Sendable {
                 $0.tokenizer, vocabularySize: vocabularySize, endTokens: endTokens)
         }
     }
+
+    /// The names for an error line.
+    var namesText: String { modelNames.map { "'\($0)'" }.joined(separator: " or ") }
 
     /// The tokenizer, or the error for a request that needs one.
     func setup(for param: String) throws(APIError) -> TextSetup {

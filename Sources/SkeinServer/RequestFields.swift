@@ -10,14 +10,19 @@ struct RequestFields: Sendable {
 
     /// Reads a body.
     init(body: [UInt8]) throws(APIError) {
-        do throws(Refusal) {
-            object = try JSONValue(parsing: body, subject: "body", rules: .client)
-        } catch {
-            throw .invalid(nil, error.description)
-        }
+        object = try Self.json(body, subject: "body")
         path = ""
         guard object.members != nil else {
             throw .invalid(nil, "body: found \(object.found), expected an object")
+        }
+    }
+
+    /// What a client wrote, as JSON.
+    static func json(_ bytes: [UInt8], subject: String) throws(APIError) -> JSONValue {
+        do throws(Refusal) {
+            return try JSONValue(parsing: bytes, subject: subject, rules: .client)
+        } catch {
+            throw .invalid(subject == "body" ? nil : subject, error.description)
         }
     }
 
@@ -25,6 +30,9 @@ struct RequestFields: Sendable {
         self.object = object
         self.path = path
     }
+
+    /// The names in their order; a body has none twice.
+    var names: [String] { object.members?.map(\.name) ?? [] }
 
     /// A field's name with the way to it.
     func param(_ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }

@@ -13,6 +13,14 @@ struct ChoiceEvent: Sendable {
 
 /// The sequences of one request, on their way through the ring.
 final class RunningCompletion: Sendable {
+    /// How long a completion may take.
+    struct Bounds: Sendable {
+        /// From its start to its last token.
+        let whole: Duration
+        /// For which it waits for its first token while a node is lost.
+        let lostNode: Duration
+    }
+
     /// What happens to all answers, each in its own order.
     let events: AsyncThrowingStream<ChoiceEvent, any Error>
 
@@ -20,10 +28,11 @@ final class RunningCompletion: Sendable {
     private let sequences: [SequenceID]
     private let pump: Task<Void, Never>
     private let clock: Task<Void, Never>
+    private let lostNodeWatch: Task<Void, Never>
 
     private init(
         coordinator: Coordinator, streams: [(SequenceID, TokenStream)], eventsMax: Int,
-        bound: Duration, onOverdue: @escaping @Sendable () -> Void
+        bounds: Bounds, onOverdue: @escaping @Sendable () -> Void
     ) {
         self.coordinator = coordinator
         sequences = streams.map(\.0)
@@ -31,19 +40,27 @@ final class RunningCompletion: Sendable {
             bufferingPolicy: .bufferingOldest(eventsMax))
         self.events = events
         clock = Task { [sequences] in
-            do { try await Self.sleepInNaps(for: bound) } catch { return }
-            continuation.finish(throwing: APIError.timedOut(bound))
+            do { try await Self.sleepInNaps(for: bounds.whole) } catch { return }
+            continuation.finish(throwing: APIError.timedOut(bounds.whole))
             // The client may be one that does not read: nobody else would end the sequences.
             for sequence in sequences { await coordinator.cancel(sequence) }
             do { try await Task.sleep(for: .seconds(Limits.httpLingerSecondsMax)) } catch { return }
             onOverdue()
         }
+        let lostNodeWatch = Task { [sequences] in
+            guard await Self.outlasts(bounds.lostNode, coordinator) else { return }
+            continuation.finish(throwing: APIError.nodeAway(bounds.lostNode))
+            for sequence in sequences { await coordinator.cancel(sequence) }
+        }
+        self.lostNodeWatch = lostNodeWatch
         pump = Task {
             do {
                 try await withThrowingTaskGroup(of: Void.self) { answers in
                     for (choice, stream) in streams.enumerated() {
                         answers.addTask {
                             for try await event in stream.1 {
+                                // An answer that has begun goes on however long it takes.
+                                if case .token = event { lostNodeWatch.cancel() }
                                 continuation.yield(
                                     ChoiceEvent(choice: choice, event: event, instant: .now))
                             }
@@ -56,6 +73,20 @@ final class RunningCompletion: Sendable {
                 continuation.finish(throwing: error)
             }
         }
+    }
+
+    /// Waits until the ring has stood still for longer than a bound.
+    ///
+    /// - Returns: `false` where the wait was cancelled before.
+    private static func outlasts(_ bound: Duration, _ coordinator: Coordinator) async -> Bool {
+        var lostAt: ContinuousClock.Instant?
+        while !Task.isCancelled {
+            let now = ContinuousClock.now
+            lostAt = await coordinator.isReady ? nil : lostAt ?? now
+            if let lostAt, now - lostAt >= bound { return true }
+            do { try await Task.sleep(for: min(bound, .milliseconds(500))) } catch { return false }
+        }
+        return false
     }
 
     /// Sleeps, a few seconds at a time: what a cancelled sleep holds is given back when it would
@@ -72,11 +103,11 @@ final class RunningCompletion: Sendable {
     /// Submits every sequence of a call; where one is not taken, none runs.
     ///
     /// - Parameters:
-    ///   - bound: how long the answers may take together.
+    ///   - bounds: how long the answers may take.
     ///   - onOverdue: is called where they took longer and nobody reads that they did.
     static func start(
         _ call: CompletionCall, on service: ModelService, tenant: String, label: String,
-        bound: Duration, onOverdue: @escaping @Sendable () -> Void
+        bounds: Bounds, onOverdue: @escaping @Sendable () -> Void
     ) async throws(APIError) -> RunningCompletion {
         var streams: [(SequenceID, TokenStream)] = []
         var eventsMax = 0
@@ -102,7 +133,7 @@ final class RunningCompletion: Sendable {
         }
         return RunningCompletion(
             coordinator: service.coordinator, streams: streams, eventsMax: eventsMax,
-            bound: bound, onOverdue: onOverdue)
+            bounds: bounds, onOverdue: onOverdue)
     }
 
     /// Ends one answer whose text is complete.
@@ -116,6 +147,7 @@ final class RunningCompletion: Sendable {
     /// Ends all answers; nobody waits for them.
     func cancel() async {
         clock.cancel()
+        lostNodeWatch.cancel()
         pump.cancel()
         for sequence in sequences { await coordinator.cancel(sequence) }
     }

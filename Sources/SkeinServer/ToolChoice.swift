@@ -64,7 +64,7 @@ struct ToolChoice: Sendable {
     func demand(
         _ fields: RequestFields, _ conversation: CompletionCall.Conversation
     ) throws(APIError) -> AnswerDemand? {
-        let content = try Self.content(fields)
+        let content = try AnswerShapeFields.content(fields)
         let paths = tools.indices.map { "tools[\($0)].function.parameters" }
         var wanted = Array(zip(tools, paths)).map { (tool: $0.0, path: $0.1) }
         var countMax = callsMax ?? Limits.toolCallsMax
@@ -82,32 +82,5 @@ struct ToolChoice: Sendable {
         return AnswerDemand(
             content: wish == .auto || wish == .none ? content : nil, calls: calls,
             format: conversation.format, answering: conversation.prompt)
-    }
-
-    /// What `response_format` says of the text.
-    static func content(_ fields: RequestFields) throws(APIError) -> AnswerDemand.Content? {
-        guard let form = try fields.fields("response_format") else { return nil }
-        switch try form.text("type") {
-        case "text": return nil
-        case "json_object": return .object
-        case "json_schema":
-            guard let inner = try form.fields("json_schema") else {
-                throw .invalid(
-                    form.param("json_schema"),
-                    "\(form.param("json_schema")): is missing, expected an object")
-            }
-            // Whether it is strict or not, the answer is held to it.
-            _ = try inner.flag("strict")
-            guard let name = try inner.text("name"), (1...64).contains(name.utf8.count) else {
-                throw inner.wrong("name", expected: "a name of 1 to 64 characters")
-            }
-            guard let schema = inner.value("schema"), schema.members != nil else {
-                throw inner.wrong("schema", expected: "a JSON schema")
-            }
-            return .schema(schema, path: inner.param("schema"))
-        default:
-            throw form.wrong(
-                "type", expected: "\"text\", \"json_object\" or \"json_schema\"")
-        }
     }
 }

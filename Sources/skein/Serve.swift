@@ -37,20 +37,21 @@ struct Serve: AsyncParsableCommand {
         let (front, log) = (front, log)
         // What cannot be read is said before a model is loaded.
         let (keys, settings) = (try front.keys(), try front.settings())
+        let names = front.served.modelNames(folder: folder)
         do {
             Console.standardError(choice.reason)
             try await EmbeddedRun(
                 folder: folder, layout: layout, serving: serving, log: log
             ).run { cluster in
                 let service = ModelService(
-                    modelName: ServedModel.name(folder: folder), coordinator: cluster.coordinator,
-                    text: text, configuration: cluster.configuration,
-                    positionCountMax: choice.positionCount)
+                    modelName: names[0], aliases: Array(names.dropFirst()),
+                    coordinator: cluster.coordinator, text: text,
+                    configuration: cluster.configuration, positionCountMax: choice.positionCount)
                 let server = HTTPFront(
                     service: service, host: front.host, port: front.port, apiKeys: keys,
                     settings: settings, logger: log.logger("skein.http"))
                 let port = try await server.start()
-                let address = "\(settings.scheme)://\(front.host):\(port)"
+                let address = server.url(port: port)
                 let banner = StartBanner(
                     modelName: service.modelName,
                     status: await cluster.coordinator.freshStatus(), address: address,
@@ -66,7 +67,7 @@ struct Serve: AsyncParsableCommand {
 
 /// Where and for whom a server listens.
 struct FrontOptions: ParsableArguments {
-    @Option(help: "The address to listen on.")
+    @Option(help: "The address to listen on; IPv6 with or without brackets.")
     var host = "127.0.0.1"
 
     @Option(help: "The port to listen on; 0 takes any free one.")
@@ -78,6 +79,13 @@ struct FrontOptions: ParsableArguments {
     func validate() throws {
         guard (0...65_535).contains(port) else {
             throw ValidationError("--port: expected 0 to 65535, found \(port)")
+        }
+        do throws(Refusal) {
+            guard try TCPAddress(host: host).host != .all else {
+                throw Refusal("", "expected an address; 0.0.0.0 stands for all of this machine")
+            }
+        } catch {
+            throw ValidationError("--host: found '\(host)', \(error.reason)")
         }
     }
 
@@ -101,7 +109,7 @@ struct KeysOption: ParsableArguments {
     /// The keys of the file, if one is named; an open address without keys is worth a warning.
     func keys(host: String) throws(Refusal) -> APIKeys? {
         let keys = try read()
-        warn(host: host)
+        try warn(host: host)
         return keys
     }
 
@@ -114,10 +122,8 @@ struct KeysOption: ParsableArguments {
     }
 
     /// Warns where HTTP is about to be served without keys to other machines.
-    func warn(host: String) {
-        guard path == nil, !["localhost", "::1"].contains(host), !host.hasPrefix("127.") else {
-            return
-        }
+    func warn(host: String) throws(Refusal) {
+        guard path == nil, try !TCPAddress(host: host).isLoopback else { return }
         Console.say(
             "warning: \(host) is reachable from other machines, and without --api-keys anyone "
                 + "there may use the model", level: .warning)

@@ -26,6 +26,16 @@ struct ServedOptions: ParsableArguments {
         help: "Seconds from a request's arrival to its last token at most.")
     var requestSecondsMax = Limits.httpRequestSecondsMax
 
+    @Option(
+        name: .customLong("lost-node-wait-seconds"),
+        help: "Seconds for which a request waits for a lost node before it is refused.")
+    var lostNodeSecondsMax = Limits.lostNodeSecondsMax
+
+    @Option(
+        name: .customLong("served-model-name"),
+        help: "A name by which clients ask for the model; repeat it for more, the first is shown.")
+    var names: [String] = []
+
     func validate() throws {
         guard (certificateFile == nil) == (keyFile == nil) else {
             throw ValidationError("expected both of --tls-cert and --tls-key, or none")
@@ -39,6 +49,27 @@ struct ServedOptions: ParsableArguments {
             throw ValidationError(
                 "--request-seconds-max: expected 1 to \(secondsMax), found \(requestSecondsMax)")
         }
+        guard (0...secondsMax).contains(lostNodeSecondsMax) else {
+            throw ValidationError(
+                "--lost-node-wait-seconds: expected 0 to \(secondsMax), "
+                    + "found \(lostNodeSecondsMax)")
+        }
+        for name in names
+        where !(1...Self.nameBytesMax).contains(name.utf8.count)
+            || name.unicodeScalars.contains(where: { $0.value < 0x21 || $0.value == 0x7F })
+        {
+            throw ValidationError(
+                "--served-model-name: found '\(name)', expected 1 to \(Self.nameBytesMax) bytes "
+                    + "without spaces")
+        }
+    }
+
+    /// Bytes of a model's name: twice the longest on the model hubs.
+    private static let nameBytesMax = 200
+
+    /// The names by which clients may ask for the model in a folder; the first is shown.
+    func modelNames(folder: String) -> [String] {
+        names.isEmpty ? [ServedModel.name(folder: folder)] : names
     }
 
     /// The settings, with the certificate read and checked.
@@ -51,6 +82,7 @@ struct ServedOptions: ParsableArguments {
         if !crossOrigins.isEmpty { settings.crossOrigin = try CrossOriginRule(crossOrigins) }
         settings.newTokensMax = newTokensMax
         settings.requestBound = .seconds(requestSecondsMax)
+        settings.lostNodeBound = .seconds(lostNodeSecondsMax)
         return settings
     }
 }

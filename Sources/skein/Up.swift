@@ -29,7 +29,9 @@ struct Up: AsyncParsableCommand {
         let topology = try ClusterFile.read(path: clusterFile)
         let log = log
         // What cannot be read is said before a node is started.
-        let front = try HeadFront(keys: keys.read(), settings: served.settings())
+        let front = try HeadFront(
+            keys: keys.read(), settings: served.settings(),
+            names: served.modelNames(folder: topology.modelPath))
         let banner = ClusterBanner()
         let host = try ClusterHost(
             clusterFile: clusterFile, topology: topology, startsNodes: !withoutNodes,
@@ -38,7 +40,7 @@ struct Up: AsyncParsableCommand {
         ClusterBanner.showPlacement(of: host)
         // Only the head serves HTTP.
         if host.coordinator != nil, let address = topology.coordinator.httpAddress {
-            keys.warn(host: address.bindName)
+            try keys.warn(host: address.bindName)
         }
         try await Interruptible.run {
             try await withThrowingTaskGroup(of: Void.self) { parts in
@@ -102,8 +104,8 @@ struct Up: AsyncParsableCommand {
     ) async throws -> HTTPFront? {
         guard let http = host.topology.coordinator.httpAddress else { return nil }
         let service = ModelService(
-            modelName: ServedModel.name(folder: host.topology.modelPath), coordinator: coordinator,
-            text: try TextSetup.inFolder(host.topology.modelPath),
+            modelName: front.names[0], aliases: Array(front.names.dropFirst()),
+            coordinator: coordinator, text: try TextSetup.inFolder(host.topology.modelPath),
             configuration: host.configuration, positionCountMax: host.topology.serving.positionCount
         )
         let server = HTTPFront(
@@ -121,6 +123,8 @@ struct Up: AsyncParsableCommand {
 private struct HeadFront: Sendable {
     let keys: APIKeys?
     let settings: FrontSettings
+    /// The model's names; the first is shown.
+    let names: [String]
 }
 
 extension TCPAddress {

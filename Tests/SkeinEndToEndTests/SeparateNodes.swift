@@ -24,9 +24,10 @@ final class SeparateNodes: Sendable {
     ///   has them.
     /// - Parameter isOneHost: whether the head starts the nodes itself.
     /// - Parameter log: the head's level of the log, and its format.
+    /// - Parameter headOptions: further options of the head that is started first.
     init(
         shards: KeyValuePairs<String, [String]> = [:], standbys: [String] = [],
-        isOneHost: Bool = false, log: [String] = ["info", "text"]
+        isOneHost: Bool = false, log: [String] = ["info", "text"], headOptions: [String] = []
     ) async throws {
         folder = try ScratchFolder()
         nodeNames = Self.names + shards.map(\.key) + standbys
@@ -48,15 +49,18 @@ final class SeparateNodes: Sendable {
             lines += ["    experts:"] + shard.map { "      - {\($0)}" }
         }
         file = try folder.write(lines.joined(separator: "\n") + "\n", to: "separate.yaml")
-        heads = Mutex([try Self.startHead(file, isOneHost: isOneHost, log: log)])
+        heads = Mutex([
+            try Self.startHead(file, isOneHost: isOneHost, log: log, options: headOptions)
+        ])
     }
 
     private static func startHead(
-        _ file: String, isOneHost: Bool = false, log: [String] = ["info", "text"]
+        _ file: String, isOneHost: Bool = false, log: [String] = ["info", "text"],
+        options: [String] = []
     ) throws -> RunningProgram {
         try SkeinProgram.start(
             ["up", file, "--log-level", log[0], "--log-format", log[1]]
-                + (isOneHost ? [] : ["--without-nodes"]))
+                + (isOneHost ? [] : ["--without-nodes"]) + options)
     }
 
     deinit { head.signal(SIGKILL) }

@@ -47,6 +47,24 @@ struct TestServer: Sendable {
     let port: Int
     private let session: URLSession
 
+    /// A further front over a cluster that runs, under other names or without its text.
+    init(
+        cluster: EmbeddedCluster, names: [String] = ["gosling"], text: TextSetup?,
+        settings: FrontSettings = FrontSettings()
+    ) async throws {
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        self.cluster = cluster
+        service = ModelService(
+            modelName: names[0], aliases: Array(names.dropFirst()),
+            coordinator: cluster.coordinator, text: text, configuration: cluster.configuration,
+            positionCountMax: 1_024)
+        front = HTTPFront(
+            service: service, host: "127.0.0.1", port: 0, apiKeys: nil, settings: settings,
+            logger: logger)
+        port = try await front.start()
+        session = URLSession(configuration: .ephemeral)
+    }
+
     init(
         apiKeys: APIKeys? = nil, reusesPrefixes: Bool = true, model folder: String = Self.gosling,
         nodeCount: Int = 2,
