@@ -256,10 +256,12 @@ extension CompletionCall {
             throw .invalid("messages", "messages: found none, expected one")
         }
         var options = ChatOptions(isThinking: try ThinkingFields.isThinking(fields, format: format))
-        options.addsGenerationPrompt = try fields.flag("add_generation_prompt") ?? true
-        if try fields.flag("continue_final_message") == true {
+        options.continuesFinalMessage = try fields.flag("continue_final_message") ?? false
+        let addsPrompt = try fields.flag("add_generation_prompt")
+        options.addsGenerationPrompt = addsPrompt ?? !options.continuesFinalMessage
+        if options.continuesFinalMessage, options.addsGenerationPrompt {
             throw fields.wrong(
-                "continue_final_message", expected: "false: this server begins a new message")
+                "add_generation_prompt", expected: "false where continue_final_message is true")
         }
         let tools = choice.offered
         do throws(Refusal) {

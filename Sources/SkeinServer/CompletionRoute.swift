@@ -34,7 +34,9 @@ struct CompletionRoute: Sendable {
         self.received = received
         form = AnswerForm(call, service: service)
         for _ in 0..<(call.prompts.count * call.choiceCount) {
-            readers.append(try ChoiceReader(call, text: service.text))
+            readers.append(
+                try ChoiceReader(
+                    call, text: service.text, showsControlTokens: !call.skipsSpecialTokens))
         }
         drawn = readers.map { _ in [] }
         timelines = readers.map { _ in RequestTimeline(receivedAt: .zero) }

@@ -61,7 +61,7 @@ struct InlineCall {
 
     private static func isObject(_ text: String) -> Bool {
         do throws(Refusal) {
-            return try JSONValue(parsing: text, subject: "arguments").members != nil
+            return try JSONValue(parsing: text, subject: "arguments", rules: .lenient).members != nil
         } catch {
             return false
         }

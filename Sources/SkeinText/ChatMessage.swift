@@ -122,7 +122,7 @@ public struct ChatToolCall: Equatable, Sendable {
     /// What is no JSON object is one parameter named `arguments`, as DeepSeek's own encoder has it.
     var parameters: [JSONValue.Member] {
         do throws(Refusal) {
-            let value = try JSONValue(parsing: arguments, subject: "arguments")
+            let value = try JSONValue(parsing: arguments, subject: "arguments", rules: .lenient)
             if let members = value.members { return members }
         } catch {}
         return [.init("arguments", .string(arguments))]

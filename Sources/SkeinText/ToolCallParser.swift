@@ -328,7 +328,7 @@ extension ToolCallParser {
     private func parameterValue() -> String {
         let kinds = parameterKinds
         do throws(Refusal) {
-            let value = try JSONValue(parsing: gathered, subject: "argument")
+            let value = try JSONValue(parsing: gathered, subject: "argument", rules: .lenient)
             let isWanted = !value.kinds.isDisjoint(with: kinds)
             if kinds != [.string], isWanted || !kinds.contains(.string) { return gathered }
         } catch {}
