@@ -48,7 +48,7 @@ struct JSONValueTests {
         "{\"a\":1,}", "{a:1}", "{\"a\" 1}", "{\"a\":1 \"b\":2}", "{} {}", "1 1", "'a'", "//",
         "// c\n1", "\u{FEFF}1",
     ])
-    func malformedTextIsRefusedInOneLineWhoeverWroteIt(_ text: String) {
+    func malformedTextIsRefusedInOneLineUnderEveryRule(_ text: String) {
         for rules in Self.everyone {
             let refusal = #expect(throws: Refusal.self) { try parse(text, rules) }
             #expect(
