@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import SkeinCore
 import Testing
@@ -65,7 +66,7 @@ import Testing
     @Test func aKeyIsWrittenWithTheFoldersThatAreMissing() async throws {
         try inFolder { _ in }
         let file = folder.appending(path: "keys/of/a.secret").path()
-        var command = try #require(
+        let command = try #require(
             try Skein.parseAsRoot(["keys", "new", "--out", file, "--json"]) as? Keys.New)
         try await command.run()
         let attributes = FileManager.default.attributesOfItem
