@@ -49,17 +49,17 @@ struct ServingRecord: Equatable, Sendable {
 
     /// The mean time between tokens after the first.
     ///
-    /// An answer of one token has none, nor has one whose tokens all came in one event.
+    /// An answer of one token has none, nor has one whose tokens all came together.
     var timePerOutputToken: Duration? {
-        guard let first = emissions.first, emissions.count > 1, let outputTokenCount,
-            outputTokenCount > 1
+        guard let first = emissions.first, let last = emissions.last, last > first,
+            let outputTokenCount, outputTokenCount > 1
         else { return nil }
         return (ended - first) / (outputTokenCount - 1)
     }
 
-    /// The gaps between events that carried tokens.
+    /// The gaps between events that carried tokens; those that came in one read have none.
     var interTokenLatencies: [Duration] {
-        zip(emissions, emissions.dropFirst()).map { $1 - $0 }
+        zip(emissions, emissions.dropFirst()).map { $1 - $0 }.filter { $0 > .zero }
     }
 
     /// Whether the answer has fewer tokens than it might have had.

@@ -133,6 +133,15 @@ import Testing
         #expect(figures.tokensPerEmission == 3)
     }
 
+    @Test func eventsThatCameInOneReadHaveNoGapBetweenThem() throws {
+        let together = try Self.figures([Self.record(0, emissions: [30, 30, 30], tokens: 3)])
+        #expect(together.interTokenLatency.meanMs == nil)
+        #expect(together.timePerOutputToken.meanMs == nil)
+        let partly = try Self.figures([Self.record(0, emissions: [30, 30, 90], tokens: 3)])
+        #expect(partly.interTokenLatency.count == 1)
+        #expect(partly.timePerOutputToken.percentileMs(50) == 30)
+    }
+
     @Test func aSumOfWhichOnePartIsNotKnownIsNotKnown() throws {
         var unknown = Self.record(1, emissions: [], ended: 50)
         unknown.promptTokenCount = nil
