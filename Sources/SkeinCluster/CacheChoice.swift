@@ -48,7 +48,7 @@ public struct CacheChoice: Equatable, Sendable {
         var because = ""
         if let given = try Self.givenPages(wish, pageBytes: pageBytes) {
             pageCount = given
-            because = "\(given) pages hold no more"
+            because = "\(given) page\(given == 1 ? " holds" : "s hold") no more"
         } else {
             let short = ServingSettings.pageCount(positions: min(most, Self.sequencePositionsMax))
             let wanted = max(Self.sequenceCount * short, whole)

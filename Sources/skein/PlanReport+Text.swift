@@ -68,7 +68,7 @@ extension PlanReport {
                 "ONE STREAM", "BUBBLE", "HIDDEN",
             ]
         ]
-        for candidate in candidates {
+        for candidate in candidates where !candidates.contains(where: candidate.isBeaten) {
             let isChosen =
                 candidate.placement == placement
                 && candidate.predictedOutputTokensPerSecond == predictedOutputTokensPerSecond
@@ -81,7 +81,6 @@ extension PlanReport {
                 percent(candidate.predictedBubbleShare),
                 percent(candidate.predictedHiddenCommunicationShare),
             ]
-            // Cuts that differ in nothing that is shown are one row.
             if !rows.contains(row) { rows.append(row) }
         }
         return "prompts of \(Self.count(promptTokens, "token")), completions of \(newTokens), "
@@ -127,6 +126,14 @@ extension PlanReport {
                 + "\(number(simulation.meanDecodeRows)) decode rows a micro-batch, bubble "
                 + "\(percent(simulation.bubbleShare))\n"
         ]
+    }
+}
+
+extension PlanReport.Candidate {
+    /// Whether another way to cut the layers over the same nodes gives more.
+    fileprivate func isBeaten(by other: Self) -> Bool {
+        placement == other.placement && nodes == other.nodes && expertHosts == other.expertHosts
+            && predictedOutputTokensPerSecond < other.predictedOutputTokensPerSecond
     }
 }
 
