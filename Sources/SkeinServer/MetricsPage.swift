@@ -84,17 +84,12 @@ struct MetricsPage {
             [.init(Double(counts.ownedPageCount))])
         page.add(
             .gauge, "skein_pages_kept", "Pages kept for prompts that begin the same way.",
-            [.init(Double(counts.keptPageCount))])
+            [.init(Double(counts.idlePageCount))])
         // Prompt tokens that were in the cache already belong here, beside the pages kept.
         page.add(
             .counter, "skein_preemptions_total",
             "Sequences that gave up their pages for an older one.",
-            [.init(Double(counts.preemptionCount))])
-        page.add(
-            .counter, "skein_node_steps_total", "Steps that a node has run since its placement.",
-            counts.nodeStepCounts.sorted { $0.key < $1.key }.map {
-                .init(Double($0.value), ["node": $0.key])
-            })
+            [.init(Double(counts.totals.preemptionCount))])
     }
 
     /// The nodes' and stages' numbers, one heartbeat old at most.
@@ -108,6 +103,11 @@ struct MetricsPage {
         page.add(
             .gauge, "skein_node_resident_bytes", "Resident memory of a node.",
             status.nodes.map { .init(Double($0.residentBytes), ["node": $0.name]) })
+        page.add(
+            .counter, "skein_node_steps_total", "Steps that a node has run since its placement.",
+            status.nodes.filter { $0.upSeconds != nil }.map {
+                .init(Double($0.stepCount), ["node": $0.name])
+            })
         let times: [(String, String, (ClusterStatus.Stage) -> Double)] = [
             ("busy", "computing", { $0.busySeconds }),
             ("waiting", "without a micro-batch to run", { $0.waitingInSeconds }),
