@@ -12,9 +12,8 @@ extension SchedulePlan {
         reusesPrefixes: Bool = true
     ) -> SchedulePlan {
         let ownerCount = Set(computeOwners).count
-        // One computing and one waiting on every stage, and as many on the way.
-        let inFlightMax = min(
-            microBatchesInFlightMax ?? 4 * computeOwners.count, Limits.microBatchesInFlightMax)
+        let inFlightMax = creditCount(
+            asked: microBatchesInFlightMax, stageCount: computeOwners.count)
         return SchedulePlan(
             stageCount: computeOwners.count, pageCount: pageCount,
             positionCountMax: positionCountMax, microBatchesInFlightMax: inFlightMax,
@@ -23,5 +22,11 @@ extension SchedulePlan {
             prefillMicroBatchCount: min(ownerCount + 1, inFlightMax),
             prefillBudget: prefillBudget, computeOwners: computeOwners, followsMeasurements: true,
             reusesPrefixes: reusesPrefixes)
+    }
+
+    /// Credits of a ring: those asked for, or one micro-batch computing and one waiting on every
+    /// stage, and as many on the way.
+    public static func creditCount(asked: Int?, stageCount: Int) -> Int {
+        min(asked ?? 4 * stageCount, Limits.microBatchesInFlightMax)
     }
 }
