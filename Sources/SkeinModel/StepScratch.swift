@@ -2,8 +2,9 @@ import SkeinCore
 import SkeinTensor
 import SkeinWeights
 
-/// Tensors that the layers of a slice use one after the other, each described by its ``StepTensor``;
-/// they keep their memory, so a step that has run once at its largest size allocates nothing more.
+/// Tensors that the layers of a slice use one after the other, each described by a `StepTensor`.
+///
+/// They keep their memory, so a step that has run once at its largest size allocates nothing more.
 final class StepScratch {
     /// What is taken in parts.
     let limits: PartLimits
