@@ -18,7 +18,7 @@ struct AttentionTrial {
     init(
         positionCount: Int, headCount: Int, rowWidth: Int, latentWidth: Int, codedWidth: Int = 0
     ) throws(Refusal) {
-        let pageCount = (positionCount + Limits.pageRowCount - 1) / Limits.pageRowCount
+        let pageCount = PageIndex.count(ofRows: positionCount)
         store = try LatentStore(
             layerCount: 1, pageCount: pageCount, rowWidth: rowWidth, codedWidth: codedWidth)
         span = AttentionSpan(

@@ -1,3 +1,4 @@
+internal import SkeinCore
 internal import SkeinScheduling
 internal import SkeinTelemetry
 
@@ -26,15 +27,14 @@ struct PipelinePrediction: Equatable {
         self.stageSeconds = stageSeconds
         usualAwaySeconds = stageSeconds.map { _ in 0 }
         self.waySeconds = waySeconds
-        forecast = PipelineForecast(
-            stageSeconds: stageSeconds, owners: owners, waySeconds: waySeconds,
-            microBatchCount: microBatchCount)
+        forecast = RingArithmetic(
+            stageSeconds: stageSeconds, owners: owners, waySeconds: waySeconds
+        ).forecast(microBatchCount: microBatchCount)
         hiddenShares = forecast.hiddenShares
     }
 
-    /// Predicts a ring with experts elsewhere, by the arithmetic of `SkeinPlanning/RingForecast`:
-    /// waits for experts are part of the way, and an expert host or a stage that may begin no more
-    /// can set the pace.
+    /// Predicts a ring with remote experts: waits for these are part of the way, and an expert host
+    /// or a stage that may begin no more can set the pace.
     ///
     /// - Parameters:
     ///   - owners: For every stage, the number of the compute threads that run it.
@@ -47,29 +47,27 @@ struct PipelinePrediction: Equatable {
         stageSeconds = round.stages.map(\.computeSeconds)
         usualAwaySeconds = round.stages.map(\.usualAwaySeconds)
         waySeconds = round.waySeconds
-        var work: [Int: Double] = [:]
-        for (seconds, owner) in zip(stageSeconds, owners) { work[owner, default: 0] += seconds }
-        var busy = work
+        var expertSeconds: [Int: Double] = [:]
         for (host, owner) in expertOwners.enumerated() {
-            busy[owner, default: 0] += round.expertHostSeconds[host] ?? 0
+            expertSeconds[owner, default: 0] += round.expertHostSeconds[host] ?? 0
         }
-        let longestStay =
-            round.stages.filter { $0.expertSeconds > 0 }
-            .map { ($0.computeSeconds + $0.awaySeconds) / Double(stepsAtOnce) }.max() ?? 0
-        let forecast = PipelineForecast(
+        let waiting = round.stages.filter { $0.expertSeconds > 0 }.map {
+            StepTime.occupiedSeconds(
+                computed: $0.computeSeconds, stay: $0.computeSeconds + $0.awaySeconds,
+                concurrency: stepsAtOnce)
+        }
+        let forecast = RingArithmetic(
             stageSeconds: stageSeconds, owners: owners,
             waySeconds: round.stages.reduce(round.waySeconds) { $0 + $1.awaySeconds },
-            microBatchCount: microBatchCount,
-            othersSeconds: max(busy.values.max() ?? 0, longestStay))
+            expertSeconds: expertSeconds, othersSeconds: waiting.max() ?? 0
+        ).forecast(microBatchCount: microBatchCount)
         self.forecast = forecast
-        hiddenShares = zip(round.stages, owners).map { stage, owner in
-            let communication = PipelineForecast.Communication(
-                hopSeconds: stage.hopSeconds, expertSeconds: stage.expertSeconds,
-                ownSeconds: stage.ownSeconds)
-            guard communication.seconds > 0 else { return 1 }
-            return communication.hiddenSeconds(
-                workSeconds: work[owner, default: 0], roundSeconds: forecast.roundSeconds,
-                microBatchCount: microBatchCount) / communication.seconds
+        hiddenShares = round.stages.enumerated().map { place, stage in
+            forecast.hiddenShare(of: [
+                PipelineForecast.Communication(
+                    stage: place, hopSeconds: stage.hopSeconds, expertSeconds: stage.expertSeconds,
+                    ownSeconds: stage.ownSeconds)
+            ])
         }
     }
 }

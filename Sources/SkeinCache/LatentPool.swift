@@ -58,18 +58,6 @@ public final class LatentPool {
             indexKeysAreCoded: form == .fp8)
     }
 
-    /// Bytes that one page takes over `layerCount` layers; needs no pool.
-    public static func bytesPerPage(
-        configuration: ModelConfiguration, layerCount: Int, form: LatentForm = .bf16
-    ) -> Int {
-        layerCount * Limits.pageRowCount * form.positionByteCount(of: configuration)
-    }
-
-    /// Pages that hold `positionCount` positions of one sequence.
-    public static func pageCount(positionCount: Int) -> Int {
-        (positionCount + Limits.pageRowCount - 1) / Limits.pageRowCount
-    }
-
     /// Takes the memory of every page now, so that none can be missing when it is needed.
     ///
     /// - Throws: a `Refusal` with the sum where this machine does not have it.

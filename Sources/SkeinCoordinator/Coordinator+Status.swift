@@ -100,32 +100,6 @@ public struct ClusterStatus: Sendable {
         public let rowCounts: [Int: UInt64]
     }
 
-    /// What the schedule holds and has done.
-    public struct Work: Sendable {
-        /// Sequences that wait for their start.
-        public let waitingCount: Int
-        /// Sequences that may wait.
-        public let waitingMax: Int
-        /// Sequences that own pages or are in the ring.
-        public let runningCount: Int
-        /// Micro-batches in the ring.
-        public let inFlightCount: Int
-        /// Micro-batches that may be in the ring.
-        public let inFlightMax: Int
-        /// Micro-batches that have gone round.
-        public let stepCount: Int
-        /// Sequences that gave up their pages for an older one.
-        public let preemptionCount: Int
-        /// Rows put into the ring by prefill, replays included.
-        public let prefillRowCount: Int
-        /// Rows put into the ring by decode.
-        public let decodeRowCount: Int
-        /// Requests taken in.
-        public let arrivalCount: Int
-        /// Requests that have ended.
-        public let finishCount: Int
-    }
-
     /// The cluster's name.
     public let name: String
     /// How slices lie on nodes.
@@ -144,12 +118,6 @@ public struct ClusterStatus: Sendable {
     public let upSeconds: Double
     /// The nodes in ring order, then those that stand by.
     public let nodes: [Node]
-    /// Pages of every stage's pool, and those that sequences own.
-    public let pageCount: Int
-    /// Pages owned by sequences.
-    public let ownedPageCount: Int
-    /// Pages that no sequence owns, kept for their rows.
-    public let keptPageCount: Int
     /// Positions that one sequence may have.
     public let positionCountMax: Int
     /// The form in which every node keeps its latent rows.
@@ -157,11 +125,7 @@ public struct ClusterStatus: Sendable {
     /// Whether the pages of equal beginnings are shared.
     public let reusesPrefixes: Bool
     /// What the schedule holds and has done.
-    public let work: Work
-    /// Sequences that have arrived and not departed.
-    public let liveSequenceCount: Int
-    /// What the reuse of equal beginnings has brought.
-    public let prefixCache: PrefixCache
+    public let counts: ScheduleCounts
 
     /// What the schedule has measured of the ring.
     public let pipeline: PipelineTimes
@@ -198,21 +162,19 @@ extension Coordinator {
     /// Whether micro-batches can run now; a lost node has not come back where they cannot.
     public var isReady: Bool { if case .ready = readiness { true } else { false } }
 
+    /// What the schedule holds and has done.
+    public var scheduleCounts: ScheduleCounts { schedule.counts }
+
     /// What is known now.
     public func status() -> ClusterStatus {
-        let probeCount = probes.flight == nil ? 0 : 1
-        return ClusterStatus(
+        ClusterStatus(
             name: settings.clusterName, kind: membership.placement.kind, epoch: membership.epoch,
             isReady: membership.isReady, softwareVersion: settings.softwareVersion,
             fingerprint: settings.fingerprint, address: inbox.address,
             upSeconds: now / .seconds(1), nodes: knownNodes.map(status(of:)),
-            pageCount: schedule.plan.pageCount, ownedPageCount: schedule.ownedPageCount,
-            keptPageCount: schedule.idlePageCount,
             positionCountMax: schedule.plan.positionCountMax,
             latentForm: settings.serving.latentForm,
-            reusesPrefixes: schedule.plan.reusesPrefixes, work: work,
-            liveSequenceCount: max(0, schedule.liveCount - probeCount),
-            prefixCache: ClusterStatus.PrefixCache(schedule),
+            reusesPrefixes: schedule.plan.reusesPrefixes, counts: schedule.counts,
             pipeline: PipelineTimes(
                 decodeMicroBatchCount: schedule.plan.decodeMicroBatchCount,
                 stageSeconds: schedule.decodeStageTimes.map { $0 / .seconds(1) },
@@ -230,18 +192,6 @@ extension Coordinator {
         return placement.expertHosts.map { host in
             settings.sharesCompute ? 0 : placement.nodes.firstIndex(of: host.node) ?? 0
         }
-    }
-
-    private var work: ClusterStatus.Work {
-        ClusterStatus.Work(
-            waitingCount: schedule.waitingCount, waitingMax: schedule.plan.waitingSequencesMax,
-            runningCount: schedule.runningCount, inFlightCount: schedule.inFlightCount,
-            inFlightMax: schedule.plan.microBatchesInFlightMax,
-            stepCount: schedule.tally.returnCount,
-            preemptionCount: schedule.tally.preemptionCount,
-            prefillRowCount: schedule.tally.prefillRowCount,
-            decodeRowCount: schedule.tally.decodeRowCount,
-            arrivalCount: schedule.tally.arrivalCount, finishCount: schedule.tally.finishCount)
     }
 
     private func status(of name: String) -> ClusterStatus.Node {

@@ -44,15 +44,11 @@ public struct PageIndex: RawRepresentable, Hashable, Comparable, Sendable {
 
     /// Orders pages by number.
     public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
-}
 
-/// What a client asked once.
-public struct RequestID: RawRepresentable, Hashable, Sendable {
-    /// A number unique while the coordinator lives.
-    public let rawValue: UInt64
-
-    /// Wraps a request number.
-    public init(rawValue: UInt64) { self.rawValue = rawValue }
+    /// Pages that hold the first `rowCount` positions of one sequence.
+    public static func count(ofRows rowCount: Int) -> Int {
+        (rowCount + Limits.pageRowCount - 1) / Limits.pageRowCount
+    }
 }
 
 /// One growing list of tokens.

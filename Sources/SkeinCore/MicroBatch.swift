@@ -230,7 +230,8 @@ public struct TokenReturn: Equatable, Sendable {
     /// The score of the target for every row of spans with targets, in row order.
     public var targetScores: [TargetScore]
 
-    /// How long every stage computed for it, in ring order; empty where it was not measured.
+    /// How long it occupied every stage (``StepTime``), in ring order; empty where it was not
+    /// measured.
     public var stageTimes: [Duration]
 
     /// Describes the outcome of a micro-batch.

@@ -66,13 +66,11 @@ extension ModelConfiguration {
             default: hasDenseLayer ? nil : 1)
 
         (ropeTheta, yarn) = try Self.rotary(in: reader)
-        ropeIsInterleaved = true
         positionCountMax = try reader.integer(
             "max_position_embeddings", in: 1...Limits.positionsMax,
             default: guesses ? (isV2 ? 2_048 : 4_096) : nil)
         normEpsilon = Float(try reader.number("rms_norm_eps", in: 1e-30...1, default: 1e-6))
         latentNormEpsilon = 1e-6
-        hasAttentionBias = false
         tiesWordEmbeddings = try reader.flag("tie_word_embeddings", default: false)
         nextTokenLayerCount = try reader.integer(
             "num_nextn_predict_layers", "num_mtp_layers", in: 0...Limits.layersMax, default: 0)

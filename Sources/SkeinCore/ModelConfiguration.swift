@@ -166,8 +166,6 @@ public struct ModelConfiguration: Equatable, Sendable {
     public var routing: Routing?
     /// Base of the rotary frequencies.
     public var ropeTheta: Double
-    /// Whether rope rows are interleaved pairs; always true, other layouts are refused.
-    public var ropeIsInterleaved: Bool
     /// `nil` for plain rotary frequencies.
     public var yarn: Yarn?
     /// Positions that the model was made for.
@@ -176,8 +174,6 @@ public struct ModelConfiguration: Equatable, Sendable {
     public var normEpsilon: Float
     /// Epsilon of the latent norms: always 1e-6 (specification section 3.2).
     public var latentNormEpsilon: Float
-    /// Whether attention projections have biases; always false, biases are refused.
-    public var hasAttentionBias: Bool
     /// Whether the head is the embedding.
     public var tiesWordEmbeddings: Bool
     /// Multi-token-prediction layers stored after the main ones; 0 where the key is absent.

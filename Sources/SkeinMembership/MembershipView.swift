@@ -152,10 +152,8 @@ public struct MembershipView: Sendable {
         if let refusal = refusal(of: report) { return [.refuse(report.name, refusal)] }
         newestHeard = max(newestHeard, report.epoch)
         let before = nodes[report.name]
-        var directives: [MembershipDirective] = []
-        let wasHere = before?.state != .waiting && before?.state != .dead && before?.state != .left
-        let restarted = wasHere && before?.report?.incarnation != report.incarnation
-        if wasHere && !restarted {
+        var directives = onRestart(report)
+        if isHere(report.name) {
             // The same process says hello again: its first welcome was lost.
             nodes[report.name]?.detector?.onSign(now: now)
             directives.append(.welcome(report.name))
@@ -163,12 +161,6 @@ public struct MembershipView: Sendable {
                 directives.append(.placed(epoch, placement))
             }
             return directives
-        }
-        if restarted {
-            let reason = Refusal("node \(report.name)", "was started again and has lost its cache")
-            directives.append(.dead(report.name, reason))
-            nodes[report.name]?.lastError = reason
-            if before?.isPlaced == true { isReady = false }
         }
         nodes[report.name]?.state = .placed
         nodes[report.name]?.report = report
@@ -181,7 +173,8 @@ public struct MembershipView: Sendable {
 
     /// Notes that a node which is here is another process now, before it is welcomed anew.
     ///
-    /// Whoever keeps a road to the old process can close it first.
+    /// ``onHello(_:now:)`` does so itself; a coordinator that keeps a link to the old process calls
+    /// this first, to close the link before it opens another.
     public mutating func onRestart(_ report: NodeReport) -> [MembershipDirective] {
         guard isHere(report.name), refusal(of: report) == nil,
             let before = nodes[report.name]?.report, before.incarnation != report.incarnation

@@ -135,7 +135,7 @@ public final class SliceModel {
         }
         let room =
             rooms.popLast()
-            ?? SliceRoom(StepScratch(beside: scratch, configuration), configuration)
+            ?? SliceRoom(StepScratch(configuration, beside: scratch), configuration)
         if let hidden {
             room.residual.copy(from: hidden)
             room.residual.roundToBFloat16(on: compute)

@@ -1,5 +1,6 @@
 import SkeinCore
 import SkeinTensor
+import SkeinWeights
 
 /// A step on its way through a slice; belongs to the model that began it.
 public final class SliceRun {
@@ -45,6 +46,6 @@ final class SliceRoom {
 
     init(_ scratch: StepScratch, _ model: ModelConfiguration) {
         self.scratch = scratch
-        residual = Tensor(rows: 0, columns: model.hiddenSize)
+        residual = Tensor(.residual, of: model)
     }
 }

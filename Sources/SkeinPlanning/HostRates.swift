@@ -35,18 +35,6 @@ public struct FormatRate: Equatable, Sendable {
         self.tiles = tiles
     }
 
-    /// The rows of input from which on tiles take less time; nothing without tiles, or where they
-    /// never do.
-    ///
-    /// - Parameter flopsPerByte: operations of one row for each byte of the weight.
-    public func tilesFromRows(flopsPerByte: Double) -> Int? {
-        guard let tiles else { return nil }
-        let saved = flopsPerByte * (1 / flopsPerSecond - 1 / tiles.flopsPerSecond)
-        guard saved > 0 else { return nil }
-        let spent = 1 / tiles.weightBytesPerSecond - 1 / weightBytesPerSecond
-        return max(1, Int((spent / saved).rounded(.up)))
-    }
-
     /// Seconds of products that read so many bytes of weights.
     ///
     /// - Parameter readBytesPerSecond: bytes are read no faster than that.

@@ -1,4 +1,5 @@
 import SkeinCore
+import SkeinScheduling
 
 /// What micro-batches cost on a planned ring of given hosts.
 struct RingCosts: Sendable {
@@ -136,14 +137,28 @@ struct RingCosts: Sendable {
         }
     }
 
-    /// What one micro-batch asks of every host in a round.
-    func loads(_ costs: [StageCost], rowCount: Double) -> HostLoads {
+    /// The arithmetic of the ring for micro-batches of these costs.
+    ///
+    /// - Parameter hopsSeconds: see ``waySeconds(rowCount:)``.
+    func arithmetic(
+        _ costs: [StageCost], hopsSeconds: Double, rowCount: Double
+    ) -> RingArithmetic {
+        let loads = loads(costs, rowCount: rowCount)
+        var arithmetic = RingArithmetic(
+            stageSeconds: costs.map(\.computeSeconds), owners: stages.map(\.host),
+            waySeconds: costs.reduce(hopsSeconds) { $0 + $1.awaySeconds },
+            expertSeconds: loads.expertSeconds)
+        arithmetic.othersSeconds = othersSeconds(costs, loads, work: arithmetic.work)
+        return arithmetic
+    }
+
+    /// What one micro-batch asks of every host in a round, beside the ring's own computing.
+    private func loads(_ costs: [StageCost], rowCount: Double) -> HostLoads {
         var loads = HostLoads()
         for (stage, cost) in zip(stages, costs) {
-            loads.computeSeconds[stage.host, default: 0] += cost.computeSeconds
             let layers = Double(cost.mixtureCount)
             for remote in cost.remotes {
-                loads.computeSeconds[remote.host, default: 0] += layers * remote.expertSeconds
+                loads.expertSeconds[remote.host, default: 0] += layers * remote.expertSeconds
                 let (out, back) = (layers * remote.sendingSeconds, layers * remote.returningSeconds)
                 loads.sendingSeconds[stage.host, default: 0] += out
                 loads.receivingSeconds[remote.host, default: 0] += out
@@ -160,18 +175,24 @@ struct RingCosts: Sendable {
         return loads
     }
 
-    /// The longest that anything is busy with one micro-batch: a host's cores, one direction of its
-    /// wire, the cores of a machine that several hosts share, or a stage that may not begin more.
-    func bottleneckSeconds(_ costs: [StageCost], _ loads: HostLoads) -> Double {
+    /// The longest that anything but one host's cores is busy with one micro-batch: one direction
+    /// of a host's link, the cores of a machine that several hosts share, or a stage that may not
+    /// begin more.
+    ///
+    /// - Parameter work: seconds that each host computes.
+    private func othersSeconds(
+        _ costs: [StageCost], _ loads: HostLoads, work: [Int: Double]
+    ) -> Double {
         var longest = max(
-            loads.computeSeconds.values.max() ?? 0, loads.sendingSeconds.values.max() ?? 0,
-            loads.receivingSeconds.values.max() ?? 0)
+            loads.sendingSeconds.values.max() ?? 0, loads.receivingSeconds.values.max() ?? 0)
         for cost in costs where !cost.remotes.isEmpty {
-            let stay = cost.computeSeconds + cost.awaySeconds
-            longest = max(longest, stay / Double(ring.serving.stepsAtOnce))
+            let occupied = StepTime.occupiedSeconds(
+                computed: cost.computeSeconds, stay: cost.computeSeconds + cost.awaySeconds,
+                concurrency: ring.serving.stepsAtOnce)
+            longest = max(longest, occupied)
         }
         var machines: [String: Double] = [:]
-        for (host, seconds) in loads.computeSeconds {
+        for (host, seconds) in work {
             guard let machine = hosts.hosts[host].machine else { continue }
             machines[machine, default: 0] += seconds * Double(hosts.hosts[host].coreCount)
         }

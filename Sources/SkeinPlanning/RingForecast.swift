@@ -1,8 +1,8 @@
 public import SkeinCore
 import SkeinScheduling
 
-/// What so many sequences that decode together would see of a ring, by the forward-only arithmetic
-/// of ``PipelineForecast`` and the costs of ``RingCosts``.
+/// What so many sequences that decode together would see of a ring, by the forward-only
+/// `RingArithmetic` and the costs of ``RingCosts``.
 public struct RingForecast: Equatable, Sendable {
     /// One stage.
     public struct Stage: Equatable, Sendable {
@@ -52,12 +52,7 @@ public struct RingForecast: Equatable, Sendable {
     /// The largest bubble share of a stage.
     public var bubbleShare: Double { stages.map(\.bubbleShare).max() ?? 0 }
 
-    /// The mean busy share of the used hosts.
-    public var meanBusyShare: Double {
-        busyShares.isEmpty ? 0 : busyShares.values.reduce(0, +) / Double(busyShares.count)
-    }
-
-    /// Foretells a ring.
+    /// Predicts a ring.
     ///
     /// The number of micro-batches is what the schedule comes to from the times that it would
     /// measure; its rows then have those times. A ring with experts on other hosts gets so many
@@ -67,29 +62,30 @@ public struct RingForecast: Equatable, Sendable {
     init(_ costs: RingCosts, sequenceCount: Int, positionCount: Double) {
         let stageHosts = costs.ring.stageHosts
         let most = min(
-            sequenceCount, costs.ring.serving.microBatchesInFlightMax ?? 4 * stageHosts.count,
-            Limits.microBatchesInFlightMax)
+            sequenceCount,
+            SchedulePlan.creditCount(
+                asked: costs.ring.serving.microBatchesInFlightMax, stageCount: stageHosts.count))
         func state(_ count: Int) -> State {
             State(costs, rowCount: Double(sequenceCount) / Double(count), positionCount)
         }
         var count = min(Set(stageHosts).count, most)
         var tried: Set<Int> = []
         while tried.insert(count).inserted {
-            let wanted = state(count).microBatchCount(stageHosts)
-            count = min(max(1, wanted), most)
+            count = min(max(1, state(count).ring.microBatchCount), most)
         }
         if !costs.ring.shards.isEmpty {
-            let rounds = (1...count).map { state($0).forecast(stageHosts, count: $0).roundSeconds }
+            let rounds = (1...count).map {
+                state($0).ring.forecast(microBatchCount: $0).roundSeconds
+            }
             count = 1 + (rounds.indices.min { rounds[$0] < rounds[$1] } ?? 0)
         }
         let state = state(count)
-        let forecast = state.forecast(stageHosts, count: count)
-        let round = forecast.roundSeconds
+        let forecast = state.ring.forecast(microBatchCount: count)
         self.sequenceCount = sequenceCount
         microBatchCount = count
-        roundSeconds = round
-        waySeconds = state.waySeconds
-        bottleneckSeconds = state.bottleneckSeconds
+        roundSeconds = forecast.roundSeconds
+        waySeconds = state.hopsSeconds
+        bottleneckSeconds = state.ring.bottleneckSeconds
         stages = costs.ring.slices.indices.map { index in
             Stage(
                 host: stageHosts[index], slice: costs.ring.slices[index],
@@ -97,66 +93,37 @@ public struct RingForecast: Equatable, Sendable {
                 awaySeconds: state.costs[index].awaySeconds,
                 busyShare: forecast.busyShares[index], bubbleShare: forecast.bubbleShares[index])
         }
-        busyShares = state.loads.computeSeconds.mapValues {
-            round > 0 ? min(1, Double(count) * $0 / round) : 0
-        }
-        hiddenCommunicationShare = Self.hiddenShare(
-            state, costs, microBatchCount: count, roundSeconds: round)
+        busyShares = forecast.ownerBusyShares
+        hiddenCommunicationShare = forecast.hiddenShare(of: state.communications(costs))
     }
 
     /// Costs at one number of rows.
     private struct State {
         let costs: [StageCost]
-        let loads: HostLoads
-        let waySeconds: Double
-        let bottleneckSeconds: Double
+        let ring: RingArithmetic
+        let hopsSeconds: Double
 
         init(_ ring: RingCosts, rowCount: Double, _ positionCount: Double) {
             costs = ring.stageCosts(.decode(rowCount: rowCount, positionCount: positionCount))
-            loads = ring.loads(costs, rowCount: rowCount)
-            waySeconds = ring.waySeconds(rowCount: rowCount)
-            bottleneckSeconds = ring.bottleneckSeconds(costs, loads)
+            hopsSeconds = ring.waySeconds(rowCount: rowCount)
+            self.ring = ring.arithmetic(costs, hopsSeconds: hopsSeconds, rowCount: rowCount)
         }
 
-        var awaySeconds: Double { costs.reduce(0) { $0 + $1.awaySeconds } }
-
-        func forecast(_ stageHosts: [Int], count: Int) -> PipelineForecast {
-            PipelineForecast(
-                stageSeconds: costs.map(\.computeSeconds), owners: stageHosts,
-                waySeconds: waySeconds + awaySeconds, microBatchCount: count,
-                othersSeconds: bottleneckSeconds)
+        /// What every stage communicates for one micro-batch.
+        func communications(_ ring: RingCosts) -> [PipelineForecast.Communication] {
+            let hops = ring.hops
+            let hopCount = hops.count { $0 != nil } + (ring.returnSeconds > 0 ? 1 : 0)
+            let hopSeconds = hopCount > 0 ? hopsSeconds / Double(hopCount) : 0
+            return costs.enumerated().map { index, cost in
+                // Every hop ends at some stage; the way home ends at the coordinator, beside
+                // stage 0.
+                let arrives = index == 0 ? ring.returnSeconds > 0 : hops[index - 1] != nil
+                let layers = Double(cost.mixtureCount)
+                return PipelineForecast.Communication(
+                    stage: index, hopSeconds: arrives ? hopSeconds : 0,
+                    expertSeconds: cost.remotes.isEmpty ? 0 : layers * cost.expertPhaseSeconds,
+                    ownSeconds: layers * cost.homeSeconds)
+            }
         }
-
-        /// What the schedule would want, which measures stages and the way between them.
-        func microBatchCount(_ stageHosts: [Int]) -> Int {
-            DecodePlan.microBatchCount(
-                stageTimes: costs.map { .seconds($0.computeSeconds) }, owners: stageHosts,
-                way: .seconds(waySeconds + awaySeconds))
-        }
-    }
-
-    /// How much of the time under way the nodes concerned compute.
-    private static func hiddenShare(
-        _ state: State, _ costs: RingCosts, microBatchCount: Int, roundSeconds: Double
-    ) -> Double {
-        let stageHosts = costs.ring.stageHosts
-        let hops = costs.hops
-        let hopCount = hops.count { $0 != nil } + (costs.returnSeconds > 0 ? 1 : 0)
-        let hopSeconds = hopCount > 0 ? state.waySeconds / Double(hopCount) : 0
-        var (all, hidden) = (0.0, 0.0)
-        for (index, cost) in state.costs.enumerated() {
-            // Every hop ends at some stage; the way home ends at the coordinator, beside stage 0.
-            let arrives = index == 0 ? costs.returnSeconds > 0 : hops[index - 1] != nil
-            let layers = Double(cost.mixtureCount)
-            let communication = PipelineForecast.Communication(
-                hopSeconds: arrives ? hopSeconds : 0,
-                expertSeconds: cost.remotes.isEmpty ? 0 : layers * cost.expertPhaseSeconds,
-                ownSeconds: layers * cost.homeSeconds)
-            all += communication.seconds
-            hidden += communication.hiddenSeconds(
-                workSeconds: state.loads.computeSeconds[stageHosts[index]] ?? 0,
-                roundSeconds: roundSeconds, microBatchCount: microBatchCount)
-        }
-        return all > 0 ? hidden / all : 1
     }
 }

@@ -59,8 +59,8 @@ struct StageCost: Equatable, Sendable {
 
 /// How long hosts are busy with one micro-batch, beside the ring's own computing.
 struct HostLoads: Equatable, Sendable {
-    /// Seconds of computing, by host.
-    var computeSeconds: [Int: Double] = [:]
+    /// Seconds of computing experts of other hosts' layers, by host.
+    var expertSeconds: [Int: Double] = [:]
     /// Seconds that what a host sends keeps its wire busy.
     var sendingSeconds: [Int: Double] = [:]
     /// Seconds that what a host receives keeps its wire busy.

@@ -24,11 +24,6 @@ public struct PageLedger: Equatable, Sendable {
         idle = IdleQueue(pageCount: pageCount)
     }
 
-    /// Pages that hold so many rows.
-    public static func pagesNeeded(rows: Int) -> Int {
-        (rows + Limits.pageRowCount - 1) / Limits.pageRowCount
-    }
-
     /// Pages that can be taken at once.
     public var freeCount: Int { free.count }
 

@@ -37,7 +37,7 @@ extension PipelineSchedule {
             request.completionTokens = Array(table[id].completionTokens)
             guard let refusal = refusal(of: request) else { continue }
             table.depart(id)
-            if !request.isProbe { tally.finishCount += 1 }
+            if !request.isProbe { totals.finishCount += 1 }
             directives.append(.refuse(id, refusal))
         }
         return directives
@@ -71,7 +71,7 @@ extension PipelineSchedule {
                 faults.append("sequence \(id.rawValue): flights miscounted")
             }
             let copiedLater = state.copiedPage.map { $0.isSent ? 0 : $0.rowCount } ?? 0
-            if state.pages.count < PageLedger.pagesNeeded(rows: state.rowsSent - copiedLater) {
+            if state.pages.count < PageIndex.count(ofRows: state.rowsSent - copiedLater) {
                 faults.append("sequence \(id.rawValue): rows without page")
             }
             if state.life == .waiting && !(state.ownedPages.isEmpty && state.inFlightCount == 0) {

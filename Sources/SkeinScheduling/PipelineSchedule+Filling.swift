@@ -15,7 +15,7 @@ extension PipelineSchedule {
             flights[id] = microBatch
             flightCounts[builder.phase, default: 0] += 1
             lastPhase = builder.phase
-            tally.sendCount += 1
+            totals.sendCount += 1
             directives.append(.send(microBatch))
         }
         return directives
@@ -28,11 +28,11 @@ extension PipelineSchedule {
         var promised = table.running.reduce(0) { sum, id in
             let state = table[id]
             return sum
-                + max(0, PageLedger.pagesNeeded(rows: state.tokens.count) - state.pages.count)
+                + max(0, PageIndex.count(ofRows: state.tokens.count) - state.pages.count)
         }
         var next: SequenceID? = first
         while let id = next, table.running.count < plan.runningSequencesMax {
-            let needed = PageLedger.pagesNeeded(rows: table[id].tokens.count)
+            let needed = PageIndex.count(ofRows: table[id].tokens.count)
             let reserve = min(table.running.count, plan.pageCount / 16)
             let available = ledger.freeCount + ledger.idleCount - promised
             guard table.running.isEmpty || available >= needed + reserve else { return }
@@ -191,7 +191,7 @@ extension PipelineSchedule {
             let isScored = owes && rows.upperBound > state.scoredCount
             var span = SequenceSpan(
                 sequence: id, firstPosition: rows.lowerBound, tokens: Array(state.tokens[rows]),
-                pageTable: Array(state.pages.prefix(PageLedger.pagesNeeded(rows: rows.upperBound))),
+                pageTable: Array(state.pages.prefix(PageIndex.count(ofRows: rows.upperBound))),
                 demand: isLast && state.request.wantsToken ? state.demand() : nil,
                 targets: isScored ? Array(targets[rows]) : [],
                 targetTopLogprobsCount: isScored
@@ -208,8 +208,8 @@ extension PipelineSchedule {
         let request = table[id].request
         if isFirst { begin(id, cachedRowCount: rows.lowerBound, into: &directives) }
         if !request.isProbe {
-            tally.prefillRowCount += isChunk ? rows.count : 0
-            tally.decodeRowCount += isChunk ? 0 : rows.count
+            totals.prefillRowCount += isChunk ? rows.count : 0
+            totals.decodeRowCount += isChunk ? 0 : rows.count
         }
         builder.add(span, capture: request.capture)
     }
@@ -222,8 +222,8 @@ extension PipelineSchedule {
         let promptCount = request.promptTokens.count
         let cachedCount = min(cachedRowCount, promptCount)
         if !request.isProbe {
-            tally.promptTokenCount += promptCount
-            tally.cachedTokenCount += cachedCount
+            totals.promptTokenCount += promptCount
+            totals.cachedTokenCount += cachedCount
         }
         directives.append(.began(id, cachedTokenCount: cachedCount))
     }

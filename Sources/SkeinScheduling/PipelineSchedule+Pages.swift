@@ -9,7 +9,7 @@ extension PipelineSchedule {
     mutating func ensurePages(
         of id: SequenceID, rows: Int, into directives: inout [Directive]
     ) -> Bool {
-        let missing = PageLedger.pagesNeeded(rows: rows) - table[id].pages.count
+        let missing = PageIndex.count(ofRows: rows) - table[id].pages.count
         guard missing > 0 else { return true }
         if ledger.freeCount + ledger.idleCount < missing {
             preempt(for: id, missing: missing, into: &directives)
@@ -48,7 +48,7 @@ extension PipelineSchedule {
         // One whose pages all have other owners that stay would leave for nothing.
         let leaving = victims.filter { coming.frees(anyOf: table[$0].ownedPages, of: ledger) }
         for victim in leaving {
-            tally.preemptionCount += 1
+            totals.preemptionCount += 1
             table.update(victim) { $0.life = .preempted }
             settle(victim, into: &directives)
         }
@@ -59,7 +59,7 @@ extension PipelineSchedule {
         guard let oldest = ledger.oldestIdle else { return false }
         let removed = prefixes.remove(oldest)
         for page in removed { ledger.drop(page) }
-        tally.evictionCount += removed.count
+        totals.evictionCount += removed.count
         return !removed.isEmpty
     }
 }

@@ -70,7 +70,7 @@ extension PipelineSchedule {
         guard match.rowCount > 0 else { return }
         ledger.share(match.pages)
         if let tail = match.tail { ledger.share([tail.page]) }
-        tally.reusedRowCount += match.rowCount
+        totals.reusedRowCount += match.rowCount
         table.update(id) { state in
             state.pages = match.pages
             state.rowsSent = match.rowCount
@@ -87,7 +87,7 @@ extension PipelineSchedule {
     mutating func abandonCopy(of id: SequenceID) -> Bool {
         guard let copied = table[id].copiedPage, !copied.isSent else { return false }
         ledger.release([copied.page])
-        tally.reusedRowCount -= copied.rowCount
+        totals.reusedRowCount -= copied.rowCount
         table.update(id) { state in
             state.rowsSent -= copied.rowCount
             state.copiedPage = nil

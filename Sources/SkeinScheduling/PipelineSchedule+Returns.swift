@@ -131,7 +131,7 @@ extension PipelineSchedule {
         _ id: SequenceID, _ reason: FinishReason, into directives: inout [Directive]
     ) {
         table.update(id) { $0.life = .ending }
-        if !table[id].request.isProbe { tally.finishCount += 1 }
+        if !table[id].request.isProbe { totals.finishCount += 1 }
         directives.append(.finished(id, reason))
     }
 

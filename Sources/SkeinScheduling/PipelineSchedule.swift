@@ -37,7 +37,7 @@ public struct PipelineSchedule: Sendable {
     public internal(set) var epoch: Epoch
 
     /// What has happened since the beginning.
-    public internal(set) var tally = ScheduleTally()
+    public internal(set) var totals = ScheduleCounts.Totals()
 
     var table = SequenceTable()
     var ledger: PageLedger
@@ -78,7 +78,7 @@ public struct PipelineSchedule: Sendable {
             ]
         }
         table.arrive(request)
-        if !request.isProbe { tally.arrivalCount += 1 }
+        if !request.isProbe { totals.arrivalCount += 1 }
         return []
     }
 
@@ -92,13 +92,13 @@ public struct PipelineSchedule: Sendable {
         _ tokenReturn: TokenReturn, roundTime: Duration? = nil
     ) throws(Refusal) -> [Directive] {
         guard tokenReturn.epoch >= epoch else {
-            tally.staleReturnCount += 1
+            totals.staleReturnCount += 1
             return []
         }
         let microBatch = try answered(by: tokenReturn)
         flights[microBatch.id] = nil
         flightCounts[microBatch.phase, default: 0] -= 1
-        tally.returnCount += 1
+        totals.returnCount += 1
         learn(from: microBatch, stageTimes: tokenReturn.stageTimes, roundTime: roundTime)
         var directives: [Directive] = []
         var tokens = tokenReturn.tokens[...]
@@ -173,6 +173,16 @@ public struct PipelineSchedule: Sendable {
 
 // What the coordinator, health and tests may ask.
 extension PipelineSchedule {
+    /// What it holds and has done.
+    public var counts: ScheduleCounts {
+        ScheduleCounts(
+            liveCount: table.all.count { !$0.request.isProbe }, waitingCount: waitingCount,
+            waitingMax: plan.waitingSequencesMax, runningCount: runningCount,
+            inFlightCount: inFlightCount, inFlightMax: plan.microBatchesInFlightMax,
+            pageCount: plan.pageCount, ownedPageCount: ownedPageCount,
+            idlePageCount: idlePageCount, totals: totals)
+    }
+
     /// Sequences that have arrived and not departed.
     public var liveCount: Int { table.count }
 
@@ -181,9 +191,6 @@ extension PipelineSchedule {
 
     /// Sequences that own pages or are in the ring.
     public var runningCount: Int { table.running.count }
-
-    /// The micro-batch that has been in the ring for longest.
-    public var oldestInFlight: MicroBatchID? { flights.keys.min { $0.rawValue < $1.rawValue } }
 
     /// Micro-batches in the ring.
     public var inFlightCount: Int { flights.count }
@@ -210,32 +217,4 @@ extension PipelineSchedule {
     public func tokens(of sequence: SequenceID) -> [TokenID]? {
         table.state(of: sequence)?.tokens
     }
-}
-
-/// What a schedule has done since it was opened.
-public struct ScheduleTally: Equatable, Sendable {
-    /// Sequences taken in.
-    public var arrivalCount = 0
-    /// Sequences ended, for whatever reason.
-    public var finishCount = 0
-    /// Micro-batches sent.
-    public var sendCount = 0
-    /// Micro-batches returned in their own epoch.
-    public var returnCount = 0
-    /// Returns of an older epoch, dropped.
-    public var staleReturnCount = 0
-    /// Sequences that gave up their pages for an older one.
-    public var preemptionCount = 0
-    /// Rows put into the ring by prefill, replays included.
-    public var prefillRowCount = 0
-    /// Rows put into the ring by decode.
-    public var decodeRowCount = 0
-    /// Rows that another sequence's pages stood in for, replays included.
-    public var reusedRowCount = 0
-    /// Prompt tokens of the sequences that have begun.
-    public var promptTokenCount = 0
-    /// Those of them that were not run, since their rows were known when the sequence began.
-    public var cachedTokenCount = 0
-    /// Pages kept for their rows that were given up for others.
-    public var evictionCount = 0
 }

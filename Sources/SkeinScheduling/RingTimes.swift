@@ -52,8 +52,10 @@ struct RingTimes: Equatable, Sendable {
         guard stageTimes.first?.count == owners.count,
             stageTimes.count >= Self.agreeingRoundsMin
         else { return nil }
-        let count = DecodePlan.microBatchCount(
-            stageTimes: stageMedians, owners: owners, way: way)
+        let count = RingArithmetic(
+            stageSeconds: stageMedians.map { $0 / .seconds(1) }, owners: owners,
+            waySeconds: way / .seconds(1)
+        ).microBatchCount
         agreeingCount = count == wanted ? agreeingCount + 1 : 1
         wanted = count
         return agreeingCount >= Self.agreeingRoundsMin ? count : nil

@@ -8,10 +8,8 @@ extension SchedulePlan {
         _ settings: ServingSettings, computeOwners: [Int]
     ) -> SchedulePlan {
         let ownerCount = Set(computeOwners).count
-        // One computing and one waiting on every stage, and as many on the way.
-        let inFlightMax = min(
-            settings.microBatchesInFlightMax ?? 4 * computeOwners.count,
-            Limits.microBatchesInFlightMax)
+        let inFlightMax = creditCount(
+            asked: settings.microBatchesInFlightMax, stageCount: computeOwners.count)
         return SchedulePlan(
             stageCount: computeOwners.count, pageCount: settings.pageCount,
             positionCountMax: settings.positionCount, microBatchesInFlightMax: inFlightMax,
@@ -21,5 +19,11 @@ extension SchedulePlan {
             prefillBudget: PrefillBudget(rowsMax: settings.prefillRowsMax),
             computeOwners: computeOwners, followsMeasurements: true,
             reusesPrefixes: settings.reusesPrefixes)
+    }
+
+    /// Credits of a ring: those asked for, or one micro-batch computing and one waiting on every
+    /// stage, and as many on the way.
+    public static func creditCount(asked: Int?, stageCount: Int) -> Int {
+        min(asked ?? 4 * stageCount, Limits.microBatchesInFlightMax)
     }
 }

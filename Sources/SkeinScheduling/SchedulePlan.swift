@@ -8,7 +8,7 @@ public struct SchedulePlan: Equatable, Sendable {
     /// Credits: micro-batches in the ring at most.
     public var microBatchesInFlightMax: Int
 
-    /// Decode micro-batches in the ring at most; see ``DecodePlan``.
+    /// Decode micro-batches in the ring at most; see ``RingArithmetic``.
     public var decodeMicroBatchCount: Int
 
     /// Prefill micro-batches in the ring at most.

@@ -8,7 +8,7 @@ public struct SequenceRequest: Equatable, Sendable {
     /// The prompt, at least one token.
     public var promptTokens: [TokenID]
 
-    /// Tokens produced before it arrived here (a request resumed from the journal), else empty.
+    /// Tokens produced before a new epoch, of a sequence that is replayed; else empty.
     ///
     /// They count as produced and are not delivered again.
     public var completionTokens: [TokenID]
@@ -42,7 +42,7 @@ public struct SequenceRequest: Equatable, Sendable {
     public var isConstrained: Bool
 
     /// Whether this is the cluster's own question whether tokens flow: it is never told to come
-    /// later, and counts in no tally.
+    /// later, and counts in no total.
     public var isProbe: Bool
 
     /// Describes an arrival.

@@ -14,37 +14,35 @@ extension ClusterStatus {
             ]),
             "nodes": .array(nodes.map(\.json)),
             "pages": .fields([
-                "total": .count(pageCount), "owned": .count(ownedPageCount),
-                "kept": .count(keptPageCount),
+                "total": .count(counts.pageCount), "owned": .count(counts.ownedPageCount),
+                "kept": .count(counts.idlePageCount),
             ]),
             "positions_max": .count(positionCountMax), "latents": .string(latentForm.rawValue),
             "prefix_reuse": .bool(reusesPrefixes),
-            "sequences": .count(liveSequenceCount),
-            "prefix_cache": prefixCache.json,
+            "sequences": .count(counts.liveCount),
+            "prefix_cache": .fields([
+                "cached_tokens": .count(counts.totals.cachedTokenCount),
+                "prompt_tokens": .count(counts.totals.promptTokenCount),
+                "prefill_rows": .count(counts.totals.prefillRowCount),
+                "idle_pages": .count(counts.idlePageCount),
+                "evicted_pages": .count(counts.totals.evictionCount),
+            ]),
             "queue": .fields([
-                "waiting": .count(work.waitingCount), "waiting_max": .count(work.waitingMax),
-                "running": .count(work.runningCount),
+                "waiting": .count(counts.waitingCount), "waiting_max": .count(counts.waitingMax),
+                "running": .count(counts.runningCount),
             ]),
             "micro_batches": .fields([
-                "in_flight": .count(work.inFlightCount), "in_flight_max": .count(work.inFlightMax),
+                "in_flight": .count(counts.inFlightCount),
+                "in_flight_max": .count(counts.inFlightMax),
             ]),
             "tally": .fields([
-                "steps": .count(work.stepCount), "preemptions": .count(work.preemptionCount),
-                "prefill_rows": .count(work.prefillRowCount),
-                "decode_rows": .count(work.decodeRowCount),
-                "requests_taken": .count(work.arrivalCount),
-                "requests_ended": .count(work.finishCount),
+                "steps": .count(counts.totals.returnCount),
+                "preemptions": .count(counts.totals.preemptionCount),
+                "prefill_rows": .count(counts.totals.prefillRowCount),
+                "decode_rows": .count(counts.totals.decodeRowCount),
+                "requests_taken": .count(counts.totals.arrivalCount),
+                "requests_ended": .count(counts.totals.finishCount),
             ]),
-        ])
-    }
-}
-
-extension ClusterStatus.PrefixCache {
-    var json: JSONValue {
-        .fields([
-            "cached_tokens": .count(cachedTokenCount), "prompt_tokens": .count(promptTokenCount),
-            "prefill_rows": .count(prefillRowCount),
-            "idle_pages": .count(idlePageCount), "evicted_pages": .count(evictionCount),
         ])
     }
 }

@@ -85,16 +85,11 @@ struct MetricsPage {
             [.init(Double(counts.ownedPageCount))])
         page.add(
             .gauge, "skein_pages_kept", "Pages kept for prompts that begin the same way.",
-            [.init(Double(counts.keptPageCount))])
+            [.init(Double(counts.idlePageCount))])
         page.add(
             .counter, "skein_preemptions_total",
             "Sequences that gave up their pages for an older one.",
-            [.init(Double(counts.preemptionCount))])
-        page.add(
-            .counter, "skein_node_steps_total", "Steps that a node has run since its placement.",
-            counts.nodeStepCounts.sorted { $0.key < $1.key }.map {
-                .init(Double($0.value), ["node": $0.key])
-            })
+            [.init(Double(counts.totals.preemptionCount))])
     }
 
     /// The program itself: its version, and what the system says of its process.
@@ -152,7 +147,7 @@ struct MetricsPage {
     }
 
     /// What the reuse of equal beginnings of prompts has brought.
-    mutating func add(_ cache: ClusterStatus.PrefixCache) {
+    mutating func add(_ cache: ScheduleCounts.Totals) {
         let counts = [
             (
                 "prompt_tokens", "Prompt tokens of all sequences that have begun.",
@@ -184,8 +179,8 @@ struct MetricsPage {
             [.init(Double(status.epoch.rawValue))])
         page.add(
             .gauge, "skein_sequences_waiting_max", "Sequences that the queue holds at most.",
-            [.init(Double(status.work.waitingMax))])
-        add(status.prefixCache)
+            [.init(Double(status.counts.waitingMax))])
+        add(status.counts.totals)
         addNodes(status.nodes)
         addStages(status)
         addExperts(status)
@@ -243,6 +238,11 @@ struct MetricsPage {
                 .gauge, "skein_node_\(word)", help,
                 nodes.compactMap { node in value(node).map { .init($0, ["node": node.name]) } })
         }
+        page.add(
+            .counter, "skein_node_steps_total", "Steps that a node has run since its placement.",
+            nodes.filter { $0.upSeconds != nil }.map {
+                .init(Double($0.stepCount), ["node": $0.name])
+            })
     }
 
     /// Where the time of each stage went.

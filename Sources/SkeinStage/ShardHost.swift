@@ -41,9 +41,9 @@ actor ShardHost {
         self.experts = experts
         self.pool = pool
         self.thread = thread
-        outputRowsMax = ExpertShard.outputRowsMax(model)
-        incoming = Tensor(rows: 0, columns: model.hiddenSize)
-        outputs = Tensor(rows: 0, columns: model.hiddenSize)
+        outputRowsMax = PartLimits(model).expertRowsMax
+        incoming = Tensor(.incoming, of: model)
+        outputs = Tensor(.expertOutputs, of: model)
     }
 
     /// Applies the experts that a stage asks for.

@@ -69,7 +69,7 @@ actor Stage {
             checkpoint: checkpoint, slice: slice, latents: latents, compute: pool, held: held,
             form: placement.settings.dispatchForm)
         hopForm = placement.settings.hopForm
-        incoming = Tensor(rows: 0, columns: configuration.hiddenSize)
+        incoming = Tensor(.incoming, of: configuration)
         self.thread = thread
     }
 

@@ -239,10 +239,9 @@ actor StageService {
     }
 
     private func send(_ run: StageRun, of step: Step) async {
-        // By this the schedule counts micro-batches: a step that waited for experts has held one of
-        // the stage's places up.
-        let heldUp = max(run.computed, (run.ended - run.began) / stepsAtOnce)
-        let stageTimes = step.stageTimes + [heldUp]
+        let occupied = StepTime.occupied(
+            computed: run.computed, stay: run.ended - run.began, concurrency: stepsAtOnce)
+        let stageTimes = step.stageTimes + [occupied]
         switch run.outcome {
         case .success(let outcome):
             if !outcome.captured.isEmpty {

@@ -86,9 +86,6 @@ public struct ClusterTrace: Equatable, Sendable {
         self.stages = stages
     }
 
-    /// The window's length.
-    public var windowMicroseconds: Int64 { endMicroseconds - startMicroseconds }
-
     /// Intervals of all nodes.
     public var intervalCount: Int { nodes.reduce(0) { $0 + $1.intervals.count } }
 

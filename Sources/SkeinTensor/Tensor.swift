@@ -75,26 +75,11 @@ public final class Tensor {
 // MARK: Looking and copying
 
 extension Tensor {
-    /// Lends all numbers, row after row.
-    public func withSpan<R, Failure: Error>(
-        _ body: (Span<Float>) throws(Failure) -> R
-    ) throws(Failure) -> R {
-        try body(UnsafeBufferPointer(start: base, count: count).span)
-    }
-
     /// Lends one row.
     public func withRow<R, Failure: Error>(
         _ row: Int, _ body: (Span<Float>) throws(Failure) -> R
     ) throws(Failure) -> R {
         try body(UnsafeBufferPointer(start: rowBase(row), count: columnCount).span)
-    }
-
-    /// Lends one row for writing.
-    public func withMutableRow<R, Failure: Error>(
-        _ row: Int, _ body: (inout MutableSpan<Float>) throws(Failure) -> R
-    ) throws(Failure) -> R {
-        var span = UnsafeMutableBufferPointer(start: rowBase(row), count: columnCount).mutableSpan
-        return try body(&span)
     }
 
     /// A copy of one row.

@@ -10,7 +10,6 @@ final class LinkLoop: Sendable {
     private struct State {
         var arrived: [ZeroMQLink] = []
         var isStopping = false
-        var hasStopped = false
     }
 
     let wake = WakePipe()

@@ -107,14 +107,6 @@ public struct ModelArithmetic: Sendable {
     /// Floating-point operations of one token outside of attention; a multiply-add is two.
     public var flopsPerToken: Int { 2 * multipliedParameterCount }
 
-    /// Operations of one token for each position that it sees, keys and values expanded.
-    public var expandedAttentionFlopsPerPosition: Int {
-        let headSizes =
-            configuration.qkNopeHeadSize + configuration.qkRopeHeadSize
-            + configuration.valueHeadSize
-        return 2 * configuration.layerCount * configuration.headCount * headSizes
-    }
-
     /// Operations of one token for each position that it sees, in absorbed form.
     public var absorbedAttentionFlopsPerPosition: Int {
         let widths = 2 * configuration.kvLoraRank + configuration.qkRopeHeadSize
@@ -169,37 +161,26 @@ extension ModelArithmetic {
             fixedBytes: fixedBytes)
     }
 
-    /// Bytes of the F32 rows of a host of experts: one comes in, one for each choice goes out.
+    /// Bytes of what a host of experts keeps of a dispatch: the rows that came in, the outputs that
+    /// are unpacked at once, and both as they travel, in BF16.
     private func dispatchBytes(rowCount: Int) -> Int {
-        4 * configuration.hiddenSize * rowCount
-            * (1 + (configuration.routing?.expertsPerTokenCount ?? 0))
+        let choiceCount = rowCount * (configuration.routing?.expertsPerTokenCount ?? 0)
+        return bytes(of: [.incoming, .expertOutputs], rowCount: rowCount)
+            + 2 * configuration.hiddenSize * (rowCount + choiceCount)
     }
 
-    /// Bytes of the F32 tensors that a node keeps for a micro-batch of so many rows.
-    ///
-    /// Attention and experts widen a row and take a large step in parts, of 16 MB or 64 rows.
+    /// Bytes of what a node keeps for a micro-batch of so many rows: every ``StepTensor``, and the
+    /// rows as they came and as they leave, in BF16.
     public func activationBytes(rowCount: Int) -> Int {
-        let model = configuration
-        func bytes(rows: Int, columns: Int) -> Int { 4 * rows * columns }
-        func part(rows: Int, columns: Int) -> Int {
-            min(rows, max(64, (16 << 20) / max(1, bytes(rows: 1, columns: columns))))
+        bytes(of: StepTensor.allCases, rowCount: rowCount)
+            + 2 * configuration.hiddenSize * (rowCount + rowCount)
+    }
+
+    private func bytes(of tensors: [StepTensor], rowCount: Int) -> Int {
+        let limits = PartLimits(configuration)
+        return tensors.reduce(0) {
+            $0 + $1.byteCount(of: configuration, limits: limits, stepRowCount: rowCount)
         }
-        let hidden = model.hiddenSize
-        let latents = model.headCount * model.latentRowWidth
-        let headColumns =
-            (model.queryLoraRank ?? 0) + model.latentRowWidth + latents
-            + model.headCount
-            * (model.qkNopeHeadSize + model.qkRopeHeadSize + model.kvLoraRank + model.valueHeadSize)
-            + (model.indexer.map { ($0.headCount + 1) * $0.headSize + $0.headCount + $0.topK } ?? 0)
-        // What came in, the residual, its norm, and what attention or the experts add; and once
-        // more the row as it came over the wire and as it leaves, in BF16.
-        let residuals = bytes(rows: rowCount, columns: 5 * hidden)
-        let attention = bytes(rows: part(rows: rowCount, columns: latents), columns: headColumns)
-        guard let routing = model.routing else { return residuals + attention }
-        let chosen = rowCount * routing.expertsPerTokenCount
-        let outputs = bytes(rows: part(rows: chosen, columns: hidden), columns: hidden)
-        let scores = bytes(rows: rowCount, columns: routing.expertCount)
-        return residuals + attention + scores + outputs
     }
 }
 

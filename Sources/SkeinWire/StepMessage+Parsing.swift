@@ -90,7 +90,7 @@ extension SequenceSpan {
             message.target_top_logprobs_count,
             in: 0...(targets.isEmpty ? 0 : Limits.topLogprobsMax),
             "target_top_logprobs_count")
-        let neededPages = (first + tokens.count + Limits.pageRowCount - 1) / Limits.pageRowCount
+        let neededPages = PageIndex.count(ofRows: first + tokens.count)
         let pages = try Self.pages(
             try reader.part(message.pages, "pages"), reader)
         guard pages.count >= neededPages else {

@@ -46,7 +46,8 @@ struct StartBanner {
         ]
         for node in status.nodes { lines += Self.lines(of: node) }
         lines.append(
-            "  latent cache: \(status.pageCount) pages of \(Limits.pageRowCount) positions on "
+            "  latent cache: \(status.counts.pageCount) pages of "
+                + "\(Limits.pageRowCount) positions on "
                 + "every node, rows in \(status.latentForm.rawValue), "
                 + "\(status.positionCountMax) positions a sequence, prefix reuse "
                 + (status.reusesPrefixes ? "on" : "off"))

@@ -71,8 +71,6 @@ import Testing
         let pool = try LatentPool(layers: 0..<3, pageCount: 5, rowWidth: 576)
         #expect(pool.bytesPerPage == 3 * 64 * 1_152)
         #expect(pool.byteCount == 5 * pool.bytesPerPage)
-        #expect(LatentPool.pageCount(positionCount: 64) == 1)
-        #expect(LatentPool.pageCount(positionCount: 65) == 2)
     }
 
     /// Of 512 + 64 numbers: 512 codes, four scales of four bytes, 64 numbers of two.

@@ -26,8 +26,8 @@ import Testing
             return
         }
         let status = await cluster.coordinator.status()
-        #expect(status.work.arrivalCount == 0 && status.work.prefillRowCount == 0)
-        #expect(status.liveSequenceCount == 0 && status.ownedPageCount == 0)
+        #expect(status.counts.totals.arrivalCount == 0 && status.counts.totals.prefillRowCount == 0)
+        #expect(status.counts.liveCount == 0 && status.counts.ownedPageCount == 0)
         await cluster.stop()
     }
 
@@ -35,7 +35,7 @@ import Testing
         let cluster = try await FakeCluster.start()
         let report = await cluster.coordinator.health(probing: false)
         #expect(report.verdict.level == .healthy && report.probe == .none)
-        #expect(await cluster.coordinator.status().work.stepCount == 0)
+        #expect(await cluster.coordinator.status().counts.totals.returnCount == 0)
         await cluster.stop()
     }
 
@@ -50,7 +50,7 @@ import Testing
             }
         }
         // One micro-batch for all of them: they asked within the second of its result.
-        #expect(await cluster.coordinator.status().work.stepCount == 1)
+        #expect(await cluster.coordinator.status().counts.totals.returnCount == 1)
         await cluster.stop()
     }
 
@@ -217,7 +217,7 @@ import Testing
         #expect((60..<70).contains(try #require(node.lastErrorAgeSeconds)))
         #expect((0..<5).contains(try #require(node.roundTripSeconds)))
         #expect(node.memoryAvailableBytes == 1 << 40 && node.silentSeconds != nil)
-        #expect(status.work.waitingMax > 0 && status.work.inFlightCount == 0)
+        #expect(status.counts.waitingMax > 0 && status.counts.inFlightCount == 0)
         await cluster.stop()
     }
 

@@ -81,8 +81,6 @@ struct ModelConfigurationTests {
         #expect(model.beginToken == 0)
         #expect(model.endTokens == [1])
         #expect(model.positionCountMax == 1_280)
-        #expect(model.ropeIsInterleaved)
-        #expect(!model.hasAttentionBias)
     }
 
     @Test func formsThatDifferBetweenFamiliesAreRead() throws {

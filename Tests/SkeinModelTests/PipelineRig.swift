@@ -77,7 +77,7 @@ final class PipelineRig {
         _ sequence: UInt64, _ tokens: ArraySlice<Int>, from firstPosition: Int,
         pages: [PageIndex]? = nil
     ) -> SequenceSpan {
-        let pageCount = LatentPool.pageCount(positionCount: firstPosition + tokens.count)
+        let pageCount = PageIndex.count(ofRows: firstPosition + tokens.count)
         return SequenceSpan(
             sequence: SequenceID(rawValue: sequence), firstPosition: firstPosition,
             tokens: tokens.map { TokenID($0) },

@@ -114,7 +114,7 @@ import Testing
             try plan(model, hosts, PlanWish(positionCount: 8_192, sequenceCount: 16))
         }
         let line = refusal?.description ?? ""
-        #expect(line.hasPrefix("plan: does not fit by 47.1 GB on node h1"), "\(line)")
+        #expect(line.hasPrefix("plan: does not fit by 47.2 GB on node h1"), "\(line)")
         #expect(line.contains("2 more hosts like h1"))
         // And with them it does.
         let more = try SampleHosts.equal(6, gigabytes: 128)

@@ -72,15 +72,17 @@ import Testing
         let rate = FormatRate(
             weightBytesPerSecond: 20e9, flopsPerSecond: 100e9,
             tiles: .init(weightBytesPerSecond: 5e9, flopsPerSecond: 1_000e9))
-        // Two operations a byte and row: 0.15 ns more a byte, 0.018 ns less a row.
-        #expect(rate.tilesFromRows(flopsPerByte: 2) == 9)
+        // Two operations a byte and row: 0.15 ns more a byte, 0.018 ns less a row, so from 9 rows.
         func seconds(_ rows: Double) -> Double {
             rate.seconds(bytes: 1e9, flops: 2e9 * rows, readBytesPerSecond: 30e9)
         }
         #expect(abs(seconds(1) - (0.05 + 0.02)) < 1e-9)
         #expect(abs(seconds(100) - (0.2 + 0.2)) < 1e-9)
         let plain = FormatRate(weightBytesPerSecond: 20e9, flopsPerSecond: 100e9)
-        #expect(plain.tilesFromRows(flopsPerByte: 2) == nil)
+        func plainSeconds(_ rows: Double) -> Double {
+            plain.seconds(bytes: 1e9, flops: 2e9 * rows, readBytesPerSecond: 30e9)
+        }
+        #expect(seconds(8) == plainSeconds(8) && seconds(9) < plainSeconds(9))
     }
 
     @Test func ratesAreFoundAgainFromTwoProducts() {

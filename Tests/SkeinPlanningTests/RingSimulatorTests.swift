@@ -1,4 +1,5 @@
 import SkeinCore
+import SkeinScheduling
 import SkeinWeights
 import Testing
 
@@ -73,7 +74,7 @@ import Testing
                 // The hop's latency and the return's apart.
                 costs.waySeconds(rowCount: 512) - 0.002,
                 PlanOutlook(costs: costs, wish: wish).timeToFirstTokenSeconds,
-                costs.bottleneckSeconds(stages, costs.loads(stages, rowCount: 512))
+                costs.arithmetic(stages, hopsSeconds: 0, rowCount: 512).bottleneckSeconds
             )
         }
         let exact = seconds()

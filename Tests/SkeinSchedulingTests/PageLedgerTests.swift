@@ -73,6 +73,6 @@ import Testing
 
     @Test(arguments: [(0, 0), (1, 1), (64, 1), (65, 2), (128, 2)])
     func rowsNeedWholePages(_ rows: Int, _ pages: Int) {
-        #expect(PageLedger.pagesNeeded(rows: rows) == pages)
+        #expect(PageIndex.count(ofRows: rows) == pages)
     }
 }

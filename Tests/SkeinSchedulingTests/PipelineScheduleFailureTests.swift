@@ -12,7 +12,7 @@ import Testing
         harness.arrive(
             Harness.request(1, prompt: 100, tokens: 60), Harness.request(2, prompt: 30, tokens: 40))
         try harness.runDry()
-        #expect(harness.schedule.tally.preemptionCount == 1)
+        #expect(harness.schedule.totals.preemptionCount == 1)
         #expect(harness.released == [2, 1, 2])
         #expect(harness.tokens[1] == (200..<260).map { TokenID($0) })
         #expect(harness.tokens[2] == (130..<170).map { TokenID($0) })
@@ -25,7 +25,7 @@ import Testing
         harness.arrive(
             Harness.request(1, prompt: 60, tokens: 60), Harness.request(2, prompt: 60, tokens: 60))
         try harness.runDry()
-        #expect(harness.schedule.tally.preemptionCount == 0 && harness.released == [1, 2])
+        #expect(harness.schedule.totals.preemptionCount == 0 && harness.released == [1, 2])
         #expect(harness.tokens[2] == (160..<220).map { TokenID($0) })
     }
 
@@ -34,7 +34,7 @@ import Testing
         harness.arrive(
             Harness.request(1, prompt: 100, tokens: 60), Harness.request(2, prompt: 30, tokens: 40))
         harness.fill()
-        while harness.schedule.tally.preemptionCount == 0 {
+        while harness.schedule.totals.preemptionCount == 0 {
             try harness.comeBack()
             harness.fill()
         }
@@ -89,7 +89,7 @@ import Testing
         #expect(try harness.schedule.onReturn(Harness.answer(stale[0])).isEmpty)
         try harness.runDry()
         #expect(harness.tokens[1] == [140, 141, 142, 143, 144, 145])
-        #expect(harness.schedule.tally.staleReturnCount == 1)
+        #expect(harness.schedule.totals.staleReturnCount == 1)
     }
 
     @Test func aNewEpochDoesNotScoreTwice() throws {

@@ -34,9 +34,9 @@ import Testing
         try harness.runDry()
         #expect(harness.tokens[2] == [250] && harness.tokens[3] == [250])
         #expect(harness.cached == [1: 0, 2: 149, 3: 0])
-        #expect(harness.schedule.tally.reusedRowCount == 149)
-        #expect(harness.schedule.tally.cachedTokenCount == 149)
-        #expect(harness.schedule.tally.promptTokenCount == 450)
+        #expect(harness.schedule.totals.reusedRowCount == 149)
+        #expect(harness.schedule.totals.cachedTokenCount == 149)
+        #expect(harness.schedule.totals.promptTokenCount == 450)
         #expect(harness.schedule.audit().isEmpty)
     }
 
@@ -71,6 +71,29 @@ import Testing
         #expect(harness.schedule.ownedPageCount == 4 && harness.schedule.audit().isEmpty)
         try harness.comeBack()
         #expect(harness.schedule.ownedPageCount == 0 && harness.schedule.audit().isEmpty)
+    }
+
+    /// Every page is free, owned or idle, and every sequence waits or has begun.
+    @Test func theCountsTellWhatIsHeldAndWhatWasDone() throws {
+        var harness = try Self.harness(afterPrompt: 150)
+        var counts = harness.schedule.counts
+        #expect(counts.ownedPageCount == 0 && counts.idlePageCount > 0 && counts.liveCount == 0)
+        #expect(counts.totals.arrivalCount == 1 && counts.totals.finishCount == 1)
+        harness.arrive(Harness.request(2, prompt: 150, tokens: 9))
+        harness.arrive(Harness.request(3, prompt: 20, tokens: 2))
+        counts = harness.schedule.counts
+        #expect(counts.liveCount == 2 && counts.waitingCount == 2 && counts.runningCount == 0)
+        harness.fill()
+        counts = harness.schedule.counts
+        #expect(counts.liveCount == 2 && counts.waitingCount == 0 && counts.runningCount == 2)
+        #expect(counts.inFlightCount == harness.ring.count && counts.inFlightCount > 0)
+        #expect(counts.ownedPageCount > 0)
+        #expect(counts.totals.cachedTokenCount == harness.cached.values.reduce(0, +))
+        #expect(counts.totals.cachedTokenCount >= 149)
+        #expect(counts.pageCount == harness.schedule.plan.pageCount)
+        #expect(counts.waitingMax == harness.schedule.plan.waitingSequencesMax)
+        #expect(counts.inFlightMax == harness.schedule.plan.microBatchesInFlightMax)
+        #expect(counts.totals == harness.schedule.totals)
     }
 
     @Test func aNewEpochKnowsNothing() throws {
@@ -108,7 +131,7 @@ import Testing
         #expect(spans.allSatisfy { $0.firstPosition == 149 })
         try harness.runDry()
         #expect((1...8).allSatisfy { harness.tokens[SequenceID(rawValue: $0)] == [250, 251, 252] })
-        #expect(harness.schedule.tally.prefillRowCount == 157)
+        #expect(harness.schedule.totals.prefillRowCount == 157)
     }
 
     @Test func whoSharesNothingPassesThoseWhoWait() {
@@ -166,7 +189,7 @@ import Testing
         harness.arrive(Harness.request(2, prompt: 110, tokens: 10))
         try harness.runDry()
         #expect(harness.finished[2] == .length && harness.tokens[2]?.count == 10)
-        #expect(harness.schedule.tally.evictionCount >= 1)
+        #expect(harness.schedule.totals.evictionCount >= 1)
         #expect(harness.schedule.audit().isEmpty)
     }
 
@@ -176,8 +199,8 @@ import Testing
         harness.arrive(Harness.request(2, prompt: 180, tokens: 1, tenant: "other"))
         try harness.runDry()
         #expect(harness.finished[2] == .length)
-        #expect(harness.schedule.tally.preemptionCount == 0)
-        #expect(harness.schedule.tally.evictionCount == 3)
+        #expect(harness.schedule.totals.preemptionCount == 0)
+        #expect(harness.schedule.totals.evictionCount == 3)
         #expect(harness.schedule.audit().isEmpty)
     }
 
@@ -216,7 +239,7 @@ import Testing
         var harness = try Self.harness(afterPrompt: 150, pages: 4)
         harness.arrive(Harness.request(2, prompt: 100, tokens: 1, tenant: "other"))
         try harness.runDry()
-        #expect(harness.schedule.tally.evictionCount == 1)
+        #expect(harness.schedule.totals.evictionCount == 1)
         harness.arrive(Harness.request(3, prompt: 150, tokens: 1))
         try harness.runDry()
         #expect(harness.cached[3] == 128)

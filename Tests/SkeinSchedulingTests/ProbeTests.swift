@@ -26,14 +26,15 @@ import Testing
         #expect(harness.refused[3] == nil && harness.schedule.liveCount == 2)
     }
 
-    @Test func aProbeIsCountedInNoTally() throws {
+    @Test func aProbeIsCountedInNoTotal() throws {
         var harness = Harness(smallPlan())
         harness.arrive(Harness.request(1, prompt: 10, tokens: 3), Self.probe(2))
+        #expect(harness.schedule.counts.liveCount == 1)
         try harness.runDry()
         #expect(harness.finished == [1: .length, 2: .length])
-        let tally = harness.schedule.tally
-        #expect(tally.arrivalCount == 1 && tally.finishCount == 1)
-        #expect(tally.prefillRowCount == 10 && tally.decodeRowCount == 2)
+        let totals = harness.schedule.totals
+        #expect(totals.arrivalCount == 1 && totals.finishCount == 1)
+        #expect(totals.prefillRowCount == 10 && totals.decodeRowCount == 2)
         #expect(harness.schedule.ownedPageCount == 0)
     }
 

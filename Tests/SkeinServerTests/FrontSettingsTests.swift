@@ -80,7 +80,7 @@ import Testing
                 "/v1/chat/completions",
                 TestServer.chat("Write.", "\"ignore_eos\": true, \"max_tokens\": 120"))
         }
-        #expect(await server.becomes { $0.ownedPageCount > 0 })
+        #expect(await server.becomes { $0.counts.ownedPageCount > 0 })
         let draining = Task { await server.drain(atMost: .seconds(60)) }
         var health = try await server.ask("/health")
         while health.status == 200 { health = try await server.ask("/health") }

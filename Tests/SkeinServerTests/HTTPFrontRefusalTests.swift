@@ -149,11 +149,11 @@ import Testing
                 "-sS", "--max-time", "60", "-d", body,
                 "http://127.0.0.1:\(server.port)/v1/chat/completions",
             ])
-        #expect(await server.becomes { $0.ownedPageCount > 0 })
+        #expect(await server.becomes { $0.counts.ownedPageCount > 0 })
         // A thousand tokens take longer than a hang-up.
         #expect(client.isRunning)
         client.terminate()
-        #expect(await server.becomes { $0.liveSequenceCount == 0 && $0.ownedPageCount == 0 })
+        #expect(await server.becomes { $0.counts.liveCount == 0 && $0.counts.ownedPageCount == 0 })
         await server.stop()
     }
 

@@ -164,7 +164,7 @@ import Testing
         let text = String(decoding: stream.body, as: UTF8.self)
         #expect(text.contains("request_timeout") && !text.contains("[DONE]"))
         #expect(ContinuousClock.now - start < .seconds(30))
-        #expect(await server.becomes { $0.liveSequenceCount == 0 })
+        #expect(await server.becomes { $0.counts.liveCount == 0 })
         await server.stop()
     }
 }

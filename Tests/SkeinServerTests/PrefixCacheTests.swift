@@ -24,7 +24,7 @@ import Testing
         _ server: TestServer, _ prompt: [Int], _ fields: String = "\"temperature\": 0",
         key: String? = nil
     ) async throws -> Answer {
-        let before = await server.cluster.coordinator.status().prefixCache.prefillRowCount
+        let before = await server.cluster.coordinator.status().counts.totals.prefillRowCount
         let reply = try await server.ask(
             "/v1/completions",
             "{\"prompt\": \(prompt), \"max_tokens\": 12, \"logprobs\": 2, \(fields)}", key: key)
@@ -32,7 +32,7 @@ import Testing
         let usage = try #require(try reply.json()["usage"] as? [String: Any])
         #expect(usage["prompt_tokens"] as? Int == prompt.count)
         let details = try #require(usage["prompt_tokens_details"] as? [String: Int])
-        let after = await server.cluster.coordinator.status().prefixCache.prefillRowCount
+        let after = await server.cluster.coordinator.status().counts.totals.prefillRowCount
         return Answer(
             choices: choices as NSArray, cachedCount: try #require(details["cached_tokens"]),
             rowCount: after - before)
@@ -58,7 +58,7 @@ import Testing
         #expect(answers.map(\.cachedCount) == [0, 999, 1_000, 977])
         #expect(answers.map(\.rowCount) == [1_000, 1, 3, 4])
         let status = await cached.cluster.coordinator.status()
-        #expect(status.prefixCache.cachedTokenCount == 2_976 && status.ownedPageCount == 0)
+        #expect(status.counts.totals.cachedTokenCount == 2_976 && status.counts.ownedPageCount == 0)
         await cached.stop()
         await plain.stop()
     }
@@ -142,9 +142,9 @@ import Testing
         }
         let status = await cached.cluster.coordinator.status()
         let tokenCount = prompts.reduce(0) { $0 + $1.count }
-        #expect(status.prefixCache.promptTokenCount == tokenCount)
-        #expect(status.prefixCache.cachedTokenCount > tokenCount / 2)
-        #expect(status.ownedPageCount == 0 && status.liveSequenceCount == 0)
+        #expect(status.counts.totals.promptTokenCount == tokenCount)
+        #expect(status.counts.totals.cachedTokenCount > tokenCount / 2)
+        #expect(status.counts.ownedPageCount == 0 && status.counts.liveCount == 0)
         await cached.stop()
         await plain.stop()
     }

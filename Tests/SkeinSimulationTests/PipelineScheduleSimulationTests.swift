@@ -65,7 +65,7 @@ import Testing
         var second = RingSimulation(Self.scenarios[7])
         first.run()
         second.run()
-        #expect(first.schedule.tally == second.schedule.tally)
+        #expect(first.schedule.totals == second.schedule.totals)
         #expect(first.decodeSpans == second.decodeSpans)
     }
 }

@@ -132,15 +132,15 @@ extension RingSimulation {
 
     /// The scenario reached what it was made for.
     private mutating func checkReach() {
-        let tally = schedule.tally
-        if scenario.runsOutOfPages, tally.preemptionCount < 50 {
-            faults.append("only \(tally.preemptionCount) preemptions")
+        let totals = schedule.totals
+        if scenario.runsOutOfPages, totals.preemptionCount < 50 {
+            faults.append("only \(totals.preemptionCount) preemptions")
         }
-        if scenario.epochCount > 0, tally.staleReturnCount == 0 {
+        if scenario.epochCount > 0, totals.staleReturnCount == 0 {
             faults.append("no epoch found anything in the ring")
         }
-        if scenario.reusesPrefixes, tally.reusedRowCount < 1_000 {
-            faults.append("only \(tally.reusedRowCount) rows reused")
+        if scenario.reusesPrefixes, totals.reusedRowCount < 1_000 {
+            faults.append("only \(totals.reusedRowCount) rows reused")
         }
     }
 }

@@ -55,9 +55,9 @@ extension RingSimulation {
         let begun = clients.values.filter { $0.cachedTokenCount != nil }
         let cachedCount = begun.reduce(0) { $0 + ($1.cachedTokenCount ?? 0) }
         let promptCount = begun.reduce(0) { $0 + $1.request.promptTokens.count }
-        let tally = schedule.tally
-        if tally.cachedTokenCount != cachedCount || tally.promptTokenCount != promptCount {
-            faults.append("\(tally.cachedTokenCount) of \(tally.promptTokenCount) tokens cached")
+        let totals = schedule.totals
+        if totals.cachedTokenCount != cachedCount || totals.promptTokenCount != promptCount {
+            faults.append("\(totals.cachedTokenCount) of \(totals.promptTokenCount) tokens cached")
         }
         guard scenario.kinPercent > 0 else { return }
         if copyCount < 20 { faults.append("only \(copyCount) pages copied") }

@@ -74,7 +74,6 @@ struct ModelArithmeticTests {
         #expect(model.denseLayer.parameterCount == 187_107_328 + 14_336 + 396_361_728)
         #expect(model.nextTokenLayers.parameterCount == 11_610_068_224)
         #expect(model.flopsPerToken == 2 * 36_625_618_432)
-        #expect(model.expandedAttentionFlopsPerPosition == 61 * 81_920)
         #expect(model.absorbedAttentionFlopsPerPosition == 61 * 278_528)
         #expect(model.latentBytesPerToken() == 70_272)
         #expect(model.expandedBytesPerToken == 4_997_120)
@@ -112,5 +111,26 @@ struct ModelArithmeticTests {
         #expect(memory.totalBytes == memory.weightBytes + memory.latentBytes + 7)
         #expect(
             model.memory(of: slices, pageCount: 0, weightBytes: 5, fixedBytes: 0).totalBytes == 5)
+    }
+
+    /// The parts of attention and of the experts do not grow with the step; the rest does.
+    @Test func activationsGrowByTheirUnpartedRowsOnly() throws {
+        let model = try arithmetic("DeepSeek-V3")
+        let configuration = model.configuration
+        let limits = PartLimits(configuration)
+        #expect(limits.attentionRowsMax == 64 && limits.expertRowsMax == (16 << 20) / (4 * 7_168))
+        // Incoming, residual, norm, branch, rounded and BF16 both ways: 6 of 7,168, and 256 scores.
+        #expect(
+            model.activationBytes(rowCount: 512) - model.activationBytes(rowCount: 256)
+                == 256 * 4 * (6 * 7_168 + 256))
+        // A small step needs no parts.
+        #expect(model.activationBytes(rowCount: 2) == 2 * model.activationBytes(rowCount: 1))
+        #expect(model.activationBytes(rowCount: 0) == 0)
+    }
+
+    @Test func aHostOfExpertsKeepsRowsAndOutputsButNoAttention() throws {
+        let model = try arithmetic("DeepSeek-V3")
+        let memory = model.memory(of: [], pageCount: 0, activationRowCount: 1, fixedBytes: 0)
+        #expect(memory.activationBytes == 7_168 * (4 + 2 + 8 * (4 + 2)))
     }
 }

@@ -70,11 +70,6 @@ public struct ExpertShard: Sendable {
         self.places = places
     }
 
-    /// Outputs that are kept unpacked at once: 16 MB of them.
-    public static func outputRowsMax(_ model: ModelConfiguration) -> Int {
-        PartLimits(model).expertRowsMax
-    }
-
     /// Whether an expert is among ours.
     public func holds(_ expert: Int) -> Bool {
         places.indices.contains(expert) && places[expert] >= 0

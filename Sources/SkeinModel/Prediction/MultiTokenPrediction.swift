@@ -11,6 +11,8 @@ public import SkeinWeights
 /// Entry i takes the main model's hidden state of position i after its final norm, and the token of
 /// position i + 1. Embedding and head are the main model's; the block has its own latent cache,
 /// addressed by the same page tables. Entries stand at position i: only differences matter to RoPE.
+///
+/// Used by tests only until speculation is wired into the stages.
 public final class MultiTokenPrediction {
     /// The layer as the checkpoint numbers it, after the main ones.
     public let layer: LayerIndex

@@ -2,7 +2,7 @@ import SkeinCore
 import SkeinScheduling
 import SkeinWeights
 
-/// Runs the production schedule over a virtual clock, with the costs that the planner foretells.
+/// Runs the production schedule over a virtual clock, with the costs that the planner predicts.
 ///
 ///     arrival ─► schedule ─► stage 0 ─► … ─► last stage ─► return ─► schedule
 ///                             │ MoE layer: dispatch ─► experts ─► combine
@@ -312,18 +312,20 @@ extension RingSimulator {
         if pendingCount == 1 { beginLayer(place) }
     }
 
-    /// What a stage tells the schedule of a step: one that waits for experts holds up a place.
-    private mutating func heldUp(_ flight: Flight, _ place: Int) -> Duration {
+    /// What a stage tells the schedule of a step.
+    private mutating func stageTime(_ flight: Flight, _ place: Int) -> Duration {
         let computed = machines.takeTime(ofFlight: place)
+        // Elsewhere a step runs without a pause.
         guard !flight.costs[flight.stage].remotes.isEmpty else { return computed }
-        let stay = Duration.nanoseconds(Int64(now - flight.beganAt))
-        return max(computed, stay / doors[flight.stage].withinMax)
+        return StepTime.occupied(
+            computed: computed, stay: .nanoseconds(Int64(now - flight.beganAt)),
+            concurrency: doors[flight.stage].withinMax)
     }
 
     private mutating func leave(_ place: Int) {
         guard let flight = flights[place] else { return }
         let stage = flight.stage
-        let time = heldUp(flight, place)
+        let time = stageTime(flight, place)
         flights[place]?.stageTimes.append(time)
         if doors[stage].waiting.isEmpty {
             doors[stage].withinCount -= 1
@@ -364,11 +366,11 @@ extension RingSimulator {
             timePerToken: .init(done.compactMap(\.secondsPerToken)),
             endToEnd: .init(done.compactMap(\.endToEndSeconds)),
             busyShares: machines.busyShares(over: last - first),
-            microBatchCount: schedule.tally.returnCount,
+            microBatchCount: schedule.totals.returnCount,
             meanDecodeRowCount: decodeMicroBatches.count == 0
                 ? 0 : Double(decodeMicroBatches.rowCount) / Double(decodeMicroBatches.count),
             decodeMicroBatchCount: schedule.plan.decodeMicroBatchCount,
-            preemptionCount: schedule.tally.preemptionCount, eventCount: eventCount)
+            preemptionCount: schedule.totals.preemptionCount, eventCount: eventCount)
     }
 }
 
