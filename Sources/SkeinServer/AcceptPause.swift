@@ -19,27 +19,27 @@ final class AcceptPause: ChannelInboundHandler {
 
     init(logger: Logger) { self.logger = logger }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    func channelRead(context place: ChannelHandlerContext, data part: NIOAny) {
         hasWarned = false
-        context.fireChannelRead(data)
+        place.fireChannelRead(part)
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    func errorCaught(context place: ChannelHandlerContext, error: any Error) {
         guard let code = (error as? IOError)?.errnoCode,
             [EMFILE, ENFILE, ENOBUFS, ENOMEM, ECONNABORTED].contains(code)
-        else { return context.fireErrorCaught(error) }
+        else { return place.fireErrorCaught(error) }
         guard code != ECONNABORTED, !isPaused else { return }
         if !hasWarned {
             hasWarned = true
             logger.warning("no new connection is accepted: \(SystemError.words(code))")
         }
         isPaused = true
-        let channel = context.channel
+        let channel = place.channel
         setReading(channel, false)
-        let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
-        context.eventLoop.scheduleTask(in: Self.pause) {
-            handler.value.isPaused = false
-            handler.value.setReading(channel, true)
+        let pause = NIOLoopBound(self, eventLoop: place.eventLoop)
+        place.eventLoop.scheduleTask(in: Self.pause) {
+            pause.value.isPaused = false
+            pause.value.setReading(channel, true)
         }
     }
 
@@ -70,7 +70,7 @@ enum SystemError {
     static func words(listening error: any Error) -> String {
         switch error {
         case let error as IOError: words(error.errnoCode)
-        case SocketAddressError.unknown: "the name is not known"
+        case is SocketAddressError.UnknownHost: "the name is not known"
         default: "the socket cannot be opened"
         }
     }

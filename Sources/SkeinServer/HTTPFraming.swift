@@ -3,7 +3,6 @@ internal import HummingbirdCore
 internal import Logging
 internal import NIOCore
 internal import NIOHTTP1
-internal import NIOHTTPTypes
 internal import SkeinCore
 
 /// HTTP/1 connections whose messages are framed as their method and version ask.
@@ -15,7 +14,7 @@ struct FramedHTTPChannel: ServerChildChannel {
 
     func setup(
         channel: any Channel, logger: Logger
-    ) -> EventLoopFuture<NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>> {
+    ) -> EventLoopFuture<HTTP1Channel.Value> {
         library.setup(channel: channel, logger: logger).flatMapThrowing { value in
             let pipeline = channel.pipeline.syncOperations
             let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
@@ -25,7 +24,7 @@ struct FramedHTTPChannel: ServerChildChannel {
     }
 
     func handle(
-        value: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>, logger: Logger
+        value: HTTP1Channel.Value, logger: Logger
     ) async {
         await library.handle(value: value, logger: logger)
     }
@@ -76,17 +75,17 @@ final class HTTPFraming: ChannelDuplexHandler, RemovableChannelHandler {
     private var exchanges: [Exchange] = []
     private var isClosing = false
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    func channelRead(context place: ChannelHandlerContext, data part: NIOAny) {
         guard !isClosing else { return }
-        switch unwrapInboundIn(data) {
+        switch unwrapInboundIn(part) {
         case .head(var head):
             exchanges.append(Exchange(head))
             Self.prepare(&head)
-            context.fireChannelRead(wrapInboundOut(.head(head)))
+            place.fireChannelRead(wrapInboundOut(.head(head)))
         case .body, .end:
             // A client that sends its body does not wait for leave.
             if !exchanges.isEmpty { exchanges[exchanges.count - 1].awaitsContinue = false }
-            context.fireChannelRead(data)
+            place.fireChannelRead(part)
         }
     }
 
@@ -104,10 +103,10 @@ final class HTTPFraming: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func triggerUserOutboundEvent(
-        context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?
+        context place: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?
     ) {
         guard event is BodyWanted else {
-            return context.triggerUserOutboundEvent(event, promise: promise)
+            return place.triggerUserOutboundEvent(event, promise: promise)
         }
         guard exchanges.first?.awaitsContinue == true, !isClosing else {
             promise?.succeed()
@@ -115,28 +114,30 @@ final class HTTPFraming: ChannelDuplexHandler, RemovableChannelHandler {
         }
         exchanges[0].awaitsContinue = false
         let head = HTTPResponseHead(version: .http1_1, status: .continue)
-        context.writeAndFlush(wrapOutboundOut(.head(head)), promise: promise)
+        place.writeAndFlush(wrapOutboundOut(.head(head)), promise: promise)
     }
 
-    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    func write(
+        context place: ChannelHandlerContext, data part: NIOAny, promise: EventLoopPromise<Void>?
+    ) {
         guard !isClosing else {
             promise?.fail(ChannelError.outputClosed)
             return
         }
         // Bytes that are no request are answered as well, by the library, which then closes.
-        guard let exchange = exchanges.first else { return context.write(data, promise: promise) }
-        switch unwrapOutboundIn(data) {
-        case .head(let head) where head.status.code < 200: context.write(data, promise: promise)
+        guard let exchange = exchanges.first else { return place.write(part, promise: promise) }
+        switch unwrapOutboundIn(part) {
+        case .head(let head) where head.status.code < 200: place.write(part, promise: promise)
         case .head(let head):
-            context.write(wrapOutboundOut(.head(framed(head, exchange))), promise: promise)
+            place.write(wrapOutboundOut(.head(framed(head, exchange))), promise: promise)
         case .body where exchange.isHead: promise?.succeed()
-        case .body: context.write(data, promise: promise)
+        case .body: place.write(part, promise: promise)
         case .end:
             exchanges.removeFirst()
-            guard !exchange.keepsAlive else { return context.write(data, promise: promise) }
-            let written = promise ?? context.eventLoop.makePromise()
-            close(context, after: written.futureResult)
-            context.writeAndFlush(data, promise: written)
+            guard !exchange.keepsAlive else { return place.write(part, promise: promise) }
+            let written = promise ?? place.eventLoop.makePromise()
+            close(place, after: written.futureResult)
+            place.writeAndFlush(part, promise: written)
         }
     }
 
@@ -165,9 +166,9 @@ final class HTTPFraming: ChannelDuplexHandler, RemovableChannelHandler {
     ///
     /// A connection that is closed while bytes arrive is reset, and the client may never read the
     /// answer; so only the server's half ends at first.
-    private func close(_ context: ChannelHandlerContext, after written: EventLoopFuture<Void>) {
+    private func close(_ place: ChannelHandlerContext, after written: EventLoopFuture<Void>) {
         isClosing = true
-        let channel = context.channel
+        let channel = place.channel
         written.whenComplete { _ in
             channel.close(mode: .output, promise: nil)
             channel.eventLoop.scheduleTask(in: .seconds(Int64(Limits.httpLingerSecondsMax))) {
