@@ -112,9 +112,6 @@ extension NodeService {
     }
 
     private func tellLoading(_ doneBytes: Int, _ totalBytes: Int, epoch: Epoch) async {
-        // What comes after the end of the load, or of another one's, is no news.
-        guard case .loading(epoch) = life else { return }
-        settings.onProgress(.loading(doneBytes: doneBytes, totalBytes: totalBytes))
         let loading = Loading(doneBytes: UInt64(doneBytes), totalBytes: UInt64(totalBytes))
         await tell(.loading(loading), epoch: epoch)
     }
@@ -130,10 +127,13 @@ extension NodeService {
                         + "\(placement.fingerprint.prefix(12))")
             }
             guard let checkpoint, let coordinator else { return }
+            let onProgress = settings.onProgress
             let loader = StageLoader(
                 checkpoint: checkpoint, weightForm: settings.serving.weightForm,
                 packedCachePath: settings.serving.packedCachePath, pool: pool, thread: computeThread
             ) { [weak self] done, total in
+                // Said at once, so that it is in order and before the end of the load.
+                onProgress(.loading(doneBytes: done, totalBytes: total))
                 Task { await self?.tellLoading(done, total, epoch: placement.epoch) }
             }
             let stages = try await PlacedStages(

@@ -27,7 +27,7 @@ public struct ProcessFigures: Equatable, Sendable {
         // The name before the last parenthesis may hold anything; the third field follows it.
         let stat = text(root + "/self/stat")
         let fields = stat.lastIndex(of: ")").map {
-            stat[stat.index(after: $0)...].split(separator: " ")
+            stat[stat.index(after: $0)...].split(whereSeparator: \.isWhitespace)
         }
         func field(_ number: Int) -> Int? {
             guard let fields, fields.indices.contains(number - 3) else { return nil }

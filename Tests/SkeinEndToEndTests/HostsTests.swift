@@ -63,6 +63,10 @@ struct HostsTests {
         let file = try hosts.folder.write(text, to: "lab.yaml")
         let ups = try (1...3).map { try hosts.start(["up", file], on: $0) }
         try #require(await ups[0].waitForError(containing: "ready http"), "\(ups[0].errors)")
+        // Only the host that serves HTTP warns of missing keys; the others tell of their nodes.
+        #expect(ups[0].errors.contains("without --api-keys"), "\(ups[0].errors)")
+        #expect(await ups[1].waitForError(containing: "node b: ready"), "\(ups[1].errors)")
+        #expect(!ups[1].errors.contains("--api-keys"), "\(ups[1].errors)")
         let question = "What is 47 + 85?"
         let answer = try await hosts.ask(question, at: "http://10.77.0.1:8080", from: 2)
         let choice = try #require((answer["choices"] as? [[String: Any]])?.first)

@@ -65,12 +65,12 @@ import Testing
         for (place, node) in nodes.enumerated() {
             try #require(await node.waitForError(containing: ": ready, stage \(place); weights "))
             let lines = node.errors.split(separator: "\n").map(String.init)
-            #expect(lines.count == 4, "\(lines)")
-            for (line, part) in zip(
-                lines, [": waiting for ", ": joined", ": loading ", ": ready, "])
-            {
-                #expect(line.contains(part), "\(lines)")
+            let places = [": waiting for ", ": joined", ": loading ", ": ready, "].map { part in
+                lines.firstIndex { $0.contains(part) } ?? -1
             }
+            #expect(places.first == 0 && places == places.sorted(), "\(lines)")
+            // The load of a small model is over before a person could follow it.
+            #expect(lines.count { $0.contains(": loading ") } == 1, "\(lines)")
         }
         try #require(await cluster.head.waitForError(containing: "ready http"))
         try await cluster.stop(nodes)
@@ -86,44 +86,5 @@ import Testing
         let lost = lines.filter { $0.contains("gave no sign of life") }
         #expect(lost.count == 1, "\(lost)")
         try await cluster.stop([nodes["a"], nodes["c"]].compactMap(\.self))
-    }
-
-    @Test func whereNoHTTPIsServedNobodyIsWarnedOfIt() async throws {
-        // The file names an address of the head that others reach, and this host is not the head.
-        let folder = try ScratchFolder()
-        let keys = try await SkeinProgram.run([
-            "keys", "new", "--out", folder.path + "/a.secret", "--json",
-        ])
-        let key = try #require(keys.json()["public_key"] as? String)
-        let other = try await SkeinProgram.run([
-            "keys", "new", "--out", folder.path + "/other.secret", "--json",
-        ])
-        let file = try folder.write(
-            """
-            cluster: lab
-            model: \(SkeinProgram.gosling)
-            placement: linear
-            context: 512
-            pages: 32
-            keys: .
-            coordinator:
-              address: tcp://192.0.2.1:7100
-              public_key: '\(try #require(other.json()["public_key"] as? String))'
-              http: 192.0.2.1:8080
-            nodes:
-              - name: a
-                address: tcp://0.0.0.0:7101
-                public_key: '\(key)'
-
-            """, to: "lab.yaml")
-        let up = try SkeinProgram.start(["up", file])
-        defer { up.signal(SIGKILL) }
-        let isWaiting = await up.waitForError(
-            containing: "node a: waiting for the coordinator at tcp://192.0.2.1:7100",
-            secondsMax: 15)
-        #expect(isWaiting, "\(up.errors)")
-        #expect(!up.errors.contains("--api-keys"), "\(up.errors)")
-        up.signal(SIGTERM)
-        _ = try await up.finish(secondsMax: 15)
     }
 }

@@ -105,6 +105,8 @@ import Testing
         let usage = try #require(try reply.json()["usage"] as? [String: Any])
         _ = try await server.ask("/v1/chat/completions", "{}", key: "secret")
         _ = try await server.ask("/nowhere", key: "secret")
+        // The nodes have spoken once this is answered.
+        _ = try await server.ask("/v1/cluster", key: "secret")
         let page = try await server.ask("/metrics")
         #expect(page.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8")
         let samples = try Samples(String(decoding: page.body, as: UTF8.self))

@@ -39,6 +39,8 @@ import Testing
         let server = try await TestServer()
         let body = TestServer.chat("What is 47 + 85?", "\"max_tokens\": 4")
         _ = try await server.ask("/v1/chat/completions", body)
+        // The nodes have spoken once this is answered.
+        _ = try await server.ask("/v1/cluster")
         let page = String(decoding: try await server.ask("/metrics").body, as: UTF8.self)
         await server.stop()
         var seen: Set<String> = []
