@@ -1,34 +1,6 @@
-internal import Hummingbird
-internal import HummingbirdCore
-internal import Logging
 internal import NIOCore
 internal import NIOHTTP1
 internal import SkeinCore
-
-/// HTTP/1 connections whose messages are framed as their method and version ask.
-///
-/// The library's own channel forgets the version of a request before anybody can look at it, so
-/// `HTTPFraming` stands before it, right behind the decoder.
-struct FramedHTTPChannel: ServerChildChannel {
-    let library: HTTP1Channel
-
-    func setup(
-        channel: any Channel, logger: Logger
-    ) -> EventLoopFuture<HTTP1Channel.Value> {
-        library.setup(channel: channel, logger: logger).flatMapThrowing { value in
-            let pipeline = channel.pipeline.syncOperations
-            let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
-            try pipeline.addHandler(HTTPFraming(), position: .after(decoder))
-            return value
-        }
-    }
-
-    func handle(
-        value: HTTP1Channel.Value, logger: Logger
-    ) async {
-        await library.handle(value: value, logger: logger)
-    }
-}
 
 /// The rules of RFC 9112 that depend on a request's method, version and headers.
 ///
@@ -186,4 +158,24 @@ extension HTTPResponseStatus {
 extension HTTPVersion {
     /// Whether it is older than HTTP/1.1.
     fileprivate var isOld: Bool { major < 1 || (major == 1 && minor < 1) }
+}
+
+/// Puts `HTTPFraming` right behind the decoder of a connection, then leaves.
+///
+/// The library's own channel forgets the version of a request before anybody else can look at it,
+/// and lets others in behind that only.
+final class FramingPlacement: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = NIOAny
+
+    func handlerAdded(context place: ChannelHandlerContext) {
+        let pipeline = place.pipeline.syncOperations
+        do {
+            let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
+            try pipeline.addHandler(HTTPFraming(), position: .after(decoder))
+        } catch {
+            // A connection whose messages would be framed wrongly is none.
+            place.close(promise: nil)
+        }
+        pipeline.removeHandler(context: place, promise: nil)
+    }
 }

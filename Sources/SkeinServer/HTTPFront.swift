@@ -106,14 +106,12 @@ public actor HTTPFront {
     /// HTTP/1.1 within the limits, in TLS where there is a certificate.
     private func protocolServer() throws -> HTTPServerBuilder {
         let headerBytesMax = Limits.httpHeaderBytesMax
-        let configuration = HTTP1Channel.Configuration(
+        var configuration = HTTP1Channel.Configuration(
             idleTimeout: .nanoseconds(Int64(settings.idleBound.seconds * 1e9)),
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: headerBytesMax, maxHeaderListSize: headerBytesMax))
-        let plain = HTTPServerBuilder { responder in
-            FramedHTTPChannel(
-                library: HTTP1Channel(responder: responder, configuration: configuration))
-        }
+        configuration.additionalChannelHandlers = { [FramingPlacement()] }
+        let plain = HTTPServerBuilder.http1(configuration: configuration)
         guard let identity = settings.identity else { return plain }
         return try .tls(plain, tlsConfiguration: identity.configuration)
     }

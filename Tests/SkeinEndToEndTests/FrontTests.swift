@@ -46,7 +46,8 @@ import Testing
             command: [
                 "python3", "-c",
                 "import socket, sys, time\n"
-                    + "all = [socket.create_connection(('127.0.0.1', \(port))) for i in range(100)]\n"
+                    + "a = ('127.0.0.1', \(port))\n"
+                    + "all = [socket.create_connection(a) for i in range(100)]\n"
                     + "print('held', flush=True)\ntime.sleep(60)",
             ])
         try #require(await hoarder.waitForOutput(containing: "held"))

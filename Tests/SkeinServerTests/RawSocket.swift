@@ -49,60 +49,49 @@ enum RawSocket {
     static func talk(
         port: Int, _ steps: [Step], secondsMax: Int = 20
     ) async throws -> Transcript {
-        // A thread of its own waits for the server: the shared ones are for what never waits.
-        try await withCheckedThrowingContinuation { continuation in
-            Thread.detachNewThread {
-                continuation.resume(
-                    with: Result { try follow(steps, port: port, secondsMax: secondsMax) })
+        let words = steps.map { step in
+            switch step {
+            case .send(let text): ["send", text]
+            case .until(let text): ["until", text]
+            case .untilClosed: ["closed", ""]
             }
         }
+        let asked = try JSONSerialization.data(withJSONObject: words)
+        let output = try await RawConversation.run(
+            "python3",
+            ["-c", script, "\(port)", "\(secondsMax)", String(decoding: asked, as: UTF8.self)])
+        let value = try JSONSerialization.jsonObject(with: Data(output.utf8)) as? [String: Any]
+        return Transcript(
+            text: value?["text"] as? String ?? "", isClosed: value?["closed"] as? Bool ?? false,
+            isMissing: value?["missing"] as? Bool ?? true)
     }
 
-    private static func follow(
-        _ steps: [Step], port: Int, secondsMax: Int
-    ) throws -> Transcript {
-        let socket = Foundation.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard socket >= 0 else { throw CocoaError(.fileReadUnknown) }
-        defer { close(socket) }
-        var patience = timeval(tv_sec: secondsMax, tv_usec: 0)
-        setsockopt(
-            socket, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-        let outcome = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        guard outcome == 0 else { throw CocoaError(.fileReadUnknown) }
-        var transcript = Transcript()
-        var bytes: [UInt8] = []
-        func read() -> Bool {
-            var buffer = [UInt8](repeating: 0, count: 65_536)
-            let count = recv(socket, &buffer, buffer.count, 0)
-            if count == 0 { transcript.isClosed = true }
-            guard count > 0 else { return false }
-            bytes += buffer[..<count]
-            transcript.text = String(decoding: bytes, as: UTF8.self)
-            return true
-        }
-        for step in steps {
-            switch step {
-            case .send(let text):
-                let sent = Array(text.utf8)
-                _ = Foundation.send(socket, sent, sent.count, Int32(MSG_NOSIGNAL))
-            case .until(let text):
-                while !transcript.text.contains(text) {
-                    guard read() else {
-                        transcript.isMissing = true
-                        return transcript
-                    }
-                }
-            case .untilClosed: while read() {}
-            }
-        }
-        return transcript
-    }
+    private static let script = """
+        import json, socket, sys
+        s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=int(sys.argv[2]))
+        got, closed, missing = b"", False, False
+        def read():
+            global got, closed
+            try:
+                piece = s.recv(65536)
+            except OSError:
+                return False
+            closed = not piece
+            got += piece
+            return bool(piece)
+        for kind, text in json.loads(sys.argv[3]):
+            if kind == "send":
+                try:
+                    s.sendall(text.encode())
+                except OSError:
+                    pass
+            elif kind == "closed":
+                while read():
+                    pass
+            else:
+                while text.encode() not in got and not missing:
+                    missing = not read()
+        text = got.decode(errors="replace")
+        print(json.dumps({"text": text, "closed": closed, "missing": missing}))
+        """
 }
