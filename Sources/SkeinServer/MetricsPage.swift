@@ -152,20 +152,20 @@ struct MetricsPage {
     }
 
     /// What the reuse of equal beginnings of prompts has brought.
-    mutating func add(_ cache: ClusterStatus.PrefixCache) {
+    mutating func add(_ prefixCache: ClusterStatus.PrefixCache) {
         let counts = [
             (
                 "prompt_tokens", "Prompt tokens of all sequences that have begun.",
-                cache.promptTokenCount
+                prefixCache.promptTokenCount
             ),
             (
                 "hit_tokens",
                 "Prompt tokens that were not run, since their rows were in the cache.",
-                cache.cachedTokenCount
+                prefixCache.cachedTokenCount
             ),
             (
                 "evicted_pages", "Pages kept for their rows that were given up for others.",
-                cache.evictionCount
+                prefixCache.evictionCount
             ),
         ]
         for (word, help, count) in counts {
