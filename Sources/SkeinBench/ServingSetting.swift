@@ -12,11 +12,14 @@ struct ServingSetting: Equatable, Sendable {
         switch value {
         case .null: nil
         case .string(let text): text
-        case .integer(let count): String(count)
-        case .number(let number): FigureText.number(number)
+        case .number(let spelling): value.integer == nil ? number(spelling) : spelling
         case .bool(let isSo): isSo ? "yes" : "no"
         case .array, .object: value.line
         }
+    }
+
+    private func number(_ spelling: String) -> String {
+        Double(spelling).map { FigureText.number($0) } ?? spelling
     }
 }
 

@@ -74,7 +74,7 @@ extension MembershipView {
         isHere(name) ? nodes[name]?.detector?.silence(now: now) : nil
     }
 
-    /// How long ago the connection to the node broke; `nil` where it has given a sign of life since.
+    /// How long ago the connection to the node broke; `nil` where it has given a sign since.
     public func timeSinceBreak(of name: String, now: Duration) -> Duration? {
         isHere(name) ? nodes[name]?.brokenAt.map { now - $0 } : nil
     }

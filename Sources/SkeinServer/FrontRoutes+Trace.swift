@@ -34,7 +34,7 @@ extension FrontRoutes {
 extension ClusterTrace {
     /// The trace for programs: a summary, and for each lane columns of numbers.
     ///
-    /// `kind` counts from 0 in `interval_kinds`, the requests of micro-batches from 0 in `requests`;
+    /// `kind` counts from 0 in `interval_kinds`, requests of micro-batches from 0 in `requests`;
     /// micro-batch 0 is none, layer -1 is none; moments
     /// are microseconds since the window's start.
     var json: JSONValue {

@@ -147,20 +147,20 @@ struct MetricsPage {
     }
 
     /// What the reuse of equal beginnings of prompts has brought.
-    mutating func add(_ cache: ScheduleCounts.Totals) {
+    mutating func add(_ totals: ScheduleCounts.Totals) {
         let counts = [
             (
                 "prompt_tokens", "Prompt tokens of all sequences that have begun.",
-                cache.promptTokenCount
+                totals.promptTokenCount
             ),
             (
                 "hit_tokens",
                 "Prompt tokens that were not run, since their rows were in the cache.",
-                cache.cachedTokenCount
+                totals.cachedTokenCount
             ),
             (
                 "evicted_pages", "Pages kept for their rows that were given up for others.",
-                cache.evictionCount
+                totals.evictionCount
             ),
         ]
         for (word, help, count) in counts {

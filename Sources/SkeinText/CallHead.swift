@@ -61,7 +61,8 @@ struct InlineCall {
 
     private static func isObject(_ text: String) -> Bool {
         do throws(Refusal) {
-            return try JSONValue(parsing: text, subject: "arguments", rules: .lenient).members != nil
+            let value = try JSONValue(parsing: text, subject: "arguments", rules: .lenient)
+            return value.members != nil
         } catch {
             return false
         }

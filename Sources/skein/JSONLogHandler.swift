@@ -23,7 +23,7 @@ struct JSONLogHandler: LogHandler {
                 metadata: metadata.merging(event.metadata ?? [:]) { $1 }, time: Date()))
     }
 
-    /// The object on one line: time, level, logger and message, then what the line carries, by name.
+    /// The object on one line: time, level, logger and message, then its fields by name.
     static func line(
         label: String, level: Logger.Level, message: String, metadata: Logger.Metadata, time: Date
     ) -> String {

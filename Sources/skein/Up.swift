@@ -144,11 +144,13 @@ struct ClusterBanner: Sendable {
     /// What this host is about to start; what lies where is said once it does.
     static func showPlacement(of host: ClusterHost) {
         let nodes = host.nodeNames.isEmpty ? "no node" : host.nodeNames.joined(separator: ", ")
+        let coordinator = host.coordinator == nil ? "" : " and the coordinator"
+        let layers = host.configuration.layerCount
         let hops = host.topology.serving.hopForm == .bf16 ? "" : ", hops in FP8"
         Console.say(
             "cluster \(host.topology.name): \(host.topology.nodes.count) nodes, "
-                + "\(host.placement.kind.rawValue), \(host.configuration.layerCount) layers\(hops); "
-                + "this host starts \(nodes)\(host.coordinator == nil ? "" : " and the coordinator")",
+                + "\(host.placement.kind.rawValue), \(layers) layers\(hops); "
+                + "this host starts \(nodes)\(coordinator)",
             [
                 "cluster": "\(host.topology.name)",
                 "nodes": .array(host.nodeNames.map { .string($0) }),

@@ -13,7 +13,7 @@ import Testing
         address: String? = "tcp://10.88.0.1:7101", error: String? = nil
     ) -> String {
         let stages = stage.map {
-            "{\"index\": \($0), \"layers\": {\"first\": 0, \"last\": 30}, \"holds_embedding\": true}"
+            "{\"index\": \($0), \"layers\": {\"first\": 0, \"last\": 30}}"
         }
         return """
             {"name": "\(name)", "state": "\(state)", "role": "\(role)",
@@ -28,7 +28,8 @@ import Testing
 
     private static func table(_ nodes: [String], name: String = "lab") throws -> ClusterTable {
         let text = """
-            {"name": "\(name)", "ready": true, "epoch": 123, "nodes": [\(nodes.joined(separator: ","))],
+            {"name": "\(name)", "ready": true, "epoch": 123,
+            "nodes": [\(nodes.joined(separator: ","))],
             "pages": {"total": 100000, "owned": 99999},
             "queue": {"running": 1000, "waiting": 2000}, "micro_batches": {"in_flight": 64},
             "head": {"address": "tcp://10.88.0.1:7100", "version": "0.1.0",

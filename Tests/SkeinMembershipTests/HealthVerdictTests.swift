@@ -149,7 +149,8 @@ import Testing
         Row(
             "a ring that stands still", .down, .ringStalled,
             reasons: [
-                "nothing has moved in the ring for 31.0 seconds: micro-batch 7 has left stage 0 on a"
+                "nothing has moved in the ring for 31.0 seconds: "
+                    + "micro-batch 7 has left stage 0 on a"
             ]
         ) {
             $0.probe = .late(.seconds(31))
