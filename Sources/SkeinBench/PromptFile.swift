@@ -37,7 +37,7 @@ struct PromptFile: Equatable, Sendable {
                 number += 1
                 guard line.contains(where: { ![0x20, 0x0D, 0x09].contains($0) }) else { continue }
                 try take("line \(number)", path, needsLength) { () throws(Refusal) in
-                    try JSONValue(parsing: Array(line), subject: "line", rules: .lenient)
+                    try JSONValue(parsing: Array(line), subject: "line")
                 }
             }
         }
@@ -85,7 +85,7 @@ struct PromptFile: Equatable, Sendable {
             // Each line may be a list of its own; the first line tells.
             let line = bytes.split(separator: 0x0A, maxSplits: 1).first ?? []
             do throws(Refusal) {
-                _ = try JSONValue(parsing: Array(line), subject: path, rules: .lenient)
+                _ = try JSONValue(parsing: Array(line), subject: path)
                 return nil
             } catch {}
             throw error

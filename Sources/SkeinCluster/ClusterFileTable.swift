@@ -1,6 +1,5 @@
-public import SkeinCore
-
 // The fields of a cluster file; `cluster/topology.md` shows the same tables.
+public import SkeinCore
 
 extension Topology {
     /// What is taken where a file does not say; fields that must be there replace the rest.

@@ -1,7 +1,6 @@
+// The fields of a hosts file; `cluster/hosts.md` shows the same tables.
 import SkeinCore
 import SkeinPlanning
-
-// The fields of a hosts file; `cluster/hosts.md` shows the same tables.
 
 extension HostsFile {
     /// What a hosts file says once: of all hosts together, and of the cluster to come.

@@ -87,7 +87,7 @@ private struct Hierarchy {
     private struct Mount {
         let version: GroupVersion
         let controllers: [Substring]
-        let group: Substring
+        let mounted: Substring
         let folder: Substring
     }
 
@@ -104,16 +104,16 @@ private struct Hierarchy {
             return Hierarchy(
                 version: mount.version,
                 folders: folders(
-                    from: "\(root)\(mount.folder)", to: own?[2] ?? "/", below: mount.group))
+                    from: "\(root)\(mount.folder)", to: own?[2] ?? "/", below: mount.mounted))
         }
     }
 
     /// The folders from a mount down to a group; of a group that is not below it, the mount alone.
     private static func folders(
-        from mount: String, to path: Substring, below group: Substring
+        from mount: String, to path: Substring, below mounted: Substring
     ) -> [String] {
         var parts = path.split(separator: "/")
-        let above = group.split(separator: "/")
+        let above = mounted.split(separator: "/")
         if parts.starts(with: above) { parts.removeFirst(above.count) }
         guard !parts.contains("..") else { return [mount] }
         var folders = [mount]
@@ -129,7 +129,7 @@ private struct Hierarchy {
             (.one, ["memory"], "/sys/fs/cgroup/memory"), (.one, ["cpu"], "/sys/fs/cgroup/cpu"),
             (.one, ["cpu"], "/sys/fs/cgroup/cpu,cpuacct"),
         ]
-        return usual.map { Mount(version: $0.0, controllers: $0.1, group: "/", folder: $0.2) }
+        return usual.map { Mount(version: $0.0, controllers: $0.1, mounted: "/", folder: $0.2) }
     }
 
     /// Reads `ID PARENT DEVICE GROUP FOLDER OPTIONS … - TYPE SOURCE OPTIONS`.
@@ -140,14 +140,14 @@ private struct Hierarchy {
         }
         switch words[dash + 1] {
         case "cgroup2":
-            return Mount(version: .two, controllers: [], group: words[3], folder: words[4])
+            return Mount(version: .two, controllers: [], mounted: words[3], folder: words[4])
         case "cgroup":
             let controllers = words[dash + 3].split(separator: ",").filter {
                 $0 == "memory" || $0 == "cpu"
             }
             guard !controllers.isEmpty else { return nil }
             return Mount(
-                version: .one, controllers: controllers, group: words[3], folder: words[4])
+                version: .one, controllers: controllers, mounted: words[3], folder: words[4])
         default: return nil
         }
     }

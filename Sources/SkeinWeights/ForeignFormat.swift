@@ -84,8 +84,8 @@ enum ForeignFormat {
         if names.contains("adapter_config.json") {
             return Refusal(
                 folder,
-                "is a LoRA adapter (adapter_config.json), which Skein does not apply; merge it into "
-                    + "its base model and name the folder of the result")
+                "is a LoRA adapter (adapter_config.json), which Skein does not apply; merge it "
+                    + "into its base model and name the folder of the result")
         }
         if let name = first(names, where: isGGUF) {
             return Refusal(folder, "has its weights as GGUF (\(name)), \(unread); \(expected)")

@@ -29,8 +29,10 @@ struct BenchModel: AsyncParsableCommand {
     @Option(name: .customLong("batch"), help: "Streams that decode together.")
     var streams = 1
 
-    @Option(help: "Positions in the latent cache of each stream when decode begins.")
-    var context = 32
+    @Option(
+        name: .customLong("context"),
+        help: "Positions in the latent cache of each stream when decode begins.")
+    var cachedPositions = 32
 
     @Option(help: "Seed of the prompts' random tokens.")
     var seed: UInt64 = 0
@@ -47,7 +49,7 @@ struct BenchModel: AsyncParsableCommand {
         guard (0...Limits.positionsMax).contains(promptTokens) else {
             throw ValidationError("--prompt-tokens: expected 0 to \(Limits.positionsMax)")
         }
-        guard (1...Limits.positionsMax).contains(context) else {
+        guard (1...Limits.positionsMax).contains(cachedPositions) else {
             throw ValidationError("--context: expected 1 to \(Limits.positionsMax)")
         }
         guard (16...Limits.positionsMax).contains(newTokens) else {
@@ -61,7 +63,7 @@ struct BenchModel: AsyncParsableCommand {
         let checkpoint = try Checkpoint.open(folder)
         let load = ModelBench.Load(
             promptTokenCount: promptTokens, newTokenCount: newTokens, streamCount: streams,
-            contextCount: context, seed: seed)
+            contextCount: cachedPositions, seed: seed)
         guard load.positionCount <= checkpoint.configuration.positionCountMax else {
             throw Refusal(
                 "--prompt-tokens, --new-tokens and --context",

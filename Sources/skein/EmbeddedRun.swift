@@ -64,10 +64,10 @@ final class LoadingDisplay: Sendable {
 enum PositionBudget {
     /// Positions for a prompt and what follows it, within context and model.
     static func check(
-        promptCount: Int, newTokensMax: Int = 0, context: ContextOption,
+        promptCount: Int, newTokensMax: Int = 0, option: ContextOption,
         configuration: ModelConfiguration
     ) throws(Refusal) -> Int {
-        let bound = try configuration.contextLength(context.positionCount)
+        let bound = try configuration.contextLength(option.positionCount)
         guard promptCount + min(newTokensMax, 1) <= bound else {
             throw Refusal(
                 "prompt", "has \(promptCount) tokens, the context has \(bound) positions")

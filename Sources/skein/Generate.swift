@@ -16,7 +16,7 @@ struct Generate: AsyncParsableCommand {
 
     @OptionGroup var model: ModelOption
     @OptionGroup var layout: LayoutOptions
-    @OptionGroup var context: ContextOption
+    @OptionGroup var contextOption: ContextOption
     @OptionGroup var sampling: SamplingOptions
     @OptionGroup var log: LogOption
 
@@ -56,7 +56,7 @@ struct Generate: AsyncParsableCommand {
         let wanted = sampling.maxTokens ?? Self.newTokensDefault
         let positions = try PositionBudget.check(
             promptCount: question.tokens.count, newTokensMax: wanted,
-            context: context,
+            option: contextOption,
             configuration: configuration)
         let request = question.request(newTokensMax: wanted, sampling: sampling)
         let printsText = !json

@@ -14,7 +14,7 @@ struct Score: AsyncParsableCommand {
 
     @OptionGroup var model: ModelOption
     @OptionGroup var layout: LayoutOptions
-    @OptionGroup var context: ContextOption
+    @OptionGroup var contextOption: ContextOption
     @OptionGroup var log: LogOption
 
     @Option(name: .customLong("text-file"), help: "A text to score, after the begin token.")
@@ -96,7 +96,7 @@ struct Score: AsyncParsableCommand {
         let configuration = try Checkpoint.open(folder).configuration
         let longest = prompts.map(\.count).max() ?? 1
         let positions = try PositionBudget.check(
-            promptCount: longest, context: context,
+            promptCount: longest, option: contextOption,
             configuration: configuration)
         let capture = try capture
         var serving = layout.serving(

@@ -15,7 +15,7 @@ struct Serve: AsyncParsableCommand {
 
     @OptionGroup var model: ModelOption
     @OptionGroup var layout: LayoutOptions
-    @OptionGroup var cache: CacheOptions
+    @OptionGroup var cacheOptions: CacheOptions
     @OptionGroup var front: FrontOptions
 
     @Flag(
@@ -28,7 +28,7 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         let folder = try model.folder()
         let choice = try CacheChoice(
-            cache.wish, layout.layout(layout.serving(positionCount: 1)),
+            cacheOptions.wish, layout.layout(layout.serving(positionCount: 1)),
             of: Checkpoint.open(folder))
         var serving = layout.serving(
             positionCount: choice.positionCount, pageCount: choice.pageCount)

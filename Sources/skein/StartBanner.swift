@@ -26,7 +26,7 @@ struct StartBanner {
             "cluster": "\(status.name)", "version": "\(status.softwareVersion)",
             "fingerprint": "\(status.fingerprint)",
             "nodes": .array(status.nodes.map { .string($0.name) }),
-            "pages": .stringConvertible(status.pageCount),
+            "pages": .stringConvertible(status.counts.pageCount),
             "positions_max": .stringConvertible(status.positionCountMax),
             "api_keys": .stringConvertible(hasKeys),
         ]

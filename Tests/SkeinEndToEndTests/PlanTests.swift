@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// What `skein plan` writes, `skein` reads; and what it would not read is refused where it came from.
+/// What `skein plan` writes, `skein` reads; what it would not read is refused where it came from.
 @Suite struct PlanTests {
     private static let host =
         "memory_gb: 8, cores: 2, read_gb_per_second: 10, bfloat16: {gflops: 50}, "
@@ -102,15 +102,15 @@ import Testing
         (["--cache-gb", "0.01"], "1024 positions, all that the model allows", "10.0 MB"),
     ])
     func whatIsChosenIsSaidAtTheStart(
-        options: [String], context: String, cache: String
+        options: [String], positions: String, pages: String
     ) async throws {
         let program = try SkeinProgram.start(
             ["serve", "--model", SkeinProgram.gosling, "--port", "0", "--threads", "1"] + options)
         defer { program.signal(SIGKILL) }
         let isReady = await program.waitForError(containing: "ready http")
         try #require(isReady, "\(program.errors)")
-        #expect(program.errors.contains("context: \(context)"), "\(program.errors)")
-        #expect(program.errors.contains(cache), "\(program.errors)")
+        #expect(program.errors.contains("context: \(positions)"), "\(program.errors)")
+        #expect(program.errors.contains(pages), "\(program.errors)")
     }
 
     @Test(arguments: [

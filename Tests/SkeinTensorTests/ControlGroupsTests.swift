@@ -32,7 +32,7 @@ private struct SystemTree {
 }
 
 @Suite struct ControlGroupsTests {
-    private static let group = "proc/self/cgroup"
+    private static let path = "proc/self/cgroup"
     private static let mounts = "proc/self/mountinfo"
     private static let two = "sys/fs/cgroup"
 
@@ -49,7 +49,7 @@ private struct SystemTree {
 
     @Test func aContainerOfVersionTwoHasItsLimitsAtTheMount() throws {
         let limits = try Self.limits([
-            Self.group: "0::/", "\(Self.two)/memory.max": "8000",
+            Self.path: "0::/", "\(Self.two)/memory.max": "8000",
             "\(Self.two)/memory.current": "3000",
             "\(Self.two)/memory.stat": "anon 100\nfile 900\ninactive_file 500\nactive_file 400",
             "\(Self.two)/cpu.max": "250000 100000",
@@ -66,7 +66,7 @@ private struct SystemTree {
     ])
     func coresAreTheQuotaRoundedUp(_ text: String, _ expected: Int?) throws {
         #expect(
-            try Self.limits([Self.group: "0::/", "\(Self.two)/cpu.max": text]).coreCount == expected
+            try Self.limits([Self.path: "0::/", "\(Self.two)/cpu.max": text]).coreCount == expected
         )
     }
 
@@ -79,7 +79,7 @@ private struct SystemTree {
         _ limit: String, _ taken: String, _ expected: Int?
     ) throws {
         let limits = try Self.limits([
-            Self.group: "0::/", "\(Self.two)/memory.max": limit,
+            Self.path: "0::/", "\(Self.two)/memory.max": limit,
             "\(Self.two)/memory.current": taken,
         ])
         #expect(limits.memoryBytesLeft == expected)
@@ -89,7 +89,7 @@ private struct SystemTree {
     @Test func theTightestLimitOfEveryLevelCounts() throws {
         let pod = "\(Self.two)/kubepods.slice/pod7"
         var files = [
-            Self.group: "0::/kubepods.slice/pod7/main", "\(pod)/main/memory.max": "max",
+            Self.path: "0::/kubepods.slice/pod7/main", "\(pod)/main/memory.max": "max",
             "\(pod)/main/cpu.max": "max 100000", "\(pod)/memory.max": "6000",
             "\(pod)/memory.current": "1000", "\(pod)/cpu.max": "400000 100000",
             "\(Self.two)/kubepods.slice/memory.max": "90000",
@@ -113,7 +113,7 @@ private struct SystemTree {
         let memory = "\(Self.two)/memory"
         let cores = "\(Self.two)/cpu,cpuacct"
         let limits = try Self.limits([
-            Self.group: "12:cpu,cpuacct:/docker/c\n11:memory:/docker/c\n1:name=systemd:/docker/c",
+            Self.path: "12:cpu,cpuacct:/docker/c\n11:memory:/docker/c\n1:name=systemd:/docker/c",
             "\(memory)/docker/c/memory.limit_in_bytes": "7000",
             "\(memory)/docker/c/memory.usage_in_bytes": "2500",
             "\(memory)/docker/c/memory.stat": "inactive_file 1\ntotal_inactive_file 500",
@@ -131,7 +131,7 @@ private struct SystemTree {
     @Test func aPathOfTheHostIsReadBelowWhatIsMounted() throws {
         let memory = "\(Self.two)/memory"
         let files = [
-            Self.group: "4:memory:/docker/c/job\n0::/docker/c/job",
+            Self.path: "4:memory:/docker/c/job\n0::/docker/c/job",
             Self.mounts: """
             20 1 0:5 / /proc rw,nosuid - proc proc rw
             30 20 0:29 /docker/c /sys/fs/cgroup/memory ro,nosuid - cgroup cgroup rw,memory
@@ -150,7 +150,7 @@ private struct SystemTree {
     @Test func groupsAboveThatAreHiddenLimitVersionOneToo() throws {
         let memory = "\(Self.two)/memory"
         let limits = try Self.limits([
-            Self.group: "4:memory:/",
+            Self.path: "4:memory:/",
             "\(memory)/memory.limit_in_bytes": "9223372036854771712",
             "\(memory)/memory.usage_in_bytes": "1000",
             "\(memory)/memory.stat": "hierarchical_memory_limit 5000\ntotal_inactive_file 0",
@@ -160,7 +160,7 @@ private struct SystemTree {
 
     @Test func aHybridHasBothVersions() throws {
         let limits = try Self.limits([
-            Self.group: "3:memory:/a\n2:cpu:/b\n0::/c",
+            Self.path: "3:memory:/a\n2:cpu:/b\n0::/c",
             "\(Self.two)/memory/a/memory.limit_in_bytes": "500",
             "\(Self.two)/cpu/b/cpu.cfs_quota_us": "200000",
             "\(Self.two)/cpu/b/cpu.cfs_period_us": "100000",
@@ -176,7 +176,7 @@ private struct SystemTree {
     ])
     func oddGroupsAreNoReasonToFail(_ text: String) throws {
         let limits = try Self.limits([
-            Self.group: text, Self.mounts: "x\n- cgroup2\n1 2 3 4 5 6 - cgroup2\n",
+            Self.path: text, Self.mounts: "x\n- cgroup2\n1 2 3 4 5 6 - cgroup2\n",
             "\(Self.two)/memory.max": "700", "etc/memory.max": "1",
         ])
         #expect(limits.memoryBytesLeft == 700)
@@ -184,7 +184,7 @@ private struct SystemTree {
 
     @Test func theMachineIsTheTightestOfHostAndGroups() throws {
         let files = [
-            Self.group: "0::/", "proc/meminfo": "MemTotal: 9 kB\nMemAvailable: 4 kB",
+            Self.path: "0::/", "proc/meminfo": "MemTotal: 9 kB\nMemAvailable: 4 kB",
             "\(Self.two)/memory.max": "5000", "\(Self.two)/cpu.max": "300000 100000",
             "proc/self/status": "VmRSS:\t 7 kB\nCpus_allowed:\tff\nCpus_allowed_list:\t0-5,9",
         ]
@@ -203,7 +203,7 @@ private struct SystemTree {
         _ list: String, _ quota: String, _ expected: Int
     ) throws {
         let tree = try SystemTree([
-            Self.group: "0::/", "\(Self.two)/cpu.max": quota,
+            Self.path: "0::/", "\(Self.two)/cpu.max": quota,
             "proc/self/status": "Cpus_allowed_list:\t\(list)",
         ])
         defer { tree.remove() }
