@@ -49,7 +49,9 @@ public struct ServingSettings: Equatable, Sendable {
 
     /// Refuses what a model, or the latent cache, cannot hold.
     ///
-    /// - Parameter subject: what is named in the error: a file and its field, or an option.
+    /// - Parameters:
+    ///   - model: what is to be served.
+    ///   - subject: what is named in the error: a file and its field, or an option.
     public func check(_ model: ModelConfiguration, subject: String = "context") throws(Refusal) {
         guard positionCount <= model.positionCountMax else {
             throw Refusal(
