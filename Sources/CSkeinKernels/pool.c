@@ -36,7 +36,7 @@ typedef struct {
 } companion;
 
 struct skein_pool {
-    pthread_mutex_t region;   // held by whoever runs regions
+    pthread_mutex_t region;   // held by the thread that runs regions
     pthread_mutex_t sleep;    // guards parking only
     pthread_cond_t wake;      // for companions: tiles are there to claim
     pthread_cond_t finished;  // for the caller: every tile is reported

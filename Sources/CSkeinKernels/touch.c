@@ -17,7 +17,7 @@ typedef struct {
 void skein_read_ahead(const uint8_t *bytes, size_t count) {
     if (count == 0) return;
     size_t into_page = (uintptr_t)bytes % (size_t)sysconf(_SC_PAGESIZE);
-    // Only advice: where it is refused, whoever reads the bytes fetches the pages.
+    // Only advice: where it is refused, the reader of the bytes fetches the pages.
     (void)madvise((void *)(bytes - into_page), count + into_page, MADV_WILLNEED);
 }
 

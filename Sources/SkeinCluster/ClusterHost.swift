@@ -37,7 +37,7 @@ public final class ClusterHost: Sendable {
     /// A node belongs to this host if its address is one of this machine's; so does the
     /// coordinator.
     ///
-    /// - Parameter startsNodes: whether its nodes are started here; else whoever keeps services
+    /// - Parameter startsNodes: whether its nodes are started here; else a service manager
     ///   running starts each with `skein node`.
     /// - Parameter nodeLog: how the nodes that are started here say what happens.
     /// - Throws: a `Refusal` where nothing in the file belongs to this host, or something of it

@@ -36,7 +36,7 @@ final class InProcessRoads: ClusterRoads {
 struct ZeroMQRoads: ClusterRoads {
     let hub: ZeroMQHub
 
-    /// Logs what becomes of connections: a wrong key shall be a line, not a silence.
+    /// Logs what becomes of connections: a wrong key must be a line, not a silence.
     ///
     /// - Parameter onBreak: is told the address of each connection that breaks.
     func logEvents(

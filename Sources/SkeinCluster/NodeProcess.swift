@@ -59,7 +59,7 @@ public final class NodeProcess: Sendable {
         }
     }
 
-    /// Several may wait: whoever watches for a loss, and whoever stops the cluster.
+    /// Several may wait: the watch for losses, and the end of the cluster.
     private func end(_ process: Process) {
         let status = process.terminationStatus
         let waiting = ending.withLock { ending in

@@ -112,7 +112,7 @@ extension Coordinator {
         }
     }
 
-    /// The connection to whoever listens at an address broke.
+    /// The connection to the peer that listens at an address broke.
     public func noteBrokenLink(to address: String) async {
         for (name, known) in nodeAddresses where known == address {
             await carryOut(membership.onLinkBroken(name, now: now))

@@ -114,7 +114,7 @@ extension Coordinator {
         releaseProbeWaits()
     }
 
-    /// How long whoever asks waits; not long where it is known already that something is wrong.
+    /// How long a caller waits; not long where it is known already that something is wrong.
     private var probeWait: Duration {
         let patience = settings.healthPatience
         let isSuspicious = membership.placement.nodes.contains {

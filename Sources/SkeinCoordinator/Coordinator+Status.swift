@@ -237,7 +237,7 @@ extension Coordinator {
         return status()
     }
 
-    /// A node has answered: whoever waits for it may go on.
+    /// A node has answered: those that wait for it may go on.
     func settleStatusWaits(answered name: String? = nil) {
         for index in statusWaits.indices.reversed() {
             if let name { statusWaits[index].awaited.remove(name) }

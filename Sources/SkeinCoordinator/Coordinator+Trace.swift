@@ -67,7 +67,7 @@ extension Coordinator {
 
     /// Traces the cluster for a time.
     ///
-    /// - Throws: a `Refusal`, or the cancellation of whoever asked.
+    /// - Throws: a `Refusal`, or the cancellation of the caller.
     public func trace(for window: Duration) async throws -> ClusterTrace {
         try await beginTrace()
         do {
@@ -118,13 +118,13 @@ extension Coordinator {
         if collection?.isSettled == true { releaseTraceWait() }
     }
 
-    /// Lets whoever waits for answers go on without those that have not come for a second.
+    /// Lets those that wait for answers go on without those that have not come for a second.
     func releaseLateTrace() {
         guard let wait = traceWait, now - wait.since >= .seconds(1) else { return }
         releaseTraceWait()
     }
 
-    /// Lets whoever waits for answers go on.
+    /// Lets those that wait for answers go on.
     func releaseTraceWait() {
         traceWait?.continuation.resume()
         traceWait = nil

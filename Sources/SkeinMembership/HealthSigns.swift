@@ -2,7 +2,7 @@ public import SkeinCore
 
 /// How patient the judgement of a cluster's health is.
 public struct HealthPatience: Equatable, Sendable {
-    /// How long whoever asks waits for a probe.
+    /// How long a caller waits for a probe.
     public var probeWait: Duration = .seconds(5)
 
     /// How old a probe's result may be to be given to the next who asks.

@@ -9,7 +9,7 @@ public enum Directive: Equatable, Sendable {
     /// run, since their rows were known. Told once, whatever is replayed.
     case began(SequenceID, cachedTokenCount: Int)
 
-    /// Give these tokens to whoever reads the sequence.
+    /// Give these tokens to the reader of the sequence.
     case deliver(SequenceID, [SampledToken])
 
     /// Give these scores of the targets, one for each prompt row from a position on.

@@ -210,7 +210,7 @@ extension PipelineSchedule {
     /// Pages that the index of known beginnings holds, owned ones included.
     public var knownPageCount: Int { prefixes.count }
 
-    /// The micro-batch in the ring, for whoever must match captured rows with sequences.
+    /// The micro-batch in the ring, to match captured rows with sequences.
     public func microBatch(inFlight id: MicroBatchID) -> MicroBatch? { flights[id] }
 
     /// Prompt and completion of a live sequence.

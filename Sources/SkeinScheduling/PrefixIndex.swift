@@ -173,7 +173,7 @@ public struct PrefixIndex: Sendable {
         return removed
     }
 
-    /// Every page with the tokens of its whole chain, for whoever compares it with the rows.
+    /// Every page with the tokens of its whole chain, to be compared with the rows.
     var beginnings: [(page: PageIndex, tenant: String, tokens: [TokenID])] {
         nodes.values.map { node in
             var tokens = node.key.tokens

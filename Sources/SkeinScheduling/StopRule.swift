@@ -2,7 +2,7 @@ public import SkeinCore
 
 /// When a sequence ends by its tokens alone.
 ///
-/// Stop strings are a matter of text: whoever reads the text answers with
+/// Stop strings are a matter of text: the reader of the text answers with
 /// ``PipelineSchedule/onStop(_:reason:)``.
 public struct StopRule: Equatable, Sendable {
     /// Tokens to produce at most; 0 produces none.

@@ -118,8 +118,8 @@ public actor HTTPFront {
 
     /// Takes no more completions, lets running ones finish within a bound, stops to listen, ends.
     ///
-    /// Until the last answer is out, whoever asks for another or for `/health` is told that the
-    /// server drains, so that a balancer sends its clients elsewhere.
+    /// Until the last answer is out, a client that asks for another or for `/health` is told that
+    /// the server drains, so that a balancer sends its clients elsewhere.
     public func drain(atMost bound: Duration) async {
         guard let services, let serving else { return }
         routes.beginDraining()

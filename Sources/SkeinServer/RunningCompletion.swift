@@ -139,7 +139,7 @@ final class RunningCompletion: Sendable {
     /// Ends one answer whose text is complete.
     func stop(_ choice: Int) async { await coordinator.stop(sequences[choice]) }
 
-    /// Ends all answers before their time; whoever waits for them is told.
+    /// Ends all answers before their time; their readers are told.
     func breakOff() async {
         for sequence in sequences { await coordinator.cancel(sequence) }
     }

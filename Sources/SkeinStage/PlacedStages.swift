@@ -46,7 +46,7 @@ struct PlacedStages: Sendable {
             } else {
                 let next = placement.ring[place.index.rawValue + 1]
                 // A stage whose successor is on the same node (the turn of the V) still speaks to
-                // it by link: one road for a micro-batch, whoever holds the next slice.
+                // it by link: one road for a micro-batch, no matter which holds the next slice.
                 onward = try node.links.open(to: next.address, publicKey: next.publicKey)
                 roads.append(onward)
             }

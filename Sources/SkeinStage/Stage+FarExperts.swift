@@ -40,13 +40,13 @@ private struct FarStep {
 //     stage    │ attention A │ home A │ attention B │ combine A, attention A │ home B │ …
 //     hosts              └────► experts of A ────►──┘
 //
-// After every part the stage is left to whoever has become ready meanwhile: what a combine sets
+// After every part the stage is left to what has become ready meanwhile: what a combine sets
 // free is a dispatch, or a step for the next stage, for which others wait.
 extension Stage {
     /// Runs a micro-batch, leaving the stage to others whenever it waits.
     func run(_ step: Step, number: Int, with far: FarExperts) async -> StageRun {
         let microBatch = step.microBatch
-        // A page copy brings rows of all layers, so whoever wrote them must have ended.
+        // A page copy brings rows of all layers, so what wrote them must have ended.
         let isCopying = microBatch.spans.contains { $0.pageCopy != nil }
         await waitForTurn { isCopying ? $0.isFirst(number) : $0.mayRun(number, block: 0) }
         let began = ContinuousClock.now

@@ -5,7 +5,7 @@ internal import Synchronization
 
 /// Notes what the lanes of one node do, on the node's clock; everything of the node shares one.
 ///
-/// Noting takes a lock and a store. It is always on: whoever asks for a trace finds out what was
+/// Noting takes a lock and a store. It is always on: a request for a trace finds out what was
 /// going on when it asked, and the steps that are traced run as those that are not.
 final class TimelineRecorder: Sendable {
     /// What a lane does now.

@@ -3,7 +3,8 @@ public import SkeinCore
 /// The last intervals of a node's lanes (a pure value; the caller reads the clock).
 ///
 /// Always on: noting an interval is a store into a ring, and the ring never grows beyond its
-/// bound. Intervals are numbered from 1, so that whoever reads now and then learns what it missed.
+/// bound. Intervals are numbered from 1, so that a reader learns what it
+/// missed.
 public struct NodeTimeline: Sendable {
     /// What a reader is given.
     public struct Excerpt: Equatable, Sendable {

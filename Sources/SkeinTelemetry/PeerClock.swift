@@ -11,7 +11,7 @@
 /// shortest ways wins (the rule of NTP's clock filter, RFC 5905, section 10), where an old sample
 /// counts as worse by what two quartz clocks may have drifted since.
 public struct PeerClock: Equatable, Sendable {
-    /// One question and its answer, each moment on the clock of whoever saw it.
+    /// One question and its answer, each moment on the clock of the peer that saw it.
     public struct Sample: Equatable, Sendable {
         /// We asked, on our clock.
         public var asked: Duration

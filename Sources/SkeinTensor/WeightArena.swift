@@ -13,7 +13,7 @@ import Darwin
 ///
 /// One stretch, not many: the system can back it with huge pages, so that a step which reads all
 /// of it seldom waits for an address. Its parts are given away once and live as long as any of
-/// them is in use. An arena belongs to whoever loads.
+/// them is in use. An arena belongs to the loader.
 public final class WeightArena {
     private let region: MappedRegion
     private var takenBytes = 0

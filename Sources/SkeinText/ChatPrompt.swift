@@ -1,6 +1,6 @@
 /// What a chat format is asked to write besides the messages.
 public struct ChatOptions: Equatable, Sendable {
-    /// Whether the model shall think first, for formats that leave the choice.
+    /// Whether the model is to think first, for formats that leave the choice.
     public var isThinking = false
 
     /// Whether the prompt ends where the model's answer begins.

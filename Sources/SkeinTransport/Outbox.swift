@@ -14,8 +14,8 @@ public final class Outbox: Sendable {
     ///
     /// - Parameters:
     ///   - messagesMax: what may wait at most.
-    ///   - onTrouble: is told why a message could not be sent, in one line; whoever waits for the
-    ///     message's effect is told by a new epoch.
+    ///   - onTrouble: is told why a message could not be sent, in one line; what waits for its
+    ///     effect is told by a new epoch.
     public init(
         over link: any Link, messagesMax: Int,
         onTrouble: @escaping @Sendable (String) async -> Void

@@ -93,7 +93,7 @@ public final class ZeroMQLink: Link {
 
     // MARK: Doors for the loop, called on its thread only
 
-    /// What the loop shall wait for on behalf of this link.
+    /// What the loop must wait for on behalf of this link.
     struct Interest {
         var pollsSocket: Bool
         var deadline: ContinuousClock.Instant?

@@ -12,7 +12,7 @@ struct HeadOptions: ParsableArguments {
     @Option(name: .customLong("ca-cert"), help: "A file of certificates to trust, for https.")
     var certificates: String?
 
-    @Flag(help: "Trust any certificate; whoever sits between can then answer for the server.")
+    @Flag(help: "Trust any certificate; anyone in between can then answer for the server.")
     var insecure = false
 
     func validate() throws {

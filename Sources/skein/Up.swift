@@ -78,7 +78,7 @@ struct Up: AsyncParsableCommand {
     }
 
     /// The head's part: HTTP where the file names an address, from the first moment on, so that
-    /// whoever asks learns what the cluster waits for; completions are served once it is ready.
+    /// a client learns what the cluster waits for; completions are served once it is ready.
     private static func serve(
         _ host: ClusterHost, _ coordinator: Coordinator, front: HeadFront, log: LogOption
     ) async throws {

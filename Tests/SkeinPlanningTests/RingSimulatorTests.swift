@@ -49,7 +49,7 @@ import Testing
         #expect(outlook.singleStreamTokensPerSecond == outlook.tokensPerSecond)
     }
 
-    /// What is foretold is all sequences under way, not some that gave up their pages.
+    /// The forecast counts all sequences under way, not some that gave up their pages.
     @Test func fewGivenPagesDoNotSlowWhatIsForetold() throws {
         var (costs, wish) = try ring(2, latencyMilliseconds: 1, sequenceCount: 8)
         wish.serving.positionCount = 64

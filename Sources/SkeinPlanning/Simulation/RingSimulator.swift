@@ -284,7 +284,7 @@ extension RingSimulator {
             let latency = lane.longest(cost.remotes, \.latencySeconds) / 2
             timeline.plan(.experts(place, lane: index), at: gone + nanoseconds(latency))
         }
-        // Behind whoever has become ready meanwhile.
+        // Behind all that have become ready meanwhile.
         compute(place, [(seconds: cost.homeSeconds, event: .combine(place))])
     }
 

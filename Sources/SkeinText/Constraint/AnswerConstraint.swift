@@ -4,8 +4,8 @@ import Synchronization
 /// What an answer must be, and which tokens may come next in it.
 ///
 /// A constraint is a pure value of a grammar and a vocabulary; what it remembers between questions
-/// only saves time. The same tokens always lead to the same answer, whoever asked before, so that a
-/// replay draws what was drawn.
+/// only saves time. The same tokens always lead to the same answer, no matter what was
+/// asked before, so that a replay draws what was drawn.
 ///
 ///     beginning ─► allowed tokens ─► a token is drawn ─► outcome(after:in:) ─► allowed tokens …
 public final class AnswerConstraint: Sendable {

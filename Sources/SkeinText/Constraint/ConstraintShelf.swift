@@ -1,7 +1,8 @@
 public import SkeinCore
 import Synchronization
 
-/// Makes constraints for one model's vocabulary, and keeps the latest for whoever asks again.
+/// Makes constraints for one model's vocabulary, and keeps the latest for requests
+/// that ask for the same form.
 public final class ConstraintShelf: Sendable {
     private struct Shelf {
         var trie: TokenTrie?
