@@ -30,7 +30,7 @@ final class FrontMetrics: Sendable {
 extension FrontRoutes {
     /// The measurements, for Prometheus.
     ///
-    /// Whoever scrapes asks no node: what the cluster says is one heartbeat old at most.
+    /// A scrape asks no node: what the cluster says is one heartbeat old at most.
     func metricsPage() async -> Response {
         var page = MetricsPage(model: service.modelName)
         page.add(metrics.tally)

@@ -78,7 +78,7 @@ public actor HTTPFront {
         self.services = services
         self.serving = serving
         for await port in bound { return port }
-        // Whoever waits was cancelled before the address was bound: nobody would end the server.
+        // The waiting task was cancelled before the address was bound: nobody would end the server.
         let wasCancelled = Task.isCancelled
         if wasCancelled { serving.cancel() }
         do {

@@ -4,7 +4,7 @@ import SkeinCore
 ///
 /// It knows sets, `\p{…}`, alternatives, groups, `(?i:…)`, looking ahead, `^`, `$`, and greedy and
 /// possessive repetition of a single set. A repeated group is refused: with it a file could make a
-/// text take exponential time. Whoever meets something unknown gets a refusal, never a guess.
+/// text take exponential time. Something unknown is refused, never guessed.
 struct TextPattern: Sendable {
     /// One step of the matcher.
     enum Instruction: Equatable, Sendable {

@@ -1,4 +1,4 @@
-"""What `skein plan` foretells of the lab's hosts, beside what was measured on them."""
+"""What `skein plan` predicts of the lab's hosts, beside what was measured on them."""
 
 import json
 import sys
@@ -85,7 +85,7 @@ def scaled(rates, reading, multiplying):
 
 
 def calibrated(hosts, wanted, rates, speeds):
-    """The rates with which a plan foretells what runs of the model alone gave, on one thread.
+    """The rates with which a plan predicts what runs of the model alone gave, on one thread.
 
     Kernels in a row of their own find their weights and tables in better order than a step does. A
     forecast of other hosts has the same need: measure the model once where one can.
@@ -148,7 +148,7 @@ def plan(hosts, wanted, path, words):
         wanted.program, "plan", "--json", "--model", wanted.model, "--hosts", path, *words]))
 
 
-def foretell(hosts, wanted, rates, delay_ms, file, streams):
+def predict(hosts, wanted, rates, delay_ms, file, streams):
     """What `skein plan` says of a cluster file."""
     path = hosts.folder / "hosts.yaml"
     write_hosts(hosts, wanted, rates, delay_ms, path)
@@ -158,7 +158,7 @@ def foretell(hosts, wanted, rates, delay_ms, file, streams):
 
 
 class Forecasts:
-    """Measures clusters one after the other, and foretells all of them by one set of rates.
+    """Measures clusters one after the other, and predicts all of them by one set of rates.
 
     A machine that others use as well changes its speed from one minute to the next. So the model is
     run alone before every few clusters, and the median of these runs corrects the rates.
@@ -187,26 +187,26 @@ class Forecasts:
         return row
 
     def compared(self, rows):
-        """The rows by delay, placement and streams, with what is foretold of each beside it."""
+        """The rows by delay, placement and streams, with what is predicted of each beside it."""
         rates = calibrated(
             self.hosts, self.wanted, self.rates, clusters.middle(self.speeds))
         return {
-            (delay_ms, placement, streams): compare(row, foretell(
+            (delay_ms, placement, streams): compare(row, predict(
                 self.hosts, self.wanted, rates, delay_ms,
                 self.files[delay_ms, placement, streams], streams))
             for (delay_ms, placement, streams), row in rows.items()}
 
 
 def compare(measured, predicted):
-    """A row of what was measured, what was foretold, and how far apart they are."""
+    """A row of what was measured, what was predicted, and how far apart they are."""
     pairs = {
         "output_tokens_per_second": "predicted_output_tokens_per_second",
         "single_stream_tokens_per_second": "predicted_single_stream_tokens_per_second",
         "single_stream_ttft_ms": "predicted_ttft_ms"}
     row = dict(measured)
-    for name, foretold in pairs.items():
-        row[foretold] = predicted[foretold]
-        row[f"{name}_error"] = predicted[foretold] / measured[name] - 1
+    for name, forecast in pairs.items():
+        row[forecast] = predicted[forecast]
+        row[f"{name}_error"] = predicted[forecast] / measured[name] - 1
     resident = measured["resident_bytes"]
     nodes = {node["name"]: node["total_bytes"] for node in predicted["nodes"]}
     if set(nodes) != set(resident):

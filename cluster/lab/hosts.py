@@ -256,7 +256,7 @@ class Hosts:
         atexit.register(self.close)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda number, frame: sys.exit(128 + number))
-        # Whoever has started us may have blocked them, and we would inherit that.
+        # The parent process may have blocked them, and we would inherit that.
         signal.pthread_sigmask(
             signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
         for name in self.names:
@@ -334,7 +334,7 @@ class Hosts:
 
     def close(self):
         """Ends every process and removes the hosts; may be called again."""
-        # Whoever presses ^C twice still gets a clean machine.
+        # A second ^C still leaves a clean machine.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         atexit.unregister(self.close)

@@ -1,6 +1,6 @@
 /// Something that does one thing after the other, in the order of asking.
 ///
-/// It is a stage, a host's cores, or one direction of its wire. Whoever asks at a later moment is
+/// It is a stage, a host's cores, or one direction of its wire. A request of a later moment is
 /// served later, so the end is known at once and no event is needed for it.
 public struct VirtualServer: Sendable {
     private var freeAt: UInt64 = 0

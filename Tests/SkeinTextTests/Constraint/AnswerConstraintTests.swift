@@ -122,7 +122,7 @@ import Testing
         let rig = try await ConstraintRig(AnswerDemand(content: .object))
         var outcome = rig.constraint.beginning()
         var spaces = 0
-        // Whoever always takes a blank gets no further than a line and its indentation.
+        // A walk that always takes a blank gets no further than a line and its indentation.
         while case .goesOn(let state, let allowed) = outcome {
             let blank = allowed.tokens.first { token in
                 rig.setup.tokenizer.bytes(of: token).allSatisfy { $0 == 0x20 || $0 == 0x0A }
