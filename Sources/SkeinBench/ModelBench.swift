@@ -6,7 +6,8 @@ internal import SkeinCore
 ///     warm-up ─► prompt, twice ─► streams ─► the streams' tokens once more, for their experts
 ///
 /// The last run captures which experts every row has chosen: since a row's numbers do not depend
-/// on how it is run, those are the experts that the timed steps have read.
+/// on how it is run, those are the experts that the timed steps have read. Of a long context it
+/// runs the end alone, whose rows choose as many, and spares the time that grows with its square.
 public struct ModelBench: Sendable {
     /// What is run.
     public struct Load: Sendable {
@@ -47,6 +48,8 @@ public struct ModelBench: Sendable {
     }
 
     private static let warmUpTokenCount = 32
+    /// Positions before the first decoded one that the run for the experts begins with at most.
+    private static let routedContextCountMax = 1024
 
     private let coordinator: Coordinator
     private let vocabularySize: Int
@@ -82,10 +85,12 @@ public struct ModelBench: Sendable {
         onProgress("\(load.streamCount) streams of \(load.newTokenCount) tokens")
         let (outcome, sequences) = try await decode()
         onProgress("the same tokens once more, for the experts they chose")
-        let routes = try await routes(of: sequences)
+        let contextCount = min(load.contextCount, Self.routedContextCountMax)
+        let routes = try await routes(
+            of: sequences.map { Array($0.dropFirst(load.contextCount - contextCount)) })
         return ModelFindings(
             prefillSeconds: prefillSeconds, decodeTokensPerSecond: outcome.tokensPerSecond,
-            touchedExpertCount: Self.touchedExpertCount(routes, from: load.contextCount),
+            touchedExpertCount: Self.touchedExpertCount(routes, from: contextCount),
             stepPositionCount: Double(load.streamCount)
                 * (Double(load.contextCount) + Double(load.newTokenCount) / 2),
             microBatchCount: outcome.after.pipeline.decodeMicroBatchCount)
