@@ -4,7 +4,7 @@
 // Scores and sums are products in the one order: over the numbers of a row, and over the positions
 // of a page, in groups of 32 with an even and an odd chain. Queries and weights are rounded to BF16
 // first. Each page is one block of an online softmax, and so many pages are a span, which begins
-// anew; spans are merged in order. So a query's result depends on its own position only. Of
+// again; spans are merged in order. So a query's result depends on its own position only. Of
 // selected positions as many as a page has rows are a page.
 #include "kernels.h"
 #include "twins.h"

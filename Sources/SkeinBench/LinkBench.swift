@@ -3,7 +3,7 @@ internal import NIOPosix
 public import SkeinCore
 public import SkeinPlanning
 
-/// Measures the road between two hosts over plain TCP: one answers, the other asks.
+/// Measures the link between two hosts over plain TCP: one answers, the other asks.
 ///
 /// A question is a length of four bytes, big-endian, and so many bytes; the answer to it is one
 /// byte. Half of the shortest time of a question without bytes is the latency; what a long question
@@ -46,7 +46,7 @@ public enum LinkBench {
     /// Asks a host that answers.
     ///
     /// - Throws: a refusal where nobody answers there.
-    public static func road(to place: TCPAddress) async throws -> LinkRate {
+    public static func link(to place: TCPAddress) async throws -> LinkRate {
         let (host, port) = try parts(place)
         let channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>
         do {

@@ -2,7 +2,7 @@ internal import SkeinCore
 public import SkeinPlanning
 internal import SkeinTransport
 
-/// Measures what messages between nodes cost this machine's cores, over the roads that serve.
+/// Measures what messages between nodes cost this machine's cores, over the links that serve.
 ///
 /// A message of few bytes and a long one go to and fro over loopback, encrypted, one at a time, so
 /// that every one wakes the threads at its other end as it does in a ring.
@@ -15,7 +15,7 @@ public enum MessageBench {
 
     /// Measures both sizes.
     ///
-    /// - Throws: a refusal where a road over loopback cannot be opened.
+    /// - Throws: a refusal where a link over loopback cannot be opened.
     public static func run() async throws -> MessageRate {
         let keys = (near: CurveKeyPair(), far: CurveKeyPair())
         let near = try ZeroMQHub(keys: keys.near, allowing: [keys.far.publicKey])
@@ -49,7 +49,7 @@ public enum MessageBench {
         _ byteCount: Int, over out: ZeroMQLink, to inbox: ZeroMQInbox
     ) async throws -> Double {
         let frame = Frame([UInt8](repeating: 0, count: byteCount))
-        // The first finds its road closed.
+        // The first finds its link closed.
         try await exchange(frame, over: out, to: inbox)
         let begin = ProcessorTime.seconds()
         for _ in 0..<roundCount { try await exchange(frame, over: out, to: inbox) }
@@ -62,7 +62,7 @@ public enum MessageBench {
     ) async throws {
         try await out.send([frame])
         guard await inbox.next() != nil else {
-            throw Refusal("messages over loopback", "the road closed in the middle")
+            throw Refusal("messages over loopback", "the link closed in the middle")
         }
     }
 }

@@ -7,7 +7,7 @@ struct PipelinePrediction: Equatable {
     /// Compute of every stage for one micro-batch, in ring order.
     let stageSeconds: [Double]
 
-    /// What a micro-batch usually waits at each stage for experts elsewhere.
+    /// What a micro-batch usually waits at each stage for remote experts.
     ///
     /// Beyond what the stage computes for it meanwhile, queues included: measured, for the reader.
     /// The arithmetic goes by the wait without queues.

@@ -17,8 +17,8 @@ public struct PipelineReport: Encodable, Sendable {
         public let layerCount: Int
         /// Milliseconds of compute for one decode micro-batch (median).
         public let stepMs: Double
-        /// Milliseconds that one usually waits for experts elsewhere, beyond what the stage
-        /// computes for it meanwhile (median); 0 where all are at home.
+        /// Milliseconds that one usually waits for remote experts, beyond what the stage
+        /// computes for it meanwhile (median); 0 where all are local.
         public let expertWaitMs: Double
         /// The share of its time that it computed.
         public let busyShare: Double
@@ -110,13 +110,13 @@ public struct PipelineReport: Encodable, Sendable {
         self.stages = stages
     }
 
-    /// What the arithmetic says: from what the schedule measured or, where experts are elsewhere,
+    /// What the arithmetic says: from what the schedule measured or, where experts are remote,
     /// from the trace, which tells compute from waiting for them.
     private static func prediction(
         _ outcome: StreamsOutcome, microBatchCount: Int
     ) -> PipelinePrediction {
         let pipeline = outcome.after.pipeline
-        if let round = outcome.trace.flatMap({ TracedRound($0) }), round.hasFarExperts,
+        if let round = outcome.trace.flatMap({ TracedRound($0) }), round.hasRemoteExperts,
             round.stages.count == pipeline.computeOwners.count
         {
             return PipelinePrediction(

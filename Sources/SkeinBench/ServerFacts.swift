@@ -50,7 +50,7 @@ struct ServerChange: Equatable, Sendable {
     let duration: Duration
 
     /// The share of the time that a stage computed; `nil` where it does not tell, or where it began
-    /// anew in between.
+    /// again in between.
     func busyShare(of index: Int) -> Double? {
         guard let earlier = before.stages.first(where: { $0.index == index }),
             let later = after.stages.first(where: { $0.index == index }),

@@ -84,7 +84,7 @@ public enum PromptOrigin: Sendable, Equatable {
 public enum SweepRates: Sendable, Equatable {
     /// These, in their order.
     case listed([Double])
-    /// Those that a search for the knee asks for.
+    /// Those that a search for the saturation point asks for.
     case automatic
 }
 

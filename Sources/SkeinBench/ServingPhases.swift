@@ -99,13 +99,13 @@ struct ServingPhases: Sendable {
                 report.sweep.append(await point(rate, &prompts))
             }
         case .automatic:
-            var search = KneeSearch(firstRate: firstRate)
+            var search = SaturationSearch(firstRate: firstRate)
             var directive = search.start
             while case .measure(let rate) = directive {
                 let load = await point(rate, &prompts)
                 report.sweep.append(load)
                 guard !load.wasInterrupted else { return }
-                directive = search.onPoint(KneeSearch.Point(load))
+                directive = search.onPoint(SaturationSearch.Point(load))
             }
         }
     }
@@ -154,7 +154,7 @@ struct ServingPhases: Sendable {
     }
 }
 
-extension KneeSearch.Point {
+extension SaturationSearch.Point {
     /// What a load says about its rate.
     init(_ load: ServingLoad) {
         let figures = load.figures

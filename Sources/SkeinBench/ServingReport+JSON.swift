@@ -24,7 +24,7 @@ extension ServingReport {
         if let load { fields.merge(json(of: load)) { $1 } }
         if !sweep.isEmpty {
             fields["sweep"] = .array(sweepByRate.map { .object(json(of: $0)) })
-            fields["knee_request_rate"] = .measured(knee)
+            fields["knee_request_rate"] = .measured(saturationRate)
         }
         fields["warnings"] = .array(allWarnings.map { .string($0) })
         fields["interrupted"] = .bool(wasInterrupted)

@@ -177,7 +177,7 @@ extension ServingReport {
                 title: title, xTitle: xTitle, yTitle: yTitle, lines: drawn, marks: marks)
         }
         let asked = "requests a second asked for"
-        let marks = knee.map { [(x: $0, name: "knee")] } ?? []
+        let marks = saturationRate.map { [(x: $0, name: "saturation")] } ?? []
         return [
             plot(
                 "Throughput by rate", asked, "requests a second",

@@ -121,8 +121,8 @@ extension ServingReport {
 
     /// A row for each rate of the sweep.
     var sweepTable: FigureTable {
-        let points = sweepByRate.map(KneeSearch.Point.init)
-        let base = KneeSearch.baseMs(of: points)
+        let points = sweepByRate.map(SaturationSearch.Point.init)
+        let base = SaturationSearch.baseMs(of: points)
         var rows = zip(sweepByRate, points).map { load, point in
             let figures = load.figures
             let measured: [Double?] = [
@@ -131,9 +131,9 @@ extension ServingReport {
                 figures.timePerOutputToken.percentileMs(50), Double(figures.failedCount),
             ]
             return measured.map(FigureText.number)
-                + [KneeSearch.isSustained(point, baseMs: base) ? "yes" : "no"]
+                + [SaturationSearch.isSustained(point, baseMs: base) ? "yes" : "no"]
         }
-        rows.append(["knee", knee.map(FigureText.number) ?? "none kept up"])
+        rows.append(["saturation", saturationRate.map(FigureText.number) ?? "none kept up"])
         return FigureTable(
             title: "sweep",
             header: [

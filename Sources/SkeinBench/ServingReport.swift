@@ -35,7 +35,9 @@ public struct ServingReport: Sendable {
     }
 
     /// The highest rate of the sweep that the server kept up with.
-    var knee: Double? { KneeSearch.knee(of: sweep.map(KneeSearch.Point.init)) }
+    var saturationRate: Double? {
+        SaturationSearch.saturationRate(of: sweep.map(SaturationSearch.Point.init))
+    }
 
     /// Why the measurement says nothing of the server; `nil` where some answer came to its end.
     public var failure: Refusal? {

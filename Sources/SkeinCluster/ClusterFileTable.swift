@@ -45,7 +45,7 @@ extension Topology {
         FileField(
             "steps_at_once", .count(1...Limits.stepsAtOnceMax, "micro-batches"),
             \.serving.stepsAtOnce, standard: Limits.stepsAtOnceDefault,
-            "how many a stage with experts elsewhere may have begun; one computes, the others "
+            "how many a stage with remote experts may have begun; one computes, the others "
                 + "wait"),
         FileField(
             "hop", .choice, \.serving.hopForm, standard: .bf16,

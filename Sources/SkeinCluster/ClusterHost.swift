@@ -25,7 +25,7 @@ public final class ClusterHost: Sendable {
     public let nodeNames: [String]
 
     private let processes: [NodeProcess]
-    private let roads: ZeroMQRoads?
+    private let links: ZeroMQLinks?
     private let loop: Task<Void, Never>?
 
     /// The nodes of this host that have ended by themselves, until it is stopped.
@@ -72,16 +72,16 @@ public final class ClusterHost: Sendable {
             }
             settings.standbys = topology.standbys.map(\.name)
             settings.onProgress = onProgress
-            let roads = try ClusterKeys.roads(of: ClusterKeys.coordinatorName, in: topology)
-            let inbox = try roads.hub.bind(topology.coordinator.address)
+            let links = try ClusterKeys.links(of: ClusterKeys.coordinatorName, in: topology)
+            let inbox = try links.hub.bind(topology.coordinator.address)
             let coordinator = Coordinator(
-                settings: settings, inbox: inbox, links: roads, logger: logger)
-            roads.logEvents(to: logger) { await coordinator.noteBrokenLink(to: $0) }
-            self.roads = roads
+                settings: settings, inbox: inbox, links: links, logger: logger)
+            links.logEvents(to: logger) { await coordinator.noteBrokenLink(to: $0) }
+            self.links = links
             self.coordinator = coordinator
             loop = Task { await coordinator.run() }
         } else {
-            roads = nil
+            links = nil
             coordinator = nil
             loop = nil
         }
@@ -145,6 +145,6 @@ public final class ClusterHost: Sendable {
         for process in processes { process.release() }
         for process in processes { await process.waitForEnd(atMost: .seconds(5)) }
         await loop?.value
-        await roads?.close()
+        await links?.close()
     }
 }

@@ -7,13 +7,13 @@ struct ClusterKeys: Sendable {
     /// The name of the coordinator's secret file, without its ending.
     static let coordinatorName = "coordinator"
 
-    /// Opens the roads of one process: with its own keys and the allow-list of all peers where
+    /// Opens the links of one process: with its own keys and the allow-list of all peers where
     /// the file names a keys folder; without keys only where the cluster never leaves loopback.
     ///
     /// - Throws: a `Refusal` that names the key file, or the public key that does not belong to it.
-    static func roads(of name: String, in topology: Topology) throws(Refusal) -> ZeroMQRoads {
+    static func links(of name: String, in topology: Topology) throws(Refusal) -> ZeroMQLinks {
         guard let folder = topology.keysPath else {
-            if topology.isLoopback { return ZeroMQRoads(hub: try ZeroMQHub()) }
+            if topology.isLoopback { return ZeroMQLinks(hub: try ZeroMQHub()) }
             throw Refusal(
                 "cluster '\(topology.name)'",
                 "names addresses that are not loopback but no keys folder; make keys with "
@@ -33,6 +33,6 @@ struct ClusterKeys: Sendable {
         }
         let peers = ([topology.coordinator.publicKey] + topology.nodes.map(\.publicKey))
             .compactMap(\.self)
-        return ZeroMQRoads(hub: try ZeroMQHub(keys: keys, allowing: Set(peers)))
+        return ZeroMQLinks(hub: try ZeroMQHub(keys: keys, allowing: Set(peers)))
     }
 }

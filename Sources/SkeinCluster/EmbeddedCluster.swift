@@ -21,18 +21,18 @@ public final class EmbeddedCluster: Sendable {
 
     private let tasks: [Task<Void, Never>]
     private let processes: [NodeProcess]
-    private let roads: any ClusterRoads
+    private let links: any ClusterLinks
     private let folder: TemporaryFolder?
 
     private init(
         coordinator: Coordinator, configuration: ModelConfiguration, tasks: [Task<Void, Never>],
-        processes: [NodeProcess], roads: any ClusterRoads, folder: TemporaryFolder?
+        processes: [NodeProcess], links: any ClusterLinks, folder: TemporaryFolder?
     ) {
         self.coordinator = coordinator
         self.configuration = configuration
         self.tasks = tasks
         self.processes = processes
-        self.roads = roads
+        self.links = links
         self.folder = folder
     }
 
@@ -81,7 +81,7 @@ public final class EmbeddedCluster: Sendable {
         for process in processes { process.release() }
         for process in processes { await process.waitForEnd(atMost: .seconds(5)) }
         for task in tasks { await task.value }
-        await roads.close()
+        await links.close()
         folder?.remove()
     }
 
@@ -93,10 +93,10 @@ public final class EmbeddedCluster: Sendable {
     private static func startActors(
         model: String, layout: ClusterLayout, settings: CoordinatorSettings, logger: Logger
     ) async throws -> EmbeddedCluster {
-        let roads = InProcessRoads()
-        let inbox = roads.inbox(named: "coordinator")
+        let links = InProcessLinks()
+        let inbox = links.inbox(named: "coordinator")
         let coordinator = Coordinator(
-            settings: settings, inbox: inbox, links: roads, logger: logger)
+            settings: settings, inbox: inbox, links: links, logger: logger)
         let pool = ComputePool(threadCount: layout.threadCount)
         let thread = ComputeThread(name: "skein-compute")
         var tasks = [Task { await coordinator.run() }]
@@ -107,7 +107,7 @@ public final class EmbeddedCluster: Sendable {
                 name: name, modelFolder: model, coordinatorAddress: inbox.address,
                 serving: layout.serving, softwareVersion: settings.softwareVersion)
             let node = NodeService(
-                settings: own, inbox: roads.inbox(named: name), links: roads, pool: pool,
+                settings: own, inbox: links.inbox(named: name), links: links, pool: pool,
                 computeThread: thread,
                 logger: nodeLogger)
             tasks.append(
@@ -121,16 +121,16 @@ public final class EmbeddedCluster: Sendable {
         }
         return EmbeddedCluster(
             coordinator: coordinator, configuration: settings.configuration, tasks: tasks,
-            processes: [], roads: roads, folder: nil)
+            processes: [], links: links, folder: nil)
     }
 
     private static func startProcesses(
         model: String, layout: ClusterLayout, settings: CoordinatorSettings, logger: Logger,
         nodeLogFormat: String?
     ) async throws -> EmbeddedCluster {
-        let roads = try ZeroMQRoads(hub: ZeroMQHub())
+        let links = try ZeroMQLinks(hub: ZeroMQHub())
         let anyPort = TCPAddress(host: .ipv4("127.0.0.1"), port: nil)
-        let inbox = try roads.hub.bind(anyPort)
+        let inbox = try links.hub.bind(anyPort)
         let topology = Topology(
             name: settings.clusterName, modelPath: URL(filePath: model).path(percentEncoded: false),
             placement: layout.kind, serving: layout.serving,
@@ -143,7 +143,7 @@ public final class EmbeddedCluster: Sendable {
         let folder = try TemporaryFolder(prefix: "skein-cluster")
         let clusterFile = try folder.write(topology.yaml, to: "cluster.yaml")
         let coordinator = Coordinator(
-            settings: settings, inbox: inbox, links: roads, logger: logger)
+            settings: settings, inbox: inbox, links: links, logger: logger)
         var tasks = [Task { await coordinator.run() }]
         var log = NodeLog(level: nodeLevel(logger.logLevel).rawValue, format: nodeLogFormat)
         log.showsProgress = false
@@ -157,7 +157,7 @@ public final class EmbeddedCluster: Sendable {
         } catch {
             for process in processes { process.kill() }
             await coordinator.shutdown()
-            await roads.close()
+            await links.close()
             folder.remove()
             throw error
         }
@@ -172,6 +172,6 @@ public final class EmbeddedCluster: Sendable {
         }
         return EmbeddedCluster(
             coordinator: coordinator, configuration: settings.configuration, tasks: tasks,
-            processes: processes, roads: roads, folder: folder)
+            processes: processes, links: links, folder: folder)
     }
 }

@@ -17,11 +17,11 @@ public enum NodeHost {
         onProgress: @escaping @Sendable (NodeProgress) -> Void = { _ in }
     ) async throws {
         let node = try topology.node(named: name)
-        let roads = try ClusterKeys.roads(of: name, in: topology)
-        let inbox = try roads.hub.bind(node.address)
+        let links = try ClusterKeys.links(of: name, in: topology)
+        let inbox = try links.hub.bind(node.address)
         var logger = logger
         logger[metadataKey: "node"] = "\(name)"
-        roads.logEvents(to: logger)
+        links.logEvents(to: logger)
         logger.info("listening on \(inbox.address)")
         var settings = NodeService.Settings(
             name: name, modelFolder: topology.modelPath(of: node),
@@ -30,7 +30,7 @@ public enum NodeHost {
             softwareVersion: softwareVersion)
         settings.onProgress = onProgress
         let service = NodeService(
-            settings: settings, inbox: inbox, links: roads,
+            settings: settings, inbox: inbox, links: links,
             pool: ComputePool(threadCount: node.threadCount ?? ClusterLayout.coreCount),
             computeThread: ComputeThread(name: "skein-compute"), logger: logger)
         do {
@@ -40,9 +40,9 @@ public enum NodeHost {
                 Task { await inbox.close() }
             }
         } catch {
-            await roads.close()
+            await links.close()
             throw error
         }
-        await roads.close()
+        await links.close()
     }
 }

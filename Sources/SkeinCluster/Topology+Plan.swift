@@ -41,7 +41,7 @@ extension Topology {
         return text
     }
 
-    /// The ring that this cluster makes of the hosts that bear its nodes' names.
+    /// The ring that this cluster makes of the hosts that have its nodes' names.
     ///
     /// - Parameter file: the cluster file, named in errors.
     public func plannedRing(
@@ -103,12 +103,12 @@ extension Topology {
         for shard in plan.ring.shards {
             let part = ShardPart(layers: shard.layers, experts: shard.experts)
             let own = plan.ring.slices(ofHost: shard.host)
-            let isAtHome = own.contains { $0.layers.overlaps(shard.layers) }
+            let isLocal = own.contains { $0.layers.overlaps(shard.layers) }
             let isReplicated = plan.ring.shards.contains {
                 $0.host != shard.host && $0.layers.overlaps(shard.layers)
                     && $0.experts.overlaps(shard.experts)
             }
-            if isAtHome && !isReplicated { continue }
+            if isLocal && !isReplicated { continue }
             let name = plan.hosts.hosts[shard.host].name
             guard let index = nodes.firstIndex(where: { $0.name == name }) else { continue }
             nodes[index].shard.append(part)
@@ -116,7 +116,7 @@ extension Topology {
     }
 
     /// The planner's form of a placement's shards: of a layer that any shard speaks of, it wants
-    /// the experts that stay at home named, too.
+    /// the experts that stay local named, too.
     private static func plannedShards(
         _ placement: Placement, of model: ModelConfiguration, hostOfNode: [String: Int]
     ) -> [PlannedShard] {
@@ -133,7 +133,7 @@ extension Topology {
         for stage in placement.stages {
             guard let host = hostOfNode[stage.node] else { continue }
             for layer in stage.slice.layers where spoken.contains(layer) {
-                shards += distribution.homeRanges(
+                shards += distribution.localRanges(
                     of: layer, expertCount: counts[layer], host: nil
                 ).map { PlannedShard(host: host, layers: layer..<layer + 1, experts: $0) }
             }

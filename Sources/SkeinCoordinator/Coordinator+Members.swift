@@ -74,7 +74,7 @@ extension Coordinator {
         let report = NodeReport(
             name: name, version: hello.softwareVersion, wireVersion: hello.wireVersion,
             fingerprint: hello.fingerprint, incarnation: hello.processID, epoch: epoch)
-        // A node that was started again is lost first, with its old road; then it comes anew.
+        // A node that was started again is lost first, with its old link; then it comes again.
         await carryOut(membership.onRestart(report))
         if outboxes[name] == nil || nodeAddresses[name] != hello.inboxAddress {
             do throws(Refusal) {
@@ -97,7 +97,9 @@ extension Coordinator {
             nodes[name, default: NodeRecord()].hello = hello
         }
         await carryOut(membership.onHello(report, now: now))
-        if let relieved = relievedPlacement() { await carryOut(membership.onPlacement(relieved)) }
+        if let failedOver = failoverPlacement() {
+            await carryOut(membership.onPlacement(failedOver))
+        }
     }
 
     private func note(_ alive: Alive, of name: String) {
@@ -241,22 +243,22 @@ extension Coordinator {
         guard membership.placement.nodes.contains(name) else { return }
         if case .ready = readiness { readiness = .forming([]) }
         releaseProbeWaits()
-        await carryOut(membership.onPlacement(relievedPlacement() ?? membership.placement))
+        await carryOut(membership.onPlacement(failoverPlacement() ?? membership.placement))
     }
 
     /// The placement with standbys in the places of nodes that are lost; `nil` where there is
     /// nobody to replace or to replace them.
-    private func relievedPlacement() -> SkeinMembership.Placement? {
-        let reliefs = membership.reliefs { standby, lost in
+    private func failoverPlacement() -> SkeinMembership.Placement? {
+        let failovers = membership.failovers { standby, lost in
             let available = nodes[standby]?.hello?.memoryAvailableBytes ?? 0
             // A host that cannot say what it has is believed to have enough.
             return available == 0 || available >= bytesHeld(by: lost)
         }
-        guard !reliefs.isEmpty else { return nil }
-        for (lost, standby) in reliefs.sorted(by: { $0.key < $1.key }) {
-            settings.onProgress(.relieved(node: lost, by: standby))
+        guard !failovers.isEmpty else { return nil }
+        for (lost, standby) in failovers.sorted(by: { $0.key < $1.key }) {
+            settings.onProgress(.failedOver(node: lost, by: standby))
         }
-        return membership.placement.replacing(reliefs)
+        return membership.placement.replacing(failovers)
     }
 
     /// Bytes of weights, as the node itself has told, and of its latent cache.
@@ -269,7 +271,7 @@ extension Coordinator {
         return (nodes[name]?.weightBytes ?? 0) + UInt64(cacheBytes)
     }
 
-    /// Queues a message for a node; a road that is down shows in the node's silence.
+    /// Queues a message for a node; a link that is down shows in the node's silence.
     func tell(
         _ name: String, _ body: Envelope.Body, epoch: Epoch? = nil, target: StageIndex? = nil
     ) {
@@ -279,7 +281,7 @@ extension Coordinator {
                 epoch: epoch ?? membership.epoch, sender: CoordinatorSettings.ownName,
                 target: target, body: body)
             guard outbox.put(try envelope.packed()) else {
-                return logger.debug("node \(name): its road is blocked")
+                return logger.debug("node \(name): its link is blocked")
             }
         } catch {
             logger.warning("node \(name): \(error)")

@@ -131,15 +131,15 @@ extension Coordinator {
     }
 
     /// What the verdict is made from, but for the probe.
-    private func healthSigns() -> HealthSigns {
-        var signs = HealthSigns()
+    private func healthSigns() -> HealthSignals {
+        var signs = HealthSignals()
         signs.ending = endReason
         signs.isReady = if case .ready = readiness { true } else { false }
         signs.version = settings.softwareVersion
         signs.fingerprint = settings.fingerprint
         signs.nodes = knownNodes.map { name in
             let known = membership.nodes[name]
-            var node = HealthSigns.Node(name: name, state: known?.state ?? .waiting)
+            var node = HealthSignals.Node(name: name, state: known?.state ?? .waiting)
             node.isStandby = known?.isPlaced == false
             node.silence = membership.silence(of: name, now: now)
             node.brokenFor = membership.timeSinceBreak(of: name, now: now)

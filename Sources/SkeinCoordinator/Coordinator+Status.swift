@@ -18,7 +18,7 @@ public struct ClusterStatus: Sendable {
         public let waitingInSeconds: Double
         /// Seconds of packing and handing over what it computed.
         public let sendingSeconds: Double
-        /// Seconds with nothing to compute while experts elsewhere were awaited.
+        /// Seconds with nothing to compute while remote experts were awaited.
         public let waitingCombineSeconds: Double
 
         /// The share of its time that the stage computed; 0 before its first step.
@@ -141,7 +141,7 @@ public struct PipelineTimes: Sendable {
     /// Seconds that each stage computes for a decode micro-batch (medians of late), in ring order;
     /// empty before the first one.
     ///
-    /// Where experts are elsewhere, seconds for which a step holds one of the stage's places up.
+    /// Where experts are remote, seconds for which a step holds one of the stage's places up.
     public let stageSeconds: [Double]
     /// Seconds of latency and payload of all hops of a round.
     public let waySeconds: Double
@@ -149,7 +149,7 @@ public struct PipelineTimes: Sendable {
     public let computeOwners: [Int]
     /// The same for every expert host, by its number.
     public let expertOwners: [Int]
-    /// Micro-batches that a stage with experts elsewhere may have begun.
+    /// Micro-batches that a stage with remote experts may have begun.
     public let stepsAtOnce: Int
 }
 

@@ -17,7 +17,7 @@ internal import SkeinWire
 ///
 /// The decisions are the two values' (`PipelineSchedule`, `MembershipView`); this actor reads the
 /// clock, carries out their directives and keeps the streams of those who wait. It is not on the
-/// road of activations.
+/// link of activations.
 public actor Coordinator {
     let settings: CoordinatorSettings
     let inbox: any Inbox
@@ -176,8 +176,8 @@ public actor Coordinator {
         end(Refusal("cluster \(settings.clusterName)", "was shut down"))
         let closing = outboxes.values
         outboxes = [:]
-        await withTaskGroup { roads in
-            for outbox in closing { roads.addTask { await outbox.finish() } }
+        await withTaskGroup { links in
+            for outbox in closing { links.addTask { await outbox.finish() } }
         }
         await inbox.close()
     }
@@ -185,7 +185,7 @@ public actor Coordinator {
     /// Ends the cluster for a reason that the wire cannot tell, such as the end of a process.
     public func fail(_ refusal: Refusal) { end(refusal) }
 
-    /// Ends the cluster since a node's process has ended; nobody waits for its road any more.
+    /// Ends the cluster since a node's process has ended; nobody waits for its link any more.
     public func fail(_ refusal: Refusal, withoutNode name: String) async {
         end(refusal)
         await outboxes.removeValue(forKey: name)?.abandon()

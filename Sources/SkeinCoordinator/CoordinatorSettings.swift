@@ -87,5 +87,5 @@ public enum ClusterProgress: Equatable, Sendable {
     /// A node is gone, and why.
     case lost(node: String, Refusal)
     /// A standby takes the place of a node that is gone.
-    case relieved(node: String, by: String)
+    case failedOver(node: String, by: String)
 }

@@ -49,7 +49,7 @@ struct TraceCollection {
         }
     }
 
-    /// Whether no answer is awaited; roads keep the order of questions and answers.
+    /// Whether no answer is awaited; links keep the order of questions and answers.
     var isSettled: Bool {
         parts.values.allSatisfy { $0.isLost || $0.answeredCount >= $0.askedCount }
     }

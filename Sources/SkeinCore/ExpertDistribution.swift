@@ -20,11 +20,11 @@ public struct ExpertDistribution: Equatable, Sendable {
     ///   - layer: the layer's index.
     ///   - expertCount: routed experts of the layer.
     ///   - host: the number of the stage's node, where it has a shard.
-    public func homeRanges(of layer: Int, expertCount: Int, host: Int?) -> [Range<Int>] {
-        var home = RangeSet(0..<expertCount)
-        for other in shards.indices { home.subtract(set(of: layer, on: other)) }
-        if let host { home.formUnion(set(of: layer, on: host)) }
-        return Array(home.ranges)
+    public func localRanges(of layer: Int, expertCount: Int, host: Int?) -> [Range<Int>] {
+        var local = RangeSet(0..<expertCount)
+        for other in shards.indices { local.subtract(set(of: layer, on: other)) }
+        if let host { local.formUnion(set(of: layer, on: host)) }
+        return Array(local.ranges)
     }
 
     /// For every expert of a layer the hosts that hold it, ascending.
@@ -48,8 +48,8 @@ public struct ExpertDistribution: Equatable, Sendable {
         var held = HeldExperts()
         let own = Set(slices.flatMap(\.layers))
         for layer in own where expertCounts[layer] > 0 {
-            let home = homeRanges(of: layer, expertCount: expertCounts[layer], host: host)
-            if home != [0..<expertCounts[layer]] { held.ranges[layer] = home }
+            let local = localRanges(of: layer, expertCount: expertCounts[layer], host: host)
+            if local != [0..<expertCounts[layer]] { held.ranges[layer] = local }
         }
         guard let host else { return held }
         for layer in Set(shards[host].flatMap(\.layers)).subtracting(own) {

@@ -24,7 +24,7 @@ public enum Limits {
     /// Micro-batches in the ring: one computing and one waiting on every stage.
     public static let microBatchesInFlightMax = stagesMax * 2
 
-    /// Micro-batches that one stage may have begun: while one waits for experts elsewhere, another
+    /// Micro-batches that one stage may have begun: while one waits for remote experts, another
     /// computes; more than a few only keep memory.
     public static let stepsAtOnceMax = 8
 
@@ -124,7 +124,7 @@ public enum Limits {
     /// Bytes of an answer about a cluster's health: 4 KB for every node and stage.
     public static let statusBytesMax = (nodesMax + stagesMax) * 4_096
 
-    /// Seconds to wait for that answer: a probe may take five, vital signs one, and the roads the
+    /// Seconds to wait for that answer: a probe may take five, vital signs one, and the links the
     /// rest.
     public static let statusSecondsMax = 10
 
@@ -301,7 +301,7 @@ public enum Limits {
     /// Places of a grammar that answers are held to: a schema of 64 KB has about as many.
     public static let constraintPlacesMax = 200_000
 
-    /// Schemas that are read for one constraint, those counted again that are joined anew.
+    /// Schemas that are read for one constraint, those counted again that are joined again.
     public static let constraintSchemasMax = 10_000
 
     /// Bytes of a schema.

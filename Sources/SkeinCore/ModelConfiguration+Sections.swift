@@ -6,7 +6,7 @@ extension ModelConfiguration {
     ) throws(Refusal) -> Routing? {
         let countKeys = ["n_routed_experts", "num_experts", "num_local_experts"]
         guard try reader.value(countKeys) != nil else {
-            // A published dense model says null; a file that speaks of experts elsewhere is torn.
+            // A published dense model says null; a file that speaks of remote experts is torn.
             let isNull = countKeys.contains { reader.fields[$0] == .null }
             guard isNull || reader.fields["num_experts_per_tok"] == nil else {
                 throw reader.refusal(

@@ -3,7 +3,7 @@
 ///
 /// The form is part of a cluster's arithmetic. Every hop between two stages is reduced alike, the
 /// one at the turn of a V included: answers depend on where layers are cut, and not on which stages
-/// share a node. Experts at home receive rows as those elsewhere do: answers do not depend on where
+/// share a node. Local experts receive rows as remote ones do: answers do not depend on where
 /// an expert lies.
 public enum RowForm: String, CaseIterable, Sendable {
     /// As rows are rounded anyway, at layer boundaries and before experts: nothing is lost.

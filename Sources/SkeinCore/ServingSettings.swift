@@ -79,13 +79,13 @@ public struct StageSettings: Equatable, Sendable {
     /// Pages of every stage's pool, `Limits.pageRowCount` positions each.
     public var pageCount: Int
 
-    /// Micro-batches that a stage with experts elsewhere may have begun at a time.
+    /// Micro-batches that a stage with remote experts may have begun at a time.
     public var stepsAtOnce = Limits.stepsAtOnceDefault
 
     /// How activations travel between stages.
     public var hopForm = RowForm.bf16
 
-    /// How rows travel to experts elsewhere.
+    /// How rows travel to remote experts.
     public var dispatchForm = RowForm.bf16
 
     /// The form in which every node keeps its latent rows.

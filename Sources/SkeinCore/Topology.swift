@@ -76,7 +76,7 @@ extension Topology {
         /// Its layers: nothing (the planner cuts evenly), one range, or for `vfold` two.
         public var layerRanges: [Range<Int>]
 
-        /// Routed experts that it holds for stages elsewhere, or of its own layers.
+        /// Routed experts that it holds for remote stages, or of its own layers.
         public var shard: [ShardPart]
 
         /// Threads that compute; `nil` takes the cores of the machine.

@@ -4,19 +4,19 @@ public enum IntervalKind: UInt8, CaseIterable, Sendable {
     case prefill = 1
     /// Computing a decode micro-batch, the whole slice at once.
     case decode = 2
-    /// Computing the part of a layer before its experts, where experts are elsewhere.
+    /// Computing the part of a layer before its experts, where experts are remote.
     case attention = 3
-    /// Computing experts at home while others are asked, and summing what came back.
+    /// Computing local experts while others are asked, and summing what came back.
     case experts = 4
     /// An expert host computing the rows that a stage sent it.
     case shard = 5
     /// Without a micro-batch to run.
     case waitingIn = 6
-    /// With a packed result, until the road has taken it.
+    /// With a packed result, until the link has taken it.
     case waitingOut = 7
     /// From the dispatch of a layer's rows until all of them are back.
     case waitingCombine = 8
-    /// Packing a result for the road.
+    /// Packing a result for the link.
     case sending = 9
     /// Reading an arrived message, until it waits for its turn.
     case receiving = 10

@@ -30,7 +30,7 @@ public struct HealthVerdict: Equatable, Sendable {
     public var isServing: Bool { level == .healthy || level == .degraded }
 
     /// Judges a cluster.
-    public init(_ signs: HealthSigns, patience: HealthPatience = HealthPatience()) {
+    public init(_ signs: HealthSignals, patience: HealthPatience = HealthPatience()) {
         if let ending = signs.ending {
             self.init(.down, [HealthReason(.ended, ending.description)])
             return
@@ -49,7 +49,7 @@ public struct HealthVerdict: Equatable, Sendable {
     }
 
     private static func reasonsForDown(
-        _ signs: HealthSigns, _ patience: HealthPatience
+        _ signs: HealthSignals, _ patience: HealthPatience
     ) -> [HealthReason] {
         var reasons: [HealthReason] = []
         if signs.isDraining {
@@ -82,7 +82,7 @@ public struct HealthVerdict: Equatable, Sendable {
     }
 
     private static func reasonsForDegraded(
-        _ signs: HealthSigns, _ patience: HealthPatience
+        _ signs: HealthSignals, _ patience: HealthPatience
     ) -> [HealthReason] {
         var reasons: [HealthReason] = []
         for node in signs.nodes {
@@ -119,7 +119,7 @@ public struct HealthVerdict: Equatable, Sendable {
 
     /// What a slow probe means.
     private static func lateness(
-        _ signs: HealthSigns, _ patience: HealthPatience
+        _ signs: HealthSignals, _ patience: HealthPatience
     ) -> HealthReason? {
         switch signs.probe {
         case .answered(let time) where time > patience.probeWait:
@@ -142,7 +142,7 @@ public struct HealthVerdict: Equatable, Sendable {
     }
 
     /// What is known of a node that may be lost: its connection broke, or it is silent.
-    private static func silence(of node: HealthSigns.Node) -> HealthReason? {
+    private static func silence(of node: HealthSignals.Node) -> HealthReason? {
         guard node.state == .suspect else { return nil }
         if let time = node.brokenFor {
             return reason(
@@ -154,7 +154,7 @@ public struct HealthVerdict: Equatable, Sendable {
     }
 
     /// Why nobody can count on a standby.
-    private static func absence(of node: HealthSigns.Node) -> HealthReason? {
+    private static func absence(of node: HealthSignals.Node) -> HealthReason? {
         guard node.isStandby else { return nil }
         switch node.state {
         case .waiting:
@@ -171,7 +171,7 @@ public struct HealthVerdict: Equatable, Sendable {
     }
 
     /// What a cluster that forms waits for.
-    private static func awaited(_ node: HealthSigns.Node) -> HealthReason? {
+    private static func awaited(_ node: HealthSignals.Node) -> HealthReason? {
         switch node.state {
         case .waiting: reason(.nodeAbsent, node, "\(node.title): has not joined")
         case .placed: reason(.nodePlaced, node, "\(node.title): has not begun to load")
@@ -184,13 +184,13 @@ public struct HealthVerdict: Equatable, Sendable {
     }
 
     private static func reason(
-        _ code: HealthReason.Code, _ node: HealthSigns.Node, _ text: String
+        _ code: HealthReason.Code, _ node: HealthSignals.Node, _ text: String
     ) -> HealthReason {
         HealthReason(code, node: node.name, text)
     }
 }
 
-extension HealthSigns.Node {
+extension HealthSignals.Node {
     /// How reasons begin that are about it.
     fileprivate var title: String { "node \(name)" }
 }

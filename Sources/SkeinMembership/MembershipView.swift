@@ -171,7 +171,7 @@ public struct MembershipView: Sendable {
         return directives
     }
 
-    /// Notes that a node which is here is another process now, before it is welcomed anew.
+    /// Notes that a node which is here is another process now, before it is welcomed again.
     ///
     /// ``onHello(_:now:)`` does so itself; a coordinator that keeps a link to the old process calls
     /// this first, to close the link before it opens another.
@@ -220,7 +220,7 @@ public struct MembershipView: Sendable {
         return [.dead(name, reason)]
     }
 
-    /// Takes up another placement under the next epoch; everyone in it loads and reports anew.
+    /// Takes up another placement under the next epoch; everyone in it loads and reports again.
     ///
     /// - Precondition: Its nodes are known: placed before, or standbys.
     public mutating func onPlacement(_ placement: Placement) -> [MembershipDirective] {
@@ -234,7 +234,7 @@ public struct MembershipView: Sendable {
         let placed = Set(placement.nodes)
         for name in nodes.keys {
             nodes[name]?.isPlaced = placed.contains(name)
-            if isHere(name) { expectAnew(name) }
+            if isHere(name) { expectAgain(name) }
         }
         var directives: [MembershipDirective] = []
         announce(into: &directives)
@@ -266,16 +266,16 @@ public struct MembershipView: Sendable {
     ///
     /// - Parameter isFit: whether the standby has room for what the lost node holds.
     /// - Returns: standbys by the names of lost nodes; nothing for a node that is to be waited for.
-    public func reliefs(
+    public func failovers(
         isFit: (_ standby: String, _ lost: String) -> Bool
     ) -> [String: String] {
         var free = standbys
-        var reliefs: [String: String] = [:]
+        var failovers: [String: String] = [:]
         for name in lost {
             guard let index = free.firstIndex(where: { isFit($0, name) }) else { continue }
-            reliefs[name] = free.remove(at: index)
+            failovers[name] = free.remove(at: index)
         }
-        return reliefs
+        return failovers
     }
 }
 
@@ -323,7 +323,7 @@ extension MembershipView {
         guard missing.isEmpty else { return }
         if wasAnnounced || newestHeard >= epoch {
             epoch = max(epoch, newestHeard).next
-            for name in nodes.keys where isHere(name) { expectAnew(name) }
+            for name in nodes.keys where isHere(name) { expectAgain(name) }
         }
         isReady = false
         wasAnnounced = true
@@ -331,7 +331,7 @@ extension MembershipView {
     }
 
     /// A node that is here must load and report under the new epoch.
-    private mutating func expectAnew(_ name: String) {
+    private mutating func expectAgain(_ name: String) {
         nodes[name]?.loadedShare = 0
         if nodes[name]?.state == .suspect {
             nodes[name]?.stateBefore = .placed

@@ -168,12 +168,12 @@ public struct Placement: Equatable, Sendable {
 
     /// The same slices and shards with other nodes in the places of some.
     ///
-    /// - Parameter reliefs: nodes without a place, by the names of those that they replace.
-    public func replacing(_ reliefs: [String: String]) -> Placement {
+    /// - Parameter failovers: nodes without a place, by the names of those that they replace.
+    public func replacing(_ failovers: [String: String]) -> Placement {
         precondition(
-            Set(reliefs.values).isDisjoint(with: nodes)
-                && Set(reliefs.values).count == reliefs.count, "\(reliefs) in \(nodes)")
-        func now(_ name: String) -> String { reliefs[name] ?? name }
+            Set(failovers.values).isDisjoint(with: nodes)
+                && Set(failovers.values).count == failovers.count, "\(failovers) in \(nodes)")
+        func now(_ name: String) -> String { failovers[name] ?? name }
         return Placement(
             kind: kind, nodes: nodes.map(now),
             stages: stages.map {

@@ -24,7 +24,7 @@ struct Block {
     enum Progress {
         /// To its end; with the chosen experts of a MoE layer.
         case done(ExpertChoice?)
-        /// To its experts, some of which are elsewhere, by their places in the choice.
+        /// To its experts, some of which are remote, by their places in the choice.
         case waits(ExpertChoice, slots: [Int])
     }
 
@@ -32,10 +32,10 @@ struct Block {
     /// experts at all.
     ///
     /// - Parameters:
-    ///   - home: the routed experts that are at home, where not all are.
+    ///   - local: the routed experts that are local, where not all are.
     ///   - form: how routed experts receive their rows.
     init(
-        checkpoint: Checkpoint, layer: LayerIndex, rotary: YarnRotary, home: [Range<Int>]? = nil,
+        checkpoint: Checkpoint, layer: LayerIndex, rotary: YarnRotary, local: [Range<Int>]? = nil,
         form: RowForm = .bf16
     ) throws(Refusal) {
         let model = checkpoint.configuration
@@ -50,7 +50,7 @@ struct Block {
         if isMixture, let routing = model.routing {
             feed = .mixture(
                 try ExpertMixture(
-                    checkpoint: checkpoint, layer: layer.rawValue, routing: routing, home: home,
+                    checkpoint: checkpoint, layer: layer.rawValue, routing: routing, local: local,
                     form: form))
         } else {
             feed = .dense(
@@ -81,15 +81,15 @@ struct Block {
         case .dense(let unit): unit.apply(normed, into: branch, on: pool)
         case .mixture(let experts):
             let chosen = experts.choose(normed, scratch: scratch, on: pool)
-            let slots = experts.farSlots(of: chosen)
+            let slots = experts.remoteSlots(of: chosen)
             guard slots.isEmpty else { return .waits(chosen, slots: slots) }
             choice = chosen
             if experts.isWhole {
                 experts.apply(chosen, scratch: scratch, into: branch, on: pool)
             } else {
-                let home = experts.applyHome(chosen, scratch: scratch, into: branch, on: pool)
+                let local = experts.applyLocal(chosen, scratch: scratch, into: branch, on: pool)
                 ExpertMixture.combine(
-                    chosen, home.map { [$0] } ?? [], scratch: scratch, into: branch)
+                    chosen, local.map { [$0] } ?? [], scratch: scratch, into: branch)
             }
         }
         Elementwise.addRounding(branch, to: residual, on: pool)
@@ -99,16 +99,16 @@ struct Block {
     /// The rows that routed experts receive, `[row, hidden]`, of a layer that waits.
     func routedRows(_ scratch: StepScratch) -> Tensor { mixture.routedRows(scratch) }
 
-    /// Runs those experts of a layer that waits which are at home.
-    func runHome(
+    /// Runs those experts of a layer that waits which are local.
+    func runLocal(
         _ choice: ExpertChoice, scratch: StepScratch, on pool: ComputePool
     ) -> ExpertOutputs? {
-        mixture.applyHome(choice, scratch: scratch, into: scratch.branch, on: pool)
+        mixture.applyLocal(choice, scratch: scratch, into: scratch.branch, on: pool)
     }
 
     /// Ends a layer that waited.
     ///
-    /// - Parameter outputs: of all experts, those at home included.
+    /// - Parameter outputs: of all experts, local ones included.
     func combine(
         _ choice: ExpertChoice, _ outputs: [ExpertOutputs], scratch: StepScratch,
         into residual: Tensor, on pool: ComputePool

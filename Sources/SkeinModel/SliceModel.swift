@@ -28,7 +28,7 @@ public final class SliceModel {
 
     let scratch: StepScratch
 
-    /// Room for steps; more than one only where some wait for experts elsewhere.
+    /// Room for steps; more than one only where some wait for remote experts.
     private var rooms: [SliceRoom]
     private var lastRoom: SliceRoom
     private let finalRows: Tensor
@@ -42,7 +42,7 @@ public final class SliceModel {
     ///   - slice: at least one layer.
     ///   - latents: made for the slice's layers.
     ///   - compute: may be shared with other models.
-    ///   - held: the routed experts that are at home, of layers of which not all are.
+    ///   - held: the routed experts that are local, of layers of which not all are.
     ///   - form: how routed experts receive their rows.
     public convenience init(
         checkpoint: Checkpoint, slice: Slice, latents: LatentPool, compute: ComputePool,
@@ -73,7 +73,7 @@ public final class SliceModel {
             blocks.append(
                 try Block(
                     checkpoint: checkpoint, layer: LayerIndex(layer), rotary: rotary,
-                    home: held.ranges[layer], form: form))
+                    local: held.ranges[layer], form: form))
         }
         self.blocks = blocks
         head = slice.holdsHead ? try OutputHead(checkpoint: checkpoint) : nil
@@ -89,7 +89,7 @@ public final class SliceModel {
         logits = Tensor(rows: 0, columns: slice.holdsHead ? model.vocabularySize : 0)
     }
 
-    /// Runs one step whose experts are all at home.
+    /// Runs one step whose experts are all local.
     ///
     /// - Parameters: as of ``begin(_:hidden:capture:)``.
     /// - Returns: the residual and the demanded logits, valid until the next step.
@@ -99,7 +99,7 @@ public final class SliceModel {
         let run = try begin(spans, hidden: hidden, capture: capture)
         while run.nextBlock < blocks.count {
             if let demand = advance(run) {
-                preconditionFailure("layer \(demand.layer.rawValue) waits for experts elsewhere")
+                preconditionFailure("layer \(demand.layer.rawValue) waits for remote experts")
             }
         }
         return finish(run)
@@ -146,10 +146,10 @@ public final class SliceModel {
         return SliceRun(spans, step: step, capture: capture, room: room)
     }
 
-    /// Runs a step's next layer, or the part of it before its experts where some are elsewhere.
+    /// Runs a step's next layer, or the part of it before its experts where some are remote.
     ///
-    /// - Returns: what is needed of experts elsewhere, if anything is: then ``routedRows(of:)``,
-    ///   ``runHome(_:)`` and ``combine(_:_:)`` come next.
+    /// - Returns: what is needed of remote experts, if anything is: then ``routedRows(of:)``,
+    ///   ``runLocal(_:)`` and ``combine(_:_:)`` come next.
     public func advance(_ run: SliceRun) -> ExpertDemand? {
         precondition(run.demand == nil, "the step waits for experts")
         let block = blocks[run.nextBlock]
@@ -173,24 +173,24 @@ public final class SliceModel {
         blocks[run.nextBlock - 1].routedRows(run.room.scratch)
     }
 
-    /// Runs the shared experts, and those of the chosen ones that are at home, of a step that
+    /// Runs the shared experts, and those of the chosen ones that are local, of a step that
     /// waits.
-    public func runHome(_ run: SliceRun) {
+    public func runLocal(_ run: SliceRun) {
         guard let demand = run.demand else { preconditionFailure("the step waits for nothing") }
-        run.home = blocks[run.nextBlock - 1].runHome(
+        run.local = blocks[run.nextBlock - 1].runLocal(
             demand.choice, scratch: run.room.scratch, on: compute)
     }
 
-    /// Ends the layer at which a step waits; ``runHome(_:)`` was before.
+    /// Ends the layer at which a step waits; ``runLocal(_:)`` was before.
     ///
     /// - Parameter outputs: for every demanded place of the choice, in any order.
     public func combine(_ run: SliceRun, _ outputs: [ExpertOutputs]) {
         guard let demand = run.demand else { preconditionFailure("the step waits for nothing") }
         blocks[run.nextBlock - 1].combine(
-            demand.choice, outputs + (run.home.map { [$0] } ?? []), scratch: run.room.scratch,
+            demand.choice, outputs + (run.local.map { [$0] } ?? []), scratch: run.room.scratch,
             into: run.room.residual, on: compute)
         run.demand = nil
-        run.home = nil
+        run.local = nil
         run.capture(demand.layer, demand.choice)
     }
 

@@ -16,8 +16,8 @@ public final class SliceRun {
     /// What it waits for, if it does.
     var demand: ExpertDemand?
 
-    /// What the experts at home gave for it meanwhile.
-    var home: ExpertOutputs?
+    /// What the local experts gave for it meanwhile.
+    var local: ExpertOutputs?
 
     init(_ spans: [SequenceSpan], step: Step, capture: Capture, room: SliceRoom) {
         self.spans = spans

@@ -22,10 +22,10 @@ public struct ClusterPlan: Sendable {
         /// What it would give by the arithmetic.
         public let forecast: RingForecast
         /// What it would give by the simulator.
-        public let outlook: PlanOutlook
+        public let simulated: SimulatedForecast
 
         /// How many times as much it gives as a ring tried before it must give to keep its place: a
-        /// V, and experts elsewhere, have to be worth what they add.
+        /// V, and remote experts, have to be worth what they add.
         func gain(over other: Alternative) -> Double {
             var needed = 1.0
             if ring.kind == .vfold, other.ring.kind == .linear {
@@ -34,7 +34,7 @@ public struct ClusterPlan: Sendable {
             if !ring.expertHosts.isEmpty, other.ring.expertHosts.isEmpty {
                 needed *= ClusterPlanner.expertsGainMin
             }
-            return outlook.tokensPerSecond / other.outlook.tokensPerSecond / needed
+            return simulated.tokensPerSecond / other.simulated.tokensPerSecond / needed
         }
     }
 
@@ -51,7 +51,7 @@ public struct ClusterPlan: Sendable {
     /// What the wanted sequences see together.
     public let forecast: RingForecast
     /// What clients see by the simulator.
-    public let outlook: PlanOutlook
+    public let simulated: SimulatedForecast
     /// What was chosen from.
     public let candidates: [Alternative]
 
@@ -66,11 +66,11 @@ public struct ClusterPlan: Sendable {
         let others = candidates.filter { $0.ring.kind != ring.kind }
         guard
             let other = others.max(by: {
-                $0.outlook.tokensPerSecond < $1.outlook.tokensPerSecond
+                $0.simulated.tokensPerSecond < $1.simulated.tokensPerSecond
             })
         else { return wish.kind == nil ? "the other placement does not fit" : "as asked for" }
-        let gain = outlook.tokensPerSecond / other.outlook.tokensPerSecond - 1
-        let difference = other.outlook.timePerTokenSeconds - outlook.timePerTokenSeconds
+        let gain = simulated.tokensPerSecond / other.simulated.tokensPerSecond - 1
+        let difference = other.simulated.timePerTokenSeconds - simulated.timePerTokenSeconds
         let round = Self.text(milliseconds: abs(difference) * 1_000)
         let name = other.ring.kind.rawValue
         if abs(gain) < 0.01 {

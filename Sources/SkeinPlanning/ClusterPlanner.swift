@@ -4,7 +4,7 @@ import SkeinWeights
 /// Finds who should hold what, before anything is loaded.
 ///
 /// For each placement and each number of ring nodes the layers are cut by ``LayerPartition``, once
-/// with all experts at home and once with the hosts left over as an ``ExpertPool``; every cut that
+/// with all experts local and once with the hosts left over as an ``ExpertPool``; every cut that
 /// fits gets a ``RingForecast``, and the one that gives most tokens a second is taken. A simpler
 /// shape is kept where the gain is less than what a forecast can tell.
 public struct ClusterPlanner: Sendable {
@@ -133,7 +133,7 @@ public struct ClusterPlanner: Sendable {
         let costs = RingCosts(model: model, hosts: hosts, ring: candidate.ring)
         return ClusterPlan.Alternative(
             ring: candidate.ring, forecast: candidate.forecast,
-            outlook: PlanOutlook(costs: costs, wish: wish))
+            simulated: SimulatedForecast(costs: costs, wish: wish))
     }
 
     private func clusterPlan(
@@ -148,7 +148,7 @@ public struct ClusterPlanner: Sendable {
                     shards: ring.shards.filter { $0.host == host },
                     memory: memory.prediction(ofHost: host, in: ring))
             },
-            forecast: chosen.forecast, outlook: chosen.outlook, candidates: candidates)
+            forecast: chosen.forecast, simulated: chosen.simulated, candidates: candidates)
     }
 
     // MARK: Search
@@ -258,14 +258,16 @@ public struct ClusterPlanner: Sendable {
         case withPool
     }
 
-    /// Rings of some hosts: with all experts at home, and with a pool of those left over.
+    /// Rings of some hosts: with all experts local, and with a pool of those left over.
     private func candidates(
         _ kind: PlacementKind, _ ringHosts: [Int]
     ) -> [(Cutting, Candidate)] {
         var candidates: [(Cutting, Candidate)] = []
         if wish.expertHostCount ?? 0 == 0 {
             let search = RingSearch(self, kind, ringHosts, members: [])
-            candidates += [search.ringAtHome()].compactMap { $0.map { (.equalNodes, $0) } }
+            candidates += [search.ringWithLocalExperts()].compactMap {
+                $0.map { (.equalNodes, $0) }
+            }
             candidates += [search.evenFold()].compactMap { $0.map { (.equalStages, $0) } }
         }
         let members = poolHosts(without: ringHosts)

@@ -58,7 +58,7 @@ public struct Economics: Equatable, Sendable {
                 return sum + value
             }
         }
-        let rate = plan.outlook.tokensPerSecond
+        let rate = plan.simulated.tokensPerSecond
         watts = sum(\.watts)
         tokensPerJoule = watts.flatMap { $0 > 0 ? rate / $0 : nil }
         pricePerHour = sum(\.pricePerHour)

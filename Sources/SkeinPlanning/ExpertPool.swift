@@ -37,15 +37,15 @@ struct ExpertPool: Sendable {
         return (counts, high)
     }
 
-    /// The shards of a ring whose stages keep the first `homeExpertCount` experts of each layer.
+    /// The shards of a ring whose stages keep the first `localExpertCount` experts of each layer.
     ///
     /// - Parameters:
     ///   - stages: the host and the MoE layers of every stage, in ring order.
     ///   - expertCount: routed experts of a layer.
     func shards(
-        stages: [(host: Int, layers: Range<Int>)], homeExpertCount: Int, expertCount: Int
+        stages: [(host: Int, layers: Range<Int>)], localExpertCount: Int, expertCount: Int
     ) -> [PlannedShard]? {
-        let awayCount = expertCount - homeExpertCount
+        let awayCount = expertCount - localExpertCount
         let unitCount = stages.reduce(0) { $0 + $1.layers.count } * awayCount
         guard let quotas = quotas(of: unitCount), unitCount > 0 else { return nil }
         // Where each member's quota ends on the line, in units of all.
@@ -60,18 +60,18 @@ struct ExpertPool: Sendable {
         var first = 0.0
         for stage in stages where !stage.layers.isEmpty {
             let length = Double(stage.layers.count * awayCount)
-            if homeExpertCount > 0 {
+            if localExpertCount > 0 {
                 shards.append(
                     PlannedShard(
-                        host: stage.host, layers: stage.layers, experts: 0..<homeExpertCount))
+                        host: stage.host, layers: stage.layers, experts: 0..<localExpertCount))
             }
-            var begin = homeExpertCount
+            var begin = localExpertCount
             for (member, end) in zip(members, ends) {
                 let share = min(1, max(0, (end - first) / length))
                 let isLast = member.host == members[members.count - 1].host
                 let until =
                     isLast
-                    ? expertCount : homeExpertCount + Int((share * Double(awayCount)).rounded())
+                    ? expertCount : localExpertCount + Int((share * Double(awayCount)).rounded())
                 guard until > begin else { continue }
                 shards.append(
                     PlannedShard(host: member.host, layers: stage.layers, experts: begin..<until))

@@ -77,10 +77,10 @@ struct FoldedPart: Equatable, Sendable {
     /// Layers of the way out.
     let outward: Range<Int>
     /// Layers of the way back.
-    let homeward: Range<Int>
+    let returning: Range<Int>
 
     /// Layers of both.
-    var layerCount: Int { outward.count + homeward.count }
+    var layerCount: Int { outward.count + returning.count }
 }
 
 extension LayerPartition {
@@ -121,7 +121,7 @@ extension LayerPartition {
             layerCount, hostCount, within: longest * tolerance + 1e-9, combine: +,
             isBinding: &isBinding
         ) { host, part in
-            let difference = Double(part.outward.count - part.homeward.count)
+            let difference = Double(part.outward.count - part.returning.count)
             return time(host, part).map { $0 + 1e-13 * difference * difference }
         }
         return cut.map { Cut(parts: $0.parts, longest: longest) }
@@ -135,7 +135,7 @@ extension LayerPartition {
         for host in 0..<hostCount {
             for first in [host, layerCount / 2 - 1] where first >= host {
                 let part = FoldedPart(
-                    outward: first..<(first + 1), homeward: (layerCount - 1)..<layerCount)
+                    outward: first..<(first + 1), returning: (layerCount - 1)..<layerCount)
                 least = min(least, time(host, part) ?? .infinity)
             }
         }
@@ -162,16 +162,16 @@ extension LayerPartition {
                 guard end - first - rest >= 2 else { continue }
                 for outCount in 1...(end - first - rest - 1) {
                     let most = end - first - rest - outCount
-                    for homeCount in (isLast ? most : 1)...most {
+                    for returningCount in (isLast ? most : 1)...most {
                         let part = FoldedPart(
                             outward: first..<(first + outCount),
-                            homeward: (end - homeCount)..<end)
+                            returning: (end - returningCount)..<end)
                         guard let seconds = time(host, part) else { break }
                         guard seconds <= bound else {
                             isBinding = true
                             break
                         }
-                        let target = (first + outCount) * width + end - homeCount
+                        let target = (first + outCount) * width + end - returningCount
                         let sum = combine(value, seconds)
                         if sum < next[target] {
                             next[target] = sum
@@ -198,7 +198,7 @@ extension LayerPartition {
             parts.append(
                 FoldedPart(
                     outward: (before / width)..<(state / width),
-                    homeward: (state % width)..<(before % width)))
+                    returning: (state % width)..<(before % width)))
             state = before
         }
         return parts.reversed()

@@ -14,10 +14,10 @@ struct MemoryPlan: Sendable {
             ofHost: host, layerIsMixture: model.layerIsMixture, expertCount: expertCount)
         let slices = ring.slices(ofHost: host)
         let mixtureCount = Set(slices.flatMap(\.layers)).count { model.layerIsMixture[$0] }
-        let elsewhere = mixtureCount * expertCount - held
+        let remote = mixtureCount * expertCount - held
         return arithmetic.memory(
             of: slices, pageCount: pageCount,
-            weightBytes: arithmetic.weights(of: slices).totalBytes - elsewhere * expertBytes,
+            weightBytes: arithmetic.weights(of: slices).totalBytes - remote * expertBytes,
             activationRowCount: rowCount)
     }
 
@@ -41,11 +41,11 @@ struct MemoryPlan: Sendable {
 
     /// The parts of a stage's sum, for a search that tries many slices.
     ///
-    /// - Parameter homeExpertCount: routed experts of each MoE layer that stay on its stage.
-    func table(homeExpertCount: Int) -> Table {
+    /// - Parameter localExpertCount: routed experts of each MoE layer that stay on its stage.
+    func table(localExpertCount: Int) -> Table {
         let latentBytes =
             pageCount * Limits.pageRowCount * arithmetic.cacheBytesPerToken(layerCount: 1)
-        let awayBytes = (expertCount - homeExpertCount) * expertBytes
+        let awayBytes = (expertCount - localExpertCount) * expertBytes
         return Table(
             denseBytes: arithmetic.denseLayer.totalBytes + latentBytes,
             mixtureBytes: arithmetic.mixtureLayer.totalBytes - awayBytes + latentBytes,
@@ -56,7 +56,7 @@ struct MemoryPlan: Sendable {
                 + arithmetic.activationBytes(rowCount: rowCount))
     }
 
-    /// See ``table(homeExpertCount:)``.
+    /// See ``table(localExpertCount:)``.
     struct Table: Sendable {
         let denseBytes: Int
         let mixtureBytes: Int

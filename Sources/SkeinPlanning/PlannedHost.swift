@@ -63,7 +63,7 @@ public struct PlannedHost: Equatable, Sendable {
     }
 }
 
-/// A one-way road between two hosts.
+/// A one-way link between two hosts.
 public struct LinkRate: Equatable, Sendable {
     /// Seconds that a message of no bytes takes.
     public var latencySeconds: Double
@@ -71,22 +71,22 @@ public struct LinkRate: Equatable, Sendable {
     /// Bytes a second.
     public var bytesPerSecond: Double
 
-    /// Describes a road.
+    /// Describes a link.
     public init(latencySeconds: Double, bytesPerSecond: Double) {
         self.latencySeconds = latencySeconds
         self.bytesPerSecond = bytesPerSecond
     }
 }
 
-/// The hosts that a plan may use, and the roads between them.
+/// The hosts that a plan may use, and the links between them.
 public struct PlannedHosts: Equatable, Sendable {
     /// The hosts, in the order of the ring.
     public var hosts: [PlannedHost]
 
-    /// The road between two hosts of which nothing else is said.
+    /// The link between two hosts of which nothing else is said.
     public var link: LinkRate
 
-    /// Roads of pairs, the smaller index first; both directions are alike.
+    /// Links of pairs, the smaller index first; both directions are alike.
     public var pairLinks: [HostPair: LinkRate]
 
     /// Cores of machines that several hosts share, by the machine's name.
@@ -107,8 +107,8 @@ public struct PlannedHosts: Equatable, Sendable {
         self.currency = currency
     }
 
-    /// The road from one host to another; `nil` within a host.
-    public func road(from: Int, to: Int) -> LinkRate? {
+    /// The link from one host to another; `nil` within a host.
+    public func link(from: Int, to: Int) -> LinkRate? {
         from == to ? nil : pairLinks[HostPair(from, to)] ?? link
     }
 }

@@ -20,7 +20,7 @@ public struct PlannedShard: Equatable, Sendable {
 /// Who holds what: the ring's slices, and the experts that do not all lie with their layer.
 ///
 /// A layer of which no shard speaks keeps its experts on its stage. Of any other, every expert lies
-/// in some shard, those that stay at home included; of an expert in several shards each holder
+/// in some shard, those that stay local included; of an expert in several shards each holder
 /// serves a like part, unless the stage itself is one.
 public struct PlannedRing: Equatable, Sendable {
     /// How slices lie on nodes.
@@ -96,11 +96,11 @@ public struct PlannedRing: Equatable, Sendable {
         ofHost host: Int, layerIsMixture: [Bool], expertCount: Int
     ) -> Int {
         let sharded = Set(shards.flatMap { Array($0.layers) })
-        let atHome = slices(ofHost: host).flatMap { Array($0.layers) }
+        let local = slices(ofHost: host).flatMap { Array($0.layers) }
             .count { layerIsMixture[$0] && !sharded.contains($0) }
         let placed = shards.filter { $0.host == host }
             .reduce(0) { $0 + $1.layers.count * $1.experts.count }
-        return atHome * expertCount + placed
+        return local * expertCount + placed
     }
 }
 
@@ -111,17 +111,17 @@ extension PlannedRing {
     func servedExpertCounts(
         ofStage stage: Int, layerIsMixture: [Bool], expertCount: Int
     ) -> [Int: Double] {
-        let home = stageHosts[stage]
+        let own = stageHosts[stage]
         let layers = slices[stage].layers.filter { layerIsMixture[$0] }
         guard !layers.isEmpty else { return [:] }
         var counts: [Int: Double] = [:]
         for layer in layers {
             let holders = shards.filter { $0.layers.contains(layer) }
             guard !holders.isEmpty else {
-                counts[home, default: 0] += Double(expertCount)
+                counts[own, default: 0] += Double(expertCount)
                 continue
             }
-            for (host, count) in Self.served(holders, home: home, expertCount: expertCount) {
+            for (host, count) in Self.served(holders, own: own, expertCount: expertCount) {
                 counts[host, default: 0] += count
             }
         }
@@ -130,7 +130,7 @@ extension PlannedRing {
 
     /// One layer's experts, those of several holders divided among them.
     private static func served(
-        _ holders: [PlannedShard], home: Int, expertCount: Int
+        _ holders: [PlannedShard], own: Int, expertCount: Int
     ) -> [Int: Double] {
         // Between two neighbouring ends every expert has the same holders.
         let ends = Set(holders.flatMap { [$0.experts.lowerBound, $0.experts.upperBound] })
@@ -138,7 +138,7 @@ extension PlannedRing {
         var counts: [Int: Double] = [:]
         for (first, end) in zip(ends, ends.dropFirst()) {
             let hosts = Set(holders.filter { $0.experts.contains(first) }.map(\.host))
-            let serving = hosts.contains(home) || hosts.isEmpty ? [home] : hosts
+            let serving = hosts.contains(own) || hosts.isEmpty ? [own] : hosts
             for host in serving {
                 counts[host, default: 0] += Double(end - first) / Double(serving.count)
             }

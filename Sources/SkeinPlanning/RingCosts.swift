@@ -17,7 +17,7 @@ struct RingCosts: Sendable {
         /// Messages that bring a micro-batch and take it on; none within a host.
         let hopMessageCount: Int
         /// Experts of each MoE layer that its own host serves.
-        let homeExpertCount: Double
+        let localExpertCount: Double
         /// The same of other hosts, by their indices.
         let remoteExpertCounts: [(host: Int, count: Double)]
     }
@@ -33,14 +33,14 @@ struct RingCosts: Sendable {
             let mixtureCount = slice.layers.count { layerIsMixture[$0] }
             let counts = ring.servedExpertCounts(
                 ofStage: index, layerIsMixture: layerIsMixture, expertCount: model.expertCount)
-            let home = stageHosts[index]
+            let own = stageHosts[index]
             return Stage(
-                host: home, denseCount: slice.layers.count - mixtureCount,
+                host: own, denseCount: slice.layers.count - mixtureCount,
                 mixtureCount: mixtureCount, holdsHead: slice.holdsHead,
-                hopMessageCount: (index > 0 && stageHosts[index - 1] == home ? 0 : 1)
-                    + (index + 1 < stageHosts.count && stageHosts[index + 1] == home ? 0 : 1),
-                homeExpertCount: counts[home] ?? 0,
-                remoteExpertCounts: counts.filter { $0.key != home }.sorted { $0.key < $1.key }
+                hopMessageCount: (index > 0 && stageHosts[index - 1] == own ? 0 : 1)
+                    + (index + 1 < stageHosts.count && stageHosts[index + 1] == own ? 0 : 1),
+                localExpertCount: counts[own] ?? 0,
+                remoteExpertCounts: counts.filter { $0.key != own }.sorted { $0.key < $1.key }
                     .map { (host: $0.key, count: $0.value) })
         }
     }
@@ -64,11 +64,11 @@ struct RingCosts: Sendable {
             guard stage.mixtureCount > 0 else { return cost }
             let shared = rates.seconds(of: model.sharedExpertsWork(rowCount: shape.rowCount))
             let layer = rates.seconds(of: model.mixtureLayerWork(shape))
-            cost.homeSeconds =
+            cost.localSeconds =
                 shared
                 + rates.seconds(
                     of: model.routedExpertsWork(
-                        of: stage.homeExpertCount, rowCount: shape.rowCount))
+                        of: stage.localExpertCount, rowCount: shape.rowCount))
             cost.attendSeconds = layer - shared
             for (host, count) in stage.remoteExpertCounts {
                 let bytes = dispatchBytes(to: count, rowCount: shape.rowCount)
@@ -94,46 +94,46 @@ struct RingCosts: Sendable {
         DispatchBytes(
             sent: model.sentRowCount(to: count, rowCount: rowCount)
                 * model.rowBytes(ring.serving.dispatchForm),
-            // Each choice comes back by itself, since sums are made at home in one order.
+            // Each choice comes back by itself, since sums are made local in one order.
             back: model.chosenRowCount(of: count, rowCount: rowCount) * model.rowBytes)
     }
 
     private func remote(
-        _ host: Int, serving count: Double, _ bytes: DispatchBytes, from home: Int,
+        _ host: Int, serving count: Double, _ bytes: DispatchBytes, from own: Int,
         _ shape: StepShape
     ) -> StageCost.Remote {
-        let road = hosts.road(from: home, to: host) ?? hosts.link
+        let link = hosts.link(from: own, to: host) ?? hosts.link
         let rates = hosts.hosts[host].rates
         return StageCost.Remote(
             host: host,
             expertSeconds: bytes.seconds(at: rates.message)
                 + rates.seconds(of: model.routedExpertsWork(of: count, rowCount: shape.rowCount)),
-            latencySeconds: 2 * road.latencySeconds,
-            sendingSeconds: bytes.sent / road.bytesPerSecond,
-            returningSeconds: bytes.back / road.bytesPerSecond)
+            latencySeconds: 2 * link.latencySeconds,
+            sendingSeconds: bytes.sent / link.bytesPerSecond,
+            returningSeconds: bytes.back / link.bytesPerSecond)
     }
 
-    /// The roads of a micro-batch between its stages, and home: `nil` within a host.
+    /// The links of a micro-batch between its stages, and back to the head: `nil` within a host.
     ///
     /// The coordinator lives beside the first node; only a token return travels there.
     var hops: [LinkRate?] {
         let stageHosts = stages.map(\.host)
-        return zip(stageHosts, stageHosts.dropFirst()).map { hosts.road(from: $0, to: $1) }
+        return zip(stageHosts, stageHosts.dropFirst()).map { hosts.link(from: $0, to: $1) }
     }
 
     /// Bytes of one row of a hop.
     var hopRowBytes: Double { model.rowBytes(ring.serving.hopForm) }
 
-    /// Seconds of a token's way home.
+    /// Seconds of a token's return.
     var returnSeconds: Double {
-        hosts.road(from: stages[stages.count - 1].host, to: stages[0].host)?.latencySeconds ?? 0
+        hosts.link(from: stages[stages.count - 1].host, to: stages[0].host)?.latencySeconds ?? 0
     }
 
     /// Seconds that a micro-batch is under way between stages in one round.
     func waySeconds(rowCount: Double) -> Double {
-        hops.reduce(returnSeconds) { sum, road in
-            guard let road else { return sum }
-            return sum + road.latencySeconds + rowCount * hopRowBytes / road.bytesPerSecond
+        hops.reduce(returnSeconds) { sum, link in
+            guard let link else { return sum }
+            return sum + link.latencySeconds + rowCount * hopRowBytes / link.bytesPerSecond
         }
     }
 
@@ -166,9 +166,9 @@ struct RingCosts: Sendable {
                 loads.receivingSeconds[stage.host, default: 0] += back
             }
         }
-        for (index, road) in hops.enumerated() {
-            guard let road else { continue }
-            let seconds = rowCount * hopRowBytes / road.bytesPerSecond
+        for (index, link) in hops.enumerated() {
+            guard let link else { continue }
+            let seconds = rowCount * hopRowBytes / link.bytesPerSecond
             loads.sendingSeconds[stages[index].host, default: 0] += seconds
             loads.receivingSeconds[stages[index + 1].host, default: 0] += seconds
         }

@@ -29,7 +29,7 @@ public struct RingForecast: Equatable, Sendable {
     /// Seconds of a round, in which each sequence gets one token: TPOT.
     public let roundSeconds: Double
 
-    /// Seconds of a round's hops, there and home.
+    /// Seconds of a round's hops, there and back.
     public let waySeconds: Double
 
     /// The longest that anything is busy with one micro-batch.
@@ -115,14 +115,14 @@ public struct RingForecast: Equatable, Sendable {
             let hopCount = hops.count { $0 != nil } + (ring.returnSeconds > 0 ? 1 : 0)
             let hopSeconds = hopCount > 0 ? hopsSeconds / Double(hopCount) : 0
             return costs.enumerated().map { index, cost in
-                // Every hop ends at some stage; the way home ends at the coordinator, beside
+                // Every hop ends at some stage; the token return ends at the coordinator, beside
                 // stage 0.
                 let arrives = index == 0 ? ring.returnSeconds > 0 : hops[index - 1] != nil
                 let layers = Double(cost.mixtureCount)
                 return PipelineForecast.Communication(
                     stage: index, hopSeconds: arrives ? hopSeconds : 0,
                     expertSeconds: cost.remotes.isEmpty ? 0 : layers * cost.expertPhaseSeconds,
-                    ownSeconds: layers * cost.homeSeconds)
+                    ownSeconds: layers * cost.localSeconds)
             }
         }
     }

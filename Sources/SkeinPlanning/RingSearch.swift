@@ -28,9 +28,9 @@ struct RingSearch {
     }
 
     /// The best cut with every expert beside its layer.
-    func ringAtHome() -> ClusterPlanner.Candidate? {
+    func ringWithLocalExperts() -> ClusterPlanner.Candidate? {
         settled { rowCount in
-            cut(homeExpertCount: expertCount, rowCount: rowCount).map { ring($0.parts) }
+            cut(localExpertCount: expertCount, rowCount: rowCount).map { ring($0.parts) }
         }
     }
 
@@ -43,7 +43,7 @@ struct RingSearch {
         guard kind == .vfold else { return nil }
         let count = 2 * ringHosts.count
         return settled { rowCount in
-            let seconds = seconds(homeExpertCount: expertCount, rowCount: rowCount)
+            let seconds = seconds(localExpertCount: expertCount, rowCount: rowCount)
             let cut = LayerPartition.linear(layerCount: layerCount, hostCount: count) {
                 seconds(min($0, count - 1 - $0), $1, 1..<1)
             }
@@ -51,31 +51,31 @@ struct RingSearch {
         }
     }
 
-    /// Cuts with experts on other hosts: as few at home as fit, and as many as make both ends
+    /// Cuts with experts on other hosts: as few local as fit, and as many as make both ends
     /// equally busy.
     func ringsWithPool() -> [ClusterPlanner.Candidate] {
         let rowCount = rowsBefore
         let pool = pool(rowCount: rowCount)
-        guard pool.room > 0, let most = mostAtHome(pool) else { return [] }
+        guard pool.room > 0, let most = localCountBounds(pool) else { return [] }
         var (low, high) = (most.low, most.high)
         let ends = [low]
         while low < high {
             let middle = (low + high) / 2
-            guard let cut = cut(homeExpertCount: middle, rowCount: rowCount),
+            guard let cut = cut(localExpertCount: middle, rowCount: rowCount),
                 let quotas = pool.quotas(of: awayCount(middle))
             else { return [] }
             if cut.longest < quotas.longest { low = middle + 1 } else { high = middle }
         }
         let counts = Set(ends + [low, max(low - 1, most.low)])
         return counts.sorted().compactMap { count in
-            settled { rowCount in self.ring(homeExpertCount: count, rowCount: rowCount) }
+            settled { rowCount in self.ring(localExpertCount: count, rowCount: rowCount) }
         }
     }
 
     /// Whether anything fits at all, whatever its speed.
     func fits() -> Bool {
-        if cut(homeExpertCount: expertCount, rowCount: 1) != nil { return true }
-        return !members.isEmpty && mostAtHome(pool(rowCount: 1)) != nil
+        if cut(localExpertCount: expertCount, rowCount: 1) != nil { return true }
+        return !members.isEmpty && localCountBounds(pool(rowCount: 1)) != nil
     }
 
     // MARK: Rooms
@@ -111,26 +111,26 @@ struct RingSearch {
         return best
     }
 
-    /// Experts of all MoE layers that leave home.
-    private func awayCount(_ homeExpertCount: Int) -> Int {
-        mixturesBefore[layerCount] * (expertCount - homeExpertCount)
+    /// Experts of all MoE layers that are remote.
+    private func awayCount(_ localExpertCount: Int) -> Int {
+        mixturesBefore[layerCount] * (expertCount - localExpertCount)
     }
 
-    /// The fewest experts at home for which the pool has room, and the most for which stages have.
-    private func mostAtHome(_ pool: ExpertPool) -> (low: Int, high: Int)? {
+    /// The fewest local experts for which the pool has room, and the most for which stages have.
+    private func localCountBounds(_ pool: ExpertPool) -> (low: Int, high: Int)? {
         let mixtureCount = mixturesBefore[layerCount]
         guard mixtureCount > 0 else { return nil }
         // Each stage rounds its shares; one expert of every layer is kept free for that.
         let slack = mixtureCount * min(1, members.count)
         let fewest = max(
             0, expertCount - max(0, pool.room - slack) / mixtureCount)
-        guard fewest < expertCount, cut(homeExpertCount: fewest, rowCount: 1) != nil else {
+        guard fewest < expertCount, cut(localExpertCount: fewest, rowCount: 1) != nil else {
             return nil
         }
         var (low, high) = (fewest, expertCount - 1)
         while low < high {
             let middle = (low + high + 1) / 2
-            if cut(homeExpertCount: middle, rowCount: 1) != nil {
+            if cut(localExpertCount: middle, rowCount: 1) != nil {
                 low = middle
             } else {
                 high = middle - 1
@@ -150,8 +150,8 @@ struct RingSearch {
             }.filter { $0.room > 0 })
     }
 
-    private func ring(homeExpertCount: Int, rowCount: Double) -> PlannedRing? {
-        guard let cut = cut(homeExpertCount: homeExpertCount, rowCount: rowCount) else {
+    private func ring(localExpertCount: Int, rowCount: Double) -> PlannedRing? {
+        guard let cut = cut(localExpertCount: localExpertCount, rowCount: rowCount) else {
             return nil
         }
         var ring = ring(cut.parts)
@@ -161,7 +161,7 @@ struct RingSearch {
         }
         guard
             let shards = pool(rowCount: rowCount).shards(
-                stages: stages, homeExpertCount: homeExpertCount, expertCount: expertCount)
+                stages: stages, localExpertCount: localExpertCount, expertCount: expertCount)
         else { return nil }
         ring.shards = shards
         guard fits(ring) else { return nil }
@@ -184,11 +184,11 @@ struct RingSearch {
     /// Seconds of a node with two ranges of layers, one of them perhaps empty; `nil` where it does
     /// not fit.
     private func seconds(
-        homeExpertCount: Int, rowCount: Double
+        localExpertCount: Int, rowCount: Double
     ) -> (Int, Range<Int>, Range<Int>) -> Double? {
         let times = HostTimes.table(
-            planner, ringHosts, homeExpertCount: homeExpertCount, rowCount: rowCount)
-        let memory = planner.memory.table(homeExpertCount: homeExpertCount)
+            planner, ringHosts, localExpertCount: localExpertCount, rowCount: rowCount)
+        let memory = planner.memory.table(localExpertCount: localExpertCount)
         return { node, first, second in
             let mixtureCount = mixtureCount(first) + mixtureCount(second)
             let denseCount = first.count + second.count - mixtureCount
@@ -205,9 +205,9 @@ struct RingSearch {
 
     /// Cuts the layers; `parts` are the stages in ring order.
     private func cut(
-        homeExpertCount: Int, rowCount: Double
+        localExpertCount: Int, rowCount: Double
     ) -> LayerPartition.Cut<Range<Int>>? {
-        let seconds = seconds(homeExpertCount: homeExpertCount, rowCount: rowCount)
+        let seconds = seconds(localExpertCount: localExpertCount, rowCount: rowCount)
         switch kind {
         case .linear:
             return LayerPartition.linear(layerCount: layerCount, hostCount: ringHosts.count) {
@@ -216,10 +216,10 @@ struct RingSearch {
         case .vfold:
             let cut = LayerPartition.folded(
                 layerCount: layerCount, hostCount: ringHosts.count
-            ) { seconds($0, $1.outward, $1.homeward) }
+            ) { seconds($0, $1.outward, $1.returning) }
             return cut.map { cut in
                 LayerPartition.Cut(
-                    parts: cut.parts.map(\.outward) + cut.parts.reversed().map(\.homeward),
+                    parts: cut.parts.map(\.outward) + cut.parts.reversed().map(\.returning),
                     longest: cut.longest)
             }
         }
@@ -251,14 +251,14 @@ private struct HostTimes {
     let memoryBytes: Int
 
     static func table(
-        _ planner: ClusterPlanner, _ hosts: [Int], homeExpertCount: Int, rowCount: Double
+        _ planner: ClusterPlanner, _ hosts: [Int], localExpertCount: Int, rowCount: Double
     ) -> [HostTimes] {
         let model = planner.model
         let shape = StepShape.decode(
             rowCount: rowCount, positionCount: planner.wish.meanPositionCount)
         let mixture =
             model.mixtureLayerWork(shape)
-            + model.routedExpertsWork(of: Double(homeExpertCount), rowCount: rowCount)
+            + model.routedExpertsWork(of: Double(localExpertCount), rowCount: rowCount)
         let (dense, head) = (model.denseLayerWork(shape), model.headWork(rowCount: rowCount))
         return hosts.map { index in
             let host = planner.hosts.hosts[index]

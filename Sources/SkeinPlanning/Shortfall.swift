@@ -43,7 +43,7 @@ struct Shortfall {
         let model = planner.model.configuration
         let count = min(planner.wish.nodeCount ?? able.count, able.count, model.layerCount)
         let ringHosts = Array(able.prefix(count))
-        let table = planner.memory.table(homeExpertCount: planner.model.expertCount)
+        let table = planner.memory.table(localExpertCount: planner.model.expertCount)
         func need(_ layers: Range<Int>) -> Int {
             let mixtureCount = layers.count { model.layerIsMixture[$0] }
             return table.totalBytes(

@@ -1,7 +1,7 @@
 /// What one micro-batch costs at one stage.
 ///
 ///     MoE layer:  attention, gate ─► dispatch ──────────────► combine ─► next layer
-///                                      └► shared and home experts ┘
+///                                      └► shared, local experts ───┘
 struct StageCost: Equatable, Sendable {
     /// Seconds of the messages that bring the micro-batch and take it on.
     var hopSeconds = 0.0
@@ -15,8 +15,8 @@ struct StageCost: Equatable, Sendable {
     /// Seconds of a MoE layer before its rows go out, and of the messages out and back.
     var attendSeconds = 0.0
 
-    /// Seconds of a MoE layer's shared experts, and of routed ones at home, while others are away.
-    var homeSeconds = 0.0
+    /// Seconds of a MoE layer's shared experts, and of local routed ones, while others are away.
+    var localSeconds = 0.0
 
     /// Seconds of the head.
     var headSeconds = 0.0
@@ -40,7 +40,7 @@ struct StageCost: Equatable, Sendable {
 
     /// Seconds that the stage's host computes for it.
     var computeSeconds: Double {
-        hopSeconds + denseSeconds + Double(mixtureCount) * (attendSeconds + homeSeconds)
+        hopSeconds + denseSeconds + Double(mixtureCount) * (attendSeconds + localSeconds)
             + headSeconds
     }
 
@@ -53,7 +53,7 @@ struct StageCost: Equatable, Sendable {
 
     /// Seconds that it waits for experts beyond what it computes meanwhile itself.
     var awaySeconds: Double {
-        Double(mixtureCount) * max(0, expertPhaseSeconds - homeSeconds)
+        Double(mixtureCount) * max(0, expertPhaseSeconds - localSeconds)
     }
 }
 

@@ -21,7 +21,7 @@ extension PipelineSchedule {
         lastPhase = nil
         stepTimes = StepTimes()
         ringTimes = RingTimes()
-        ledger = PageLedger(pageCount: self.plan.pageCount)
+        allocator = PageAllocator(pageCount: self.plan.pageCount)
         prefixes = PrefixIndex()
         var directives: [Directive] = []
         for id in table.running {
@@ -46,7 +46,7 @@ extension PipelineSchedule {
     /// Checks every invariant; each line of the answer is a fault, so it should be empty.
     public func audit() -> [String] {
         let states = table.all
-        var faults = ledger.audit(
+        var faults = allocator.audit(
             owned: states.map(\.pages)
                 + states.compactMap { state in state.copiedPage.map { [$0.page] } },
             kept: prefixes.pages)
@@ -77,7 +77,9 @@ extension PipelineSchedule {
             if state.life == .waiting && !(state.ownedPages.isEmpty && state.inFlightCount == 0) {
                 faults.append("sequence \(id.rawValue) waits with pages or flights")
             }
-            if let leader = state.leader, leader.sequence >= id || !state.ownedPages.isEmpty {
+            if let prefixOwner = state.prefixOwner,
+                prefixOwner.sequence >= id || !state.ownedPages.isEmpty
+            {
                 faults.append("sequence \(id.rawValue) waits for a younger one, or with pages")
             }
             let isReady =

@@ -6,7 +6,7 @@ extension PipelineSchedule {
     public mutating func fillRing() -> [Directive] {
         var directives: [Directive] = []
         while flights.count < plan.microBatchesInFlightMax {
-            releaseFollowers()
+            releasePrefixWaiters()
             startWaiting()
             guard let builder = nextBuilder(into: &directives) else { break }
             let id = MicroBatchID(rawValue: nextMicroBatchNumber)
@@ -34,7 +34,7 @@ extension PipelineSchedule {
         while let id = next, table.running.count < plan.runningSequencesMax {
             let needed = PageIndex.count(ofRows: table[id].tokens.count)
             let reserve = min(table.running.count, plan.pageCount / 16)
-            let available = ledger.freeCount + ledger.idleCount - promised
+            let available = allocator.freeCount + allocator.idleCount - promised
             guard table.running.isEmpty || available >= needed + reserve else { return }
             table.start(id)
             seekPrefix(of: id)

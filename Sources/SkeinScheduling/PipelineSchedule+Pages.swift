@@ -11,13 +11,13 @@ extension PipelineSchedule {
     ) -> Bool {
         let missing = PageIndex.count(ofRows: rows) - table[id].pages.count
         guard missing > 0 else { return true }
-        if ledger.freeCount + ledger.idleCount < missing {
+        if allocator.freeCount + allocator.idleCount < missing {
             preempt(for: id, missing: missing, into: &directives)
         }
-        while ledger.freeCount < missing {
+        while allocator.freeCount < missing {
             guard evictOldest() else { return false }
         }
-        guard let pages = ledger.take(missing) else { return false }
+        guard let pages = allocator.take(missing) else { return false }
         table.update(id) { $0.pages.append(contentsOf: pages) }
         return true
     }
@@ -31,9 +31,9 @@ extension PipelineSchedule {
         for other in table.running {
             let state = table[other]
             let leaves = state.life == .ending || state.life == .preempted
-            if leaves { coming.add(state.ownedPages, of: ledger) }
+            if leaves { coming.add(state.ownedPages, of: allocator) }
         }
-        let available = ledger.freeCount + ledger.idleCount
+        let available = allocator.freeCount + allocator.idleCount
         var victims: [SequenceID] = []
         for other in table.running.reversed().prefix(while: { $0 > id })
         where available + coming.freedCount < missing {
@@ -41,12 +41,12 @@ extension PipelineSchedule {
             guard state.life == .prefilling || state.life == .decoding,
                 !state.ownedPages.isEmpty
             else { continue }
-            coming.add(state.ownedPages, of: ledger)
+            coming.add(state.ownedPages, of: allocator)
             victims.append(other)
         }
         guard available + coming.freedCount >= missing else { return }
         // One whose pages all have other owners that stay would leave for nothing.
-        let leaving = victims.filter { coming.frees(anyOf: table[$0].ownedPages, of: ledger) }
+        let leaving = victims.filter { coming.frees(anyOf: table[$0].ownedPages, of: allocator) }
         for victim in leaving {
             totals.preemptionCount += 1
             table.update(victim) { $0.life = .preempted }
@@ -56,9 +56,9 @@ extension PipelineSchedule {
 
     /// Gives up the page that is kept longest for its rows only, and what follows it.
     private mutating func evictOldest() -> Bool {
-        guard let oldest = ledger.oldestIdle else { return false }
+        guard let oldest = allocator.oldestIdle else { return false }
         let removed = prefixes.remove(oldest)
-        for page in removed { ledger.drop(page) }
+        for page in removed { allocator.drop(page) }
         totals.evictionCount += removed.count
         return !removed.isEmpty
     }
@@ -69,14 +69,14 @@ private struct LeavingPages {
     private var ownersLeaving: [PageIndex: Int] = [:]
     private(set) var freedCount = 0
 
-    mutating func add(_ pages: [PageIndex], of ledger: PageLedger) {
+    mutating func add(_ pages: [PageIndex], of allocator: PageAllocator) {
         for page in pages {
             ownersLeaving[page, default: 0] += 1
-            if ownersLeaving[page] == ledger.ownerCount(of: page) { freedCount += 1 }
+            if ownersLeaving[page] == allocator.ownerCount(of: page) { freedCount += 1 }
         }
     }
 
-    func frees(anyOf pages: [PageIndex], of ledger: PageLedger) -> Bool {
-        pages.contains { ownersLeaving[$0] == ledger.ownerCount(of: $0) }
+    func frees(anyOf pages: [PageIndex], of allocator: PageAllocator) -> Bool {
+        pages.contains { ownersLeaving[$0] == allocator.ownerCount(of: $0) }
     }
 }

@@ -18,24 +18,24 @@ extension PipelineSchedule {
         guard state.mayReusePrefix else { return }
         let match = prefixes.match(
             state.tokens, tenant: state.request.tenant, rowsMax: state.tokens.count - 1)
-        if let leader = leader(of: state, knownRowCount: match.rowCount) {
-            table.update(id) { $0.leader = leader }
+        if let prefixOwner = prefixOwner(of: state, knownRowCount: match.rowCount) {
+            table.update(id) { $0.prefixOwner = prefixOwner }
         } else {
             take(match, for: id)
         }
     }
 
-    /// Sends those on their way whose leader has run what they share, or leaves.
-    mutating func releaseFollowers() {
+    /// Sends those on their way whose prefix owner has run what they share, or leaves.
+    mutating func releasePrefixWaiters() {
         guard plan.reusesPrefixes else { return }
         for id in table.running {
-            guard let leader = table[id].leader else { continue }
-            if let state = table.state(of: leader.sequence), state.life == .prefilling,
-                state.rowsReturned < leader.rowCount
+            guard let prefixOwner = table[id].prefixOwner else { continue }
+            if let state = table.state(of: prefixOwner.sequence), state.life == .prefilling,
+                state.rowsReturned < prefixOwner.rowCount
             {
                 continue
             }
-            table.update(id) { $0.leader = nil }
+            table.update(id) { $0.prefixOwner = nil }
             if table[id].life == .prefilling { seekPrefix(of: id) }
         }
     }
@@ -43,12 +43,12 @@ extension PipelineSchedule {
     /// The older sequence that will bring most of this one's beginning, if that is worth a wait: a
     /// page more than is known, since what is less than a page is run in one step anyway.
     ///
-    /// A leader is always older, so nobody waits in a circle, and it prefills, so it goes on or
+    /// A prefix owner is always older, so nobody waits in a circle, and it prefills, so it goes on or
     /// leaves. One with a chunk length of its own may be slow on purpose.
-    private func leader(
+    private func prefixOwner(
         of state: SequenceState, knownRowCount: Int
-    ) -> SequenceState.Leader? {
-        var best: SequenceState.Leader?
+    ) -> SequenceState.PrefixOwner? {
+        var best: SequenceState.PrefixOwner?
         for id in table.running.prefix(while: { $0 < state.request.id }) {
             let other = table[id]
             guard other.life == .prefilling, other.request.tenant == state.request.tenant,
@@ -60,7 +60,7 @@ extension PipelineSchedule {
             guard common >= knownRowCount + Limits.pageRowCount, other.rowsReturned < common,
                 common > best?.rowCount ?? 0
             else { continue }
-            best = SequenceState.Leader(sequence: id, rowCount: common)
+            best = SequenceState.PrefixOwner(sequence: id, rowCount: common)
         }
         return best
     }
@@ -68,8 +68,8 @@ extension PipelineSchedule {
     /// Lets known pages stand in for the beginning of a sequence.
     private mutating func take(_ match: PrefixIndex.Match, for id: SequenceID) {
         guard match.rowCount > 0 else { return }
-        ledger.share(match.pages)
-        if let tail = match.tail { ledger.share([tail.page]) }
+        allocator.share(match.pages)
+        if let tail = match.tail { allocator.share([tail.page]) }
         totals.reusedRowCount += match.rowCount
         table.update(id) { state in
             state.pages = match.pages
@@ -86,7 +86,7 @@ extension PipelineSchedule {
     /// - Returns: `false` where nothing is to be copied any more.
     mutating func abandonCopy(of id: SequenceID) -> Bool {
         guard let copied = table[id].copiedPage, !copied.isSent else { return false }
-        ledger.release([copied.page])
+        allocator.release([copied.page])
         totals.reusedRowCount -= copied.rowCount
         table.update(id) { state in
             state.rowsSent -= copied.rowCount
@@ -138,11 +138,11 @@ extension PipelineSchedule {
         let knownCount = prefixes.rowCount(of: page)
         if knownCount > 0, knownCount < tokens.count {
             // The page was known in part and has grown.
-            for page in prefixes.remove(page) { ledger.drop(page) }
+            for page in prefixes.remove(page) { allocator.drop(page) }
         }
         let (node, isNew) = prefixes.insert(
             page, tokens: tokens, tenant: state.request.tenant, after: state.prefixNode)
-        if isNew { ledger.keep(page) }
+        if isNew { allocator.keep(page) }
         return node
     }
 
@@ -150,9 +150,9 @@ extension PipelineSchedule {
     mutating func giveBack(_ id: SequenceID) {
         indexPages(of: id, includesTail: true)
         let state = table[id]
-        ledger.release(state.ownedPages)
+        allocator.release(state.ownedPages)
         // Parents after their children, so that the ends of chains are evicted first.
-        ledger.touch(prefixes.chain(to: state.prefixNode))
+        allocator.touch(prefixes.chain(to: state.prefixNode))
         table.update(id) { state in
             state.pages = []
             state.copiedPage = nil

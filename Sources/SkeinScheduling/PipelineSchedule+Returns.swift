@@ -61,7 +61,7 @@ extension PipelineSchedule {
     /// The span's rows are in every stage's cache.
     mutating func land(_ span: SequenceSpan) {
         if let copy = span.pageCopy {
-            ledger.release([copy.source])
+            allocator.release([copy.source])
             table.update(span.sequence) { $0.copiedPage = nil }
         }
         let isPrefilled = table.update(span.sequence) { state in

@@ -40,7 +40,7 @@ public struct PipelineSchedule: Sendable {
     public internal(set) var totals = ScheduleCounts.Totals()
 
     var table = SequenceTable()
-    var ledger: PageLedger
+    var allocator: PageAllocator
     var prefixes = PrefixIndex()
     var flights: [MicroBatchID: MicroBatch] = [:]
     var flightCounts: [Phase: Int] = [:]
@@ -56,7 +56,7 @@ public struct PipelineSchedule: Sendable {
         plan.check()
         self.plan = plan
         self.epoch = epoch
-        ledger = PageLedger(pageCount: plan.pageCount)
+        allocator = PageAllocator(pageCount: plan.pageCount)
     }
 
     /// Takes in a sequence, or refuses it where it can never run or too many wait.
@@ -196,10 +196,10 @@ extension PipelineSchedule {
     public var inFlightCount: Int { flights.count }
 
     /// Pages owned by sequences.
-    public var ownedPageCount: Int { plan.pageCount - ledger.freeCount - ledger.idleCount }
+    public var ownedPageCount: Int { plan.pageCount - allocator.freeCount - allocator.idleCount }
 
     /// Pages kept for their rows only.
-    public var idlePageCount: Int { ledger.idleCount }
+    public var idlePageCount: Int { allocator.idleCount }
 
     /// What every stage computes for a decode micro-batch of late, in ring order.
     public var decodeStageTimes: [Duration] { ringTimes.stageMedians }

@@ -38,7 +38,7 @@ struct SequenceState {
     /// The known page whose first rows its own page begins with; owned until they were copied.
     var copiedPage: CopiedPage?
     /// Whose rows it waits for instead of running them itself.
-    var leader: Leader?
+    var prefixOwner: PrefixOwner?
     /// What its tokens have in common with others'; empty where prefixes are not reused.
     var beginning = Beginning()
     /// Whether it is not known yet what may follow its last token; no token is asked for meanwhile.
@@ -55,7 +55,7 @@ struct SequenceState {
     }
 
     /// An older sequence that runs the same beginning.
-    struct Leader: Equatable {
+    struct PrefixOwner: Equatable {
         var sequence: SequenceID
         /// Rows that both begin with.
         var rowCount: Int
@@ -76,7 +76,7 @@ struct SequenceState {
     var mayReusePrefix: Bool { request.capture.isEmpty && !owesScores }
 
     var hasChunkLeft: Bool {
-        life == .prefilling && leader == nil && rowsSent < tokens.count && !awaitsAllowance
+        life == .prefilling && prefixOwner == nil && rowsSent < tokens.count && !awaitsAllowance
     }
 
     /// Its own pages, and the one that it copies.
@@ -146,7 +146,7 @@ struct SequenceTable {
             state.indexedPageCount = 0
             state.prefixNode = nil
             state.copiedPage = nil
-            state.leader = nil
+            state.prefixOwner = nil
             state.isNamed = false
         }
     }

@@ -157,11 +157,11 @@ extension CompletionCall {
             returnsTokens: try fields.flag("return_token_ids") ?? (service.text == nil),
             skipsSpecialTokens: try fields.flag("skip_special_tokens") ?? true,
             ignoredFields: ignored)
-        let followerCount = newTokensMax == 0 ? 0 : 1
-        for prompt in prompts where prompt.count + followerCount > service.positionCountMax {
+        let reservedCount = newTokensMax == 0 ? 0 : 1
+        for prompt in prompts where prompt.count + reservedCount > service.positionCountMax {
             throw .invalid(
                 promptField,
-                "\(promptField): found \(prompt.count) tokens; with \(followerCount) to follow, "
+                "\(promptField): found \(prompt.count) tokens; with \(reservedCount) to follow, "
                     + "the context of \(service.positionCountMax) positions is too small",
                 code: "context_length_exceeded")
         }

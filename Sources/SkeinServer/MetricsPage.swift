@@ -252,7 +252,7 @@ struct MetricsPage {
             ("waiting", "without a micro-batch to run", { $0.waitingInSeconds }),
             ("sending", "packing and handing over what it computed", { $0.sendingSeconds }),
             (
-                "waiting_combine", "with nothing to compute while it awaited experts elsewhere",
+                "waiting_combine", "with nothing to compute while it awaited remote experts",
                 { $0.waitingCombineSeconds }
             ),
         ]

@@ -30,7 +30,7 @@ public struct ModelService: Sendable {
     public let positionCountMax: Int
 
     /// Holds answers to a form, where the model has a tokenizer.
-    let constraints: ConstraintShelf?
+    let constraints: ConstraintCache?
 
     /// Joins a model's text and its coordinator.
     ///
@@ -47,7 +47,7 @@ public struct ModelService: Sendable {
         endTokens = text?.endTokens ?? Set(configuration.endTokens)
         self.positionCountMax = positionCountMax
         constraints = text.map { [vocabularySize, endTokens] in
-            ConstraintShelf(
+            ConstraintCache(
                 $0.tokenizer, vocabularySize: vocabularySize, endTokens: endTokens)
         }
     }

@@ -28,7 +28,7 @@ actor ExpertHostService {
     private var times: ExpertTimes
     private var loop: Task<Void, Never>?
 
-    /// Joins loaded experts to the roads to the stages.
+    /// Joins loaded experts to the links to the stages.
     init(host: ShardHost, place: Place, outboxes: [StageIndex: Outbox], logger: Logger) {
         self.host = host
         self.place = place
@@ -110,7 +110,7 @@ actor ExpertHostService {
                 lane, .sending, of: dispatch.microBatch, layer: dispatch.layer, from: began,
                 to: .now)
             if !outbox.put(frames) {
-                logger.warning("the road to stage \(dispatch.stage.rawValue) is blocked")
+                logger.warning("the link to stage \(dispatch.stage.rawValue) is blocked")
             }
         } catch {
             logger.error("\(error)")

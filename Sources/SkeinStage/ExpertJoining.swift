@@ -3,7 +3,7 @@ internal import SkeinCore
 internal import SkeinTransport
 internal import SkeinWire
 
-/// Opens the roads between a node's stages and expert hosts elsewhere, one for each pair of nodes
+/// Opens the links between a node's stages and remote expert hosts, one for each pair of nodes
 /// and direction.
 struct ExpertJoining {
     private let part: NodePart
@@ -15,28 +15,28 @@ struct ExpertJoining {
         self.node = node
     }
 
-    /// The outbox of every road that was opened.
+    /// The outbox of every link that was opened.
     var opened: [Outbox] { Array(outboxes.values) }
 
-    /// How a stage reaches the experts that are not at home; `nil` where all are.
-    mutating func farExperts(
+    /// How a stage reaches the experts that are not local; `nil` where all are.
+    mutating func remoteExperts(
         of place: RingStage, columnCount: Int
-    ) throws(Refusal) -> FarExperts? {
-        let layers = part.farLayers(of: place)
+    ) throws(Refusal) -> RemoteExperts? {
+        let layers = part.remoteLayers(of: place)
         guard !layers.isEmpty else { return nil }
         let placement = part.placement
-        var peers: [Int: FarExperts.Peer] = [:]
+        var peers: [Int: RemoteExperts.Peer] = [:]
         for host in part.hosts(of: layers) {
             let holder = placement.expertHosts[host]
-            peers[host] = FarExperts.Peer(
+            peers[host] = RemoteExperts.Peer(
                 nodeName: holder.nodeName,
                 outbox: try outbox(
                     to: holder.nodeName, address: holder.address, publicKey: holder.publicKey))
         }
-        return FarExperts(
+        return RemoteExperts(
             stage: place.index, epoch: placement.epoch, nodeName: node.settings.name,
-            form: placement.settings.dispatchForm, peers: part.peers(of: layers), roads: peers,
-            desk: CombineDesk(columnCount: columnCount),
+            form: placement.settings.dispatchForm, peers: part.peers(of: layers), links: peers,
+            waits: CombineWaits(columnCount: columnCount),
             keeper: StageTimekeeper(stage: place.index), recorder: node.recorder)
     }
 
@@ -66,7 +66,7 @@ struct ExpertJoining {
         if let known = outboxes[name] { return known }
         let link = try node.links.open(to: address, publicKey: publicKey)
         let outbox = Outbox(over: link, messagesMax: 2 * messagesMax) { [weak node] line in
-            await node?.note("road to node \(name): \(line)")
+            await node?.note("link to node \(name): \(line)")
         }
         outboxes[name] = outbox
         return outbox

@@ -2,7 +2,7 @@ internal import SkeinCore
 internal import SkeinModel
 
 /// What one expert host is asked for one layer of one step.
-struct ExpertParcel: Equatable, Sendable {
+struct ExpertRequest: Equatable, Sendable {
     /// The host's number.
     let host: Int
     /// Rows of the step, ascending, each once.
@@ -25,7 +25,7 @@ struct ExpertPeers: Sendable {
     /// The hosts of each expert, by layer.
     private let holders: [LayerIndex: [[Int]]]
 
-    /// Takes the layers of a slice of which some experts are elsewhere.
+    /// Takes the layers of a slice of which some experts are remote.
     init(
         _ distribution: ExpertDistribution, layers: some Sequence<Int>, expertCounts: [Int]
     ) {
@@ -38,29 +38,29 @@ struct ExpertPeers: Sendable {
     }
 
     /// What each host is asked, by their numbers.
-    func parcels(for demand: ExpertDemand) -> [ExpertParcel] {
+    func requests(for demand: ExpertDemand) -> [ExpertRequest] {
         guard let holders = holders[demand.layer] else {
-            preconditionFailure("layer \(demand.layer.rawValue) has all experts at home")
+            preconditionFailure("layer \(demand.layer.rawValue) has all experts local")
         }
         let choice = demand.choice
         let hosts = hosts(of: demand, holders: holders)
-        var parcels: [Int: ExpertParcel] = [:]
+        var requests: [Int: ExpertRequest] = [:]
         for slot in demand.slots {
             let expert = choice.experts[slot]
             guard let host = hosts[expert] else { continue }
             let row = slot / choice.slotCount
-            var parcel = parcels[host] ?? ExpertParcel(host: host)
-            if parcel.rows.last == row {
-                parcel.choiceCounts[parcel.choiceCounts.count - 1] += 1
+            var request = requests[host] ?? ExpertRequest(host: host)
+            if request.rows.last == row {
+                request.choiceCounts[request.choiceCounts.count - 1] += 1
             } else {
-                parcel.rows.append(row)
-                parcel.choiceCounts.append(1)
+                request.rows.append(row)
+                request.choiceCounts.append(1)
             }
-            parcel.experts.append(expert)
-            parcel.slots.append(slot)
-            parcels[host] = parcel
+            request.experts.append(expert)
+            request.slots.append(slot)
+            requests[host] = request
         }
-        return parcels.values.sorted { $0.host < $1.host }
+        return requests.values.sorted { $0.host < $1.host }
     }
 
     /// The host that serves each demanded expert.
@@ -81,7 +81,7 @@ struct ExpertPeers: Sendable {
                 (given[$0, default: 0], $0) < (given[$1, default: 0], $1)
             }
             guard let host else {
-                preconditionFailure("expert \(expert) is neither at home nor elsewhere")
+                preconditionFailure("expert \(expert) is neither local nor remote")
             }
             given[host, default: 0] += count
             hosts[expert] = host

@@ -49,7 +49,7 @@ struct NodePart: Sendable {
             slices: stages.map(\.slice), host: hostNumber, expertCounts: expertCounts)
     }
 
-    /// The experts that the node serves to stages elsewhere, by layer.
+    /// The experts that the node serves to remote stages, by layer.
     var servedRanges: [LayerIndex: [Range<Int>]] {
         let own = Set(stages.flatMap(\.slice.layers))
         var served: [LayerIndex: [Range<Int>]] = [:]
@@ -59,13 +59,13 @@ struct NodePart: Sendable {
         return served
     }
 
-    /// The layers of a stage of which some experts are elsewhere.
-    func farLayers(of stage: RingStage) -> [Int] {
+    /// The layers of a stage of which some experts are remote.
+    func remoteLayers(of stage: RingStage) -> [Int] {
         let held = held
         return stage.slice.layers.filter { held.ranges[$0] != nil }
     }
 
-    /// The hosts of experts of some layers that are not at home, ascending.
+    /// The hosts of experts of some layers that are not local, ascending.
     func hosts(of layers: [Int]) -> [Int] {
         let distribution = placement.distribution
         var hosts: Set<Int> = []

@@ -22,7 +22,7 @@ extension NodeService {
         }
     }
 
-    /// Gives what experts elsewhere answered to the stage that waits for it.
+    /// Gives what remote experts answered to the stage that waits for it.
     func accept(_ combine: Combine, envelope: Envelope) {
         guard case .running(let stages) = life, envelope.standing(in: stages.epoch) == .current
         else {
@@ -39,7 +39,7 @@ extension NodeService {
     /// Tells a stage that its rows will not come back, since this node has no experts: it would
     /// wait for them, and its requests with it.
     ///
-    /// No road to that stage is kept for such a mistake; one is opened for the one answer.
+    /// No link to that stage is kept for such a mistake; one is opened for the one answer.
     private func refuse(_ dispatch: Dispatch, of stages: PlacedStages) {
         let refusal = Refusal(
             "dispatch of layer \(dispatch.layer.rawValue)", "this node serves no experts")
@@ -59,11 +59,11 @@ extension NodeService {
                 do {
                     try await link.send(answer.packed())
                 } catch {
-                    note("road to node \(asker.nodeName): \(error)")
+                    note("link to node \(asker.nodeName): \(error)")
                 }
                 await link.close()
             } catch {
-                note("road to node \(asker.nodeName): \(error)")
+                note("link to node \(asker.nodeName): \(error)")
             }
         }
     }

@@ -40,7 +40,7 @@ extension NodeService {
     /// Gives up what we hold where the cluster went on without us.
     ///
     /// It has raised its epoch and, as we said hello, has not placed us again: we stand by, with
-    /// our memory free. Were we to be placed after all, we would have to load anew in any case.
+    /// our memory free. Were we to be placed after all, we would have to load again in any case.
     func letGo(unless epoch: Epoch) async {
         guard mayBeReplaced, case .running(let stages) = life, stages.epoch < epoch else { return }
         mayBeReplaced = false

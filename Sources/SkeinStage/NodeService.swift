@@ -129,7 +129,7 @@ public actor NodeService {
         await leave()
     }
 
-    /// Tells the coordinator that this node goes away, and closes every road.
+    /// Tells the coordinator that this node goes away, and closes every link.
     private func leave() async {
         loadTask?.cancel()
         if case .running(let stages) = life { await stages.close() }
@@ -228,7 +228,7 @@ public actor NodeService {
         logger.warning("\(line)")
     }
 
-    /// Sends a message to the coordinator; a road that is down is noted, not fatal, since the
+    /// Sends a message to the coordinator; a link that is down is noted, not fatal, since the
     /// coordinator may come back.
     func tell(_ body: Envelope.Body, epoch: Epoch) async {
         guard let coordinator else { return }

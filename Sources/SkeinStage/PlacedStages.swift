@@ -15,11 +15,11 @@ struct PlacedStages: Sendable {
     /// The stages of the whole ring.
     private let ring: [RingStage]
 
-    /// Serves the node's experts to stages elsewhere; absent where it has none for them.
+    /// Serves the node's experts to remote stages; absent where it has none for them.
     let expertHost: ExpertHostService?
 
     private let services: [StageIndex: StageService]
-    private let roads: [any Link]
+    private let links: [any Link]
     private let outboxes: [Outbox]
 
     /// Loads what the placement gives to `node` and opens the links that it needs.
@@ -36,7 +36,7 @@ struct PlacedStages: Sendable {
             expertCounts: loader.checkpoint.configuration.layerExpertCounts)
         let loaded = try loader.load(part)
         weightBytes = loaded.weightBytes
-        var roads: [any Link] = []
+        var links: [any Link] = []
         var joining = ExpertJoining(part: part, node: node)
         var services: [StageIndex: StageService] = [:]
         for place in part.stages {
@@ -46,9 +46,9 @@ struct PlacedStages: Sendable {
             } else {
                 let next = placement.ring[place.index.rawValue + 1]
                 // A stage whose successor is on the same node (the turn of the V) still speaks to
-                // it by link: one road for a micro-batch, no matter which holds the next slice.
+                // it by link: one link for a micro-batch, no matter which holds the next slice.
                 onward = try node.links.open(to: next.address, publicKey: next.publicKey)
-                roads.append(onward)
+                links.append(onward)
             }
             guard let stage = loaded.stages[place.index] else { continue }
             services[place.index] = StageService(
@@ -57,14 +57,14 @@ struct PlacedStages: Sendable {
                     index: place.index, epoch: placement.epoch, nodeName: node.settings.name,
                     microBatchesInFlight: placement.microBatchesInFlight,
                     stepsAtOnce: placement.settings.stepsAtOnce, recorder: node.recorder),
-                far: try joining.farExperts(
+                remote: try joining.remoteExperts(
                     of: place, columnCount: loader.checkpoint.configuration.hiddenSize),
                 onward: onward, coordinator: coordinator, logger: node.logger,
                 onTrouble: { [weak node] line in await node?.note(line) })
         }
         expertHost = try loaded.shardHost.map { try joining.service(of: $0) }
         self.services = services
-        self.roads = roads
+        self.links = links
         outboxes = joining.opened
     }
 
@@ -104,11 +104,11 @@ struct PlacedStages: Sendable {
         for service in services.values { await service.release(sequences) }
     }
 
-    /// Ends every stage after its running step and closes the roads between stages.
+    /// Ends every stage after its running step and closes the links between stages.
     func close() async {
         for service in services.values { await service.close() }
         await expertHost?.close()
-        for road in roads { await road.close() }
+        for link in links { await link.close() }
         for outbox in outboxes { await outbox.abandon() }
     }
 

@@ -12,7 +12,7 @@ struct ShardRun: Sendable {
     let ended: ContinuousClock.Instant
 }
 
-/// The experts that a node serves to stages elsewhere; computes one dispatch at a time.
+/// The experts that a node serves to remote stages; computes one dispatch at a time.
 ///
 /// It keeps nothing of a dispatch: experts know neither sequences nor positions.
 actor ShardHost {

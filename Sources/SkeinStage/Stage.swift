@@ -26,13 +26,13 @@ struct StageRun: Sendable {
     let began: ContinuousClock.Instant
     let ended: ContinuousClock.Instant
 
-    /// How much of that it computed: all but what it waited for experts elsewhere.
+    /// How much of that it computed: all but what it waited for remote experts.
     let computed: Duration
 }
 
 /// One slice of the model with the latent cache of its layers; computes one micro-batch at a time.
 ///
-/// Where experts are elsewhere (`Stage+FarExperts`), a micro-batch that waits for them leaves the
+/// Where experts are remote (`Stage+RemoteExperts`), a micro-batch that waits for them leaves the
 /// stage to the next one: the micro-batch awaits, the actor goes on.
 ///
 /// A stage keeps nothing of a sequence but its latent rows: how to sample, and what came before,
@@ -41,8 +41,8 @@ struct StageRun: Sendable {
 actor Stage {
     let model: SliceModel
 
-    /// How to reach experts elsewhere; absent where all are at home.
-    private(set) var far: FarExperts?
+    /// How to reach remote experts; absent where all are local.
+    private(set) var remote: RemoteExperts?
     var turns = StepTurns()
     var waitingForTurns: [CheckedContinuation<Void, Never>] = []
     /// Steps that wait for experts now.
@@ -73,8 +73,8 @@ actor Stage {
         self.thread = thread
     }
 
-    /// Opens the roads to experts elsewhere, before the first micro-batch.
-    func join(_ far: FarExperts) { self.far = far }
+    /// Opens the links to remote experts, before the first micro-batch.
+    func join(_ remote: RemoteExperts) { self.remote = remote }
 
     /// Runs a micro-batch.
     ///
@@ -82,7 +82,7 @@ actor Stage {
     /// - Returns: what goes onward, or why the step cannot be run. The times are those of the
     ///   compute alone: a stage that waits for its turn on a shared thread is not busy.
     func run(_ step: Step, number: Int) async -> StageRun {
-        if let far { return await run(step, number: number, with: far) }
+        if let remote { return await run(step, number: number, with: remote) }
         let began = ContinuousClock.now
         let outcome: Result<StageOutcome, Refusal>
         do throws(Refusal) {

@@ -9,7 +9,7 @@ internal import SkeinWire
 /// The queue is bounded by the credits of the ring: a micro-batch is in one place only, so at most
 /// `microBatchesInFlight` steps can wait here. A step beyond that is a peer's mistake and refused.
 ///
-/// Where experts are elsewhere, up to `stepsAtOnce` steps are begun at a time: while one waits for
+/// Where experts are remote, up to `stepsAtOnce` steps are begun at a time: while one waits for
 /// them the stage computes another. They end and are sent in the order in which they came.
 actor StageService {
     private let stage: Stage
@@ -24,23 +24,23 @@ actor StageService {
     private let logger: Logger
     private let recorder: TimelineRecorder
     private let keeper: StageTimekeeper
-    private let far: FarExperts?
+    private let remote: RemoteExperts?
     private let stepsAtOnce: Int
     private var begunCount = 0
     private var placeWait: CheckedContinuation<Void, Never>?
     private var idleSince: ContinuousClock.Instant? = .now
     private var isClosing = false
-    private var guests = StageGuests()
+    private var knownSequences = KnownSequences()
     private var loop: Task<Void, Never>?
 
-    /// Joins a loaded stage to its roads.
+    /// Joins a loaded stage to its links.
     ///
     /// - Parameters:
-    ///   - onward: the road to the next stage; for the last stage the coordinator's.
-    ///   - far: how to reach experts elsewhere; absent where all are at home.
+    ///   - onward: the link to the next stage; for the last stage the coordinator's.
+    ///   - remote: how to reach remote experts; absent where all are local.
     ///   - coordinator: where token returns, captured tensors and faults go.
     init(
-        stage: Stage, place: StagePlace, far: FarExperts?, onward: any Link,
+        stage: Stage, place: StagePlace, remote: RemoteExperts?, onward: any Link,
         coordinator: any Link, logger: Logger,
         onTrouble: @escaping @Sendable (String) async -> Void
     ) {
@@ -55,16 +55,16 @@ actor StageService {
         logger[metadataKey: "stage"] = .stringConvertible(place.index.rawValue)
         self.logger = logger
         recorder = place.recorder
-        self.far = far
-        keeper = far?.keeper ?? StageTimekeeper(stage: place.index)
-        stepsAtOnce = far == nil ? 1 : place.stepsAtOnce
+        self.remote = remote
+        keeper = remote?.keeper ?? StageTimekeeper(stage: place.index)
+        stepsAtOnce = remote == nil ? 1 : place.stepsAtOnce
         (steps, queue) = AsyncStream.makeStream(
             bufferingPolicy: .bufferingOldest(place.microBatchesInFlight))
     }
 
     /// Starts to take steps.
     func run() async {
-        if let far { await stage.join(far) }
+        if let remote { await stage.join(remote) }
         loop = Task {
             idleSince = .now
             recorder.begin(lane, .waitingIn)
@@ -73,7 +73,7 @@ actor StageService {
             for await step in steps {
                 await waitForPlace()
                 begin(step)
-                if far == nil {
+                if remote == nil {
                     await run(step, number: number, after: nil)
                 } else {
                     former = Task { [former, number] in
@@ -113,7 +113,7 @@ actor StageService {
         let run = await stage.run(step, number: number)
         let start = keeper.start
         if let idle { recorder.note(lane, .waitingIn, from: idle, to: run.began) }
-        if far == nil {
+        if remote == nil {
             keeper.note {
                 $0.onStep(
                     idleSince: (idle ?? run.began) - start, start: run.began - start,
@@ -156,11 +156,11 @@ actor StageService {
 
     /// Ends the loop after the step that is running.
     ///
-    /// Steps that wait for experts elsewhere are given up: a later placement runs them anew.
+    /// Steps that wait for remote experts are given up: a later placement runs them again.
     func close() async {
-        isClosing = isClosing || far != nil
+        isClosing = isClosing || remote != nil
         queue.finish()
-        far?.desk.close()
+        remote?.waits.close()
         loop?.cancel()
         await loop?.value
     }
@@ -170,7 +170,7 @@ actor StageService {
         let now = ContinuousClock.now - keeper.start
         let clock = keeper.noted
         alive.stageTimes.append(clock.times(now: now))
-        alive.usedPageCount = max(alive.usedPageCount, guests.usedPageCount)
+        alive.usedPageCount = max(alive.usedPageCount, knownSequences.usedPageCount)
         alive.doneStepCount += clock.doneStepCount
         alive.stepP50Microseconds = max(
             alive.stepP50Microseconds, clock.stepPercentileMicroseconds(0.5))
@@ -182,28 +182,30 @@ actor StageService {
 
     /// Takes what an expert host gave for a step that waits.
     nonisolated func accept(_ combine: Combine, from host: String) throws(Refusal) {
-        guard let far else {
-            throw Refusal("stage \(index.rawValue)", "has all experts at home")
+        guard let remote else {
+            throw Refusal("stage \(index.rawValue)", "has all experts local")
         }
-        try far.desk.deliver(combine, from: host)
+        try remote.waits.deliver(combine, from: host)
     }
 
     /// Forgets sequences that have ended or gave up their pages.
     func release(_ sequences: [SequenceID]) {
         for sequence in sequences {
-            guard let guest = guests.onRelease(sequence), !guest.label.isEmpty else { continue }
+            guard let known = knownSequences.onRelease(sequence), !known.label.isEmpty else {
+                continue
+            }
             logger.info(
                 "a sequence has left",
                 metadata: [
-                    "request": "\(guest.label)", "sequence": .stringConvertible(sequence.rawValue),
-                    "rows": .stringConvertible(guest.rowCount),
+                    "request": "\(known.label)", "sequence": .stringConvertible(sequence.rawValue),
+                    "rows": .stringConvertible(known.rowCount),
                 ])
         }
     }
 
     /// Notes whose rows a micro-batch carries.
     private func welcome(_ microBatch: MicroBatch) {
-        for span in microBatch.spans where guests.onSpan(span) && !span.label.isEmpty {
+        for span in microBatch.spans where knownSequences.onSpan(span) && !span.label.isEmpty {
             logger.info(
                 "the first rows of a sequence",
                 metadata: [
@@ -230,7 +232,7 @@ actor StageService {
     }
 
     private func metadata(of microBatch: MicroBatch) -> Logger.Metadata {
-        let labels = guests.labels(of: microBatch)
+        let labels = knownSequences.labels(of: microBatch)
         var metadata: Logger.Metadata = [
             "micro_batch": .stringConvertible(microBatch.id.rawValue)
         ]
@@ -283,7 +285,7 @@ actor StageService {
             let envelope = Envelope(epoch: epoch, sender: name, target: target, body: body)
             let frames = try envelope.packed()
             let packed = ContinuousClock.now
-            // Noted before the road has it: who waits for the result may ask for a trace at once.
+            // Noted before the link has it: who waits for the result may ask for a trace at once.
             recorder.note(lane, .sending, of: microBatch, from: began, to: packed)
             try await link.send(frames)
             recorder.note(lane, .waitingOut, of: microBatch, from: packed, to: .now)

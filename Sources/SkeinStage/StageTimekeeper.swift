@@ -1,7 +1,7 @@
 internal import SkeinCore
 internal import Synchronization
 
-/// The clock of a stage, kept by its service and, where experts are elsewhere, by its compute.
+/// The clock of a stage, kept by its service and, where experts are remote, by its compute.
 final class StageTimekeeper: Sendable {
     /// The zero of the stage's clock.
     let start = ContinuousClock.now
@@ -13,6 +13,6 @@ final class StageTimekeeper: Sendable {
     /// Notes something.
     func note(_ body: (inout StageClock) -> Void) { clock.withLock { body(&$0) } }
 
-    /// What was noted so far.
+    /// What was noted so remote.
     var noted: StageClock { clock.withLock { $0 } }
 }

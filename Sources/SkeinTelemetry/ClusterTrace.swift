@@ -120,7 +120,7 @@ extension ClusterTrace {
         var sent: [TraceLane: [MicroBatchID: Int64]] = [:]
         var received: [TraceLane: [MicroBatchID: Int64]] = [:]
         for interval in nodes.lazy.flatMap(\.intervals) {
-            // What belongs to one layer is about experts elsewhere and no hop of the ring.
+            // What belongs to one layer is about remote experts and no hop of the ring.
             guard let microBatch = interval.microBatch, interval.layer == nil else { continue }
             switch interval.kind {
             case .sending:

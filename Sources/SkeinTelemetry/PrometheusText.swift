@@ -4,7 +4,7 @@
 public struct PrometheusText: Sendable {
     /// What a family's values mean.
     public enum Kind: String, Sendable {
-        /// Only grows, until the program starts anew; its name ends in `_total`.
+        /// Only grows, until the program starts again; its name ends in `_total`.
         case counter
         /// Goes up and down.
         case gauge

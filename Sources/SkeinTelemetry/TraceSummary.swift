@@ -16,9 +16,9 @@ public struct TraceSummary: Equatable, Sendable {
         public var busySeconds: Double
         /// Without a micro-batch to run.
         public var waitingInSeconds: Double
-        /// With a packed result, until the road has taken it.
+        /// With a packed result, until the link has taken it.
         public var waitingOutSeconds: Double
-        /// For experts elsewhere, all micro-batches summed.
+        /// For remote experts, all micro-batches summed.
         public var waitingCombineSeconds: Double
         /// Packing results.
         public var sendingSeconds: Double
@@ -27,7 +27,7 @@ public struct TraceSummary: Equatable, Sendable {
         /// The share of the window in which its compute threads did nothing, for no stage of
         /// theirs.
         public var bubbleShare: Double
-        /// Hops that reach it, and waits for experts elsewhere, all summed.
+        /// Hops that reach it, and waits for remote experts, all summed.
         public var communicationSeconds: Double
         /// The part of them under which its node computed.
         public var hiddenSeconds: Double

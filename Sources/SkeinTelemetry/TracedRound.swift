@@ -1,7 +1,7 @@
 public import SkeinCore
 
 /// What a decode micro-batch takes of a ring: at every stage its compute, and apart from it what it
-/// waits for experts elsewhere.
+/// waits for remote experts.
 ///
 /// It is taken from those micro-batches of a trace that were seen on their whole round. Compute is
 /// the median. Waits and hops are the shortest: those of a micro-batch that queued behind no other,
@@ -13,7 +13,7 @@ public struct TracedRound: Equatable, Sendable {
         public var index: StageIndex
         /// Seconds that it computes.
         public var computeSeconds: Double
-        /// Seconds from dispatch to combine, all layers together; 0 where experts are at home.
+        /// Seconds from dispatch to combine, all layers together; 0 where experts are local.
         public var expertSeconds: Double
         /// Seconds of these in which it computes for the micro-batch itself.
         public var ownSeconds: Double
@@ -52,8 +52,8 @@ public struct TracedRound: Equatable, Sendable {
         self.expertHostSeconds = expertHostSeconds
     }
 
-    /// Whether some stage waits for experts elsewhere.
-    public var hasFarExperts: Bool { stages.contains { $0.expertSeconds > 0 } }
+    /// Whether some stage waits for remote experts.
+    public var hasRemoteExperts: Bool { stages.contains { $0.expertSeconds > 0 } }
 
     /// Seconds of all hops.
     public var waySeconds: Double { stages.reduce(0) { $0 + $1.hopSeconds } }

@@ -12,7 +12,7 @@ public final class InProcessInbox: Inbox {
         address = "in-process:\(name)"
     }
 
-    /// A new road to this inbox.
+    /// A new link to this inbox.
     public func link() -> InProcessLink { InProcessLink(address: address, mailbox: mailbox) }
 
     /// The next message; `nil` once the inbox is closed and empty.
@@ -22,7 +22,7 @@ public final class InProcessInbox: Inbox {
     public func close() async { mailbox.close() }
 }
 
-/// A road to an inbox in the same process; carries the same frames as a socket would.
+/// A link to an inbox in the same process; carries the same frames as a socket would.
 ///
 /// It has no bound of time: a peer in this process cannot vanish, only be slow, and while it is
 /// slow the sender suspends.
@@ -45,6 +45,6 @@ public struct InProcessLink: Link {
         throw LinkError(reason: reason, address: address, detail: detail)
     }
 
-    /// Nothing: the road ends with its inbox.
+    /// Nothing: the link ends with its inbox.
     public func close() async {}
 }

@@ -1,14 +1,14 @@
 public import SkeinCore
 
-/// A one-way road for messages to one peer; order is kept.
+/// A one-way link for messages to one peer; order is kept.
 public protocol Link: Sendable {
-    /// Hands one message to the road.
+    /// Hands one message to the link.
     ///
-    /// Returns when the road has taken the message, which is before the peer has it; suspends while
-    /// the road is full. A peer that is gone or refuses us gives an error within the link's bound.
+    /// Returns when the link has taken the message, which is before the peer has it; suspends while
+    /// the link is full. A peer that is gone or refuses us gives an error within the link's bound.
     func send(_ frames: [Frame]) async throws(LinkError)
 
-    /// Closes the road; messages already taken are still delivered within the closing bound.
+    /// Closes the link; messages already taken are still delivered within the closing bound.
     func close() async
 }
 
@@ -31,7 +31,7 @@ public struct Arrival: Equatable, Sendable {
     /// The message's frames; at least one.
     public let frames: [Frame]
 
-    /// The peer's CURVE key as Z85 text, proven by its handshake; `nil` on a road without keys.
+    /// The peer's CURVE key as Z85 text, proven by its handshake; `nil` on a link without keys.
     public let peerKey: String?
 
     /// Where the message came from, for error lines: an address, or `this process`.

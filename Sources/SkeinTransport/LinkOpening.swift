@@ -1,6 +1,6 @@
 public import SkeinCore
 
-/// Opens links to peers by their address; one conformance for each kind of road.
+/// Opens links to peers by their address; one conformance for each kind of link.
 public protocol LinkOpening: Sendable {
     /// Opens a link to the inbox at `address`.
     ///

@@ -2,7 +2,7 @@ public import SkeinCore
 
 /// What one peer has to say to another, sent in order by a task of its own.
 ///
-/// A road to a peer that has gone away takes nothing for seconds. Who speaks must not wait for it:
+/// A link to a peer that has gone away takes nothing for seconds. Who speaks must not wait for it:
 /// a coordinator would meanwhile hear nobody and take everybody for silent, and a stage would not
 /// compute.
 public final class Outbox: Sendable {
@@ -37,20 +37,20 @@ public final class Outbox: Sendable {
 
     /// Queues a message.
     ///
-    /// - Returns: `false` where too many wait already, as before a road that is blocked.
+    /// - Returns: `false` where too many wait already, as before a link that is blocked.
     public func put(_ frames: [Frame]) -> Bool {
         if case .dropped = messages.yield(frames) { return false }
         return true
     }
 
-    /// Sends what waits, as far as the road takes it, and closes the road.
+    /// Sends what waits, as far as the link takes it, and closes the link.
     public func finish() async {
         messages.finish()
         await loop.value
         await link.close()
     }
 
-    /// Drops what waits and closes the road.
+    /// Drops what waits and closes the link.
     public func abandon() async {
         messages.finish()
         loop.cancel()

@@ -9,7 +9,7 @@ import Synchronization
 public final class ZeroMQHub: Sendable {
     /// Bounds that tests and slow networks change.
     public struct Settings: Sendable {
-        /// How long `send` waits for the road to take a message.
+        /// How long `send` waits for the link to take a message.
         public var sendTimeout: Duration = .seconds(5)
         /// How long messages already taken may still leave when a link closes.
         public var linger: Duration = .milliseconds(500)

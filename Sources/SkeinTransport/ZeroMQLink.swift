@@ -2,7 +2,7 @@ import CZeroMQ
 public import SkeinCore
 import Synchronization
 
-/// A road to an inbox of another process: a PUSH socket.
+/// A link to an inbox of another process: a PUSH socket.
 ///
 /// ```
 ///  send ──► nobody waits and connected? ──yes──► libzmq, at once, on the sender's own thread
@@ -29,7 +29,7 @@ public final class ZeroMQLink: Link {
         var isClosing = false
         /// The last trouble of the connection, for the error line.
         var trouble: String?
-        /// When to connect anew: libzmq gives up on a peer that refuses us, but keys may change.
+        /// When to connect again: libzmq gives up on a peer that refuses us, but keys may change.
         var reconnectTime: ContinuousClock.Instant?
         var waiting: [Waiting] = []
         var nextTicket: UInt64 = 0
@@ -58,7 +58,7 @@ public final class ZeroMQLink: Link {
         allowance = LinkAllowance(bytesMax: settings.linkBytesMax, wake: wake)
     }
 
-    /// Hands one message to the road, waiting at most `Settings.sendTimeout` for it to be taken.
+    /// Hands one message to the link, waiting at most `Settings.sendTimeout` for it to be taken.
     public func send(_ frames: [Frame]) async throws(LinkError) {
         precondition(!frames.isEmpty, "a message has at least an envelope")
         try checkSizes(frames)
@@ -84,7 +84,7 @@ public final class ZeroMQLink: Link {
         if let failure { throw failure }
     }
 
-    /// Closes the road; messages already taken have `Settings.linger` to leave.
+    /// Closes the link; messages already taken have `Settings.linger` to leave.
     public func close() async {
         state.withLock { $0.isClosing = true }
         wake.signal()

@@ -3,7 +3,7 @@ import Foundation
 import SkeinCore
 import SkeinTensor
 
-/// A file with a plan's packed matrices, which a restart maps in place of packing anew, and which
+/// A file with a plan's packed matrices, which a restart maps in place of packing again, and which
 /// processes of one host share.
 ///
 ///     magic, 8 bytes ─► length of the description, 8 bytes ─► description ─► zeros ─► matrices

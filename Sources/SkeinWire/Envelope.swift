@@ -52,9 +52,9 @@ public struct Envelope: Equatable, Sendable {
         case tokenReturn(TokenReturn)
         /// Inner values of a micro-batch on one stage.
         case captured(Captured)
-        /// Rows for experts elsewhere.
+        /// Rows for remote experts.
         case dispatch(Dispatch)
-        /// What experts elsewhere gave.
+        /// What remote experts gave.
         case combine(Combine)
     }
 

@@ -147,7 +147,7 @@ public struct StageTimes: Equatable, Sendable {
     public var busyMicroseconds: UInt64
     /// Without a micro-batch to run.
     public var waitingInMicroseconds: UInt64
-    /// With nothing to compute while experts elsewhere were awaited.
+    /// With nothing to compute while remote experts were awaited.
     public var waitingCombineMicroseconds: UInt64 = 0
     /// With a result that the next stage does not take yet.
     public var waitingOutMicroseconds: UInt64

@@ -13,7 +13,7 @@ struct BenchHost: AsyncParsableCommand {
         abstract: "Measures this machine for `skein plan`: memory, cores, bandwidth, rates.",
         discussion: """
             Prints a hosts file of one host. Run it on every host, and join what stands under \
-            'hosts'. The road between hosts is measured with --listen on one of them and --peer on \
+            'hosts'. The link between hosts is measured with --listen on one of them and --peer on \
             another.
             """)
 
@@ -35,10 +35,10 @@ struct BenchHost: AsyncParsableCommand {
     @Option(help: "What it draws while it works.")
     var watts: Double?
 
-    @Option(help: "Answer one peer that measures the road to here, at HOST:PORT; then end.")
+    @Option(help: "Answer one peer that measures the link to here, at HOST:PORT; then end.")
     var listen: String?
 
-    @Option(help: "Measure the road to a host that listens, at HOST:PORT.")
+    @Option(help: "Measure the link to a host that listens, at HOST:PORT.")
     var peer: String?
 
     @Option(help: "Write the hosts file here.")
@@ -72,8 +72,8 @@ struct BenchHost: AsyncParsableCommand {
         let shape = try config.map { path in
             HostBench.Shape(try ModelConfiguration(json: TextFile.bytes(path), subject: path))
         }
-        var road: LinkRate?
-        if let peer { road = try await LinkBench.road(to: TCPAddress(hostAndPort: peer)) }
+        var link: LinkRate?
+        if let peer { link = try await LinkBench.link(to: TCPAddress(hostAndPort: peer)) }
         // Asked first: what the measurement itself takes is free again later.
         guard let memoryBytes = MachineMemory.now().availableBytes else {
             throw Refusal("memory", "this machine does not say how much is available")
@@ -91,9 +91,9 @@ struct BenchHost: AsyncParsableCommand {
         let domains = MachineMemory.domainCount()
         let domainCount = threadCount % domains == 0 ? domains : 1
         let text = try HostsFile.text(
-            of: host, domainCount: domainCount, link: road, path: out ?? "hosts file")
+            of: host, domainCount: domainCount, link: link, path: out ?? "hosts file")
         if let out { try Console.write(text, to: out) }
-        if json { return try Console.json(HostReport(host, domainCount: domainCount, road: road)) }
+        if json { return try Console.json(HostReport(host, domainCount: domainCount, link: link)) }
         if out == nil { try Console.standardOutput(text) }
     }
 
@@ -145,7 +145,7 @@ struct HostReport: Encodable {
     let latencyMs: Double?
     let gbitPerSecond: Double?
 
-    init(_ host: PlannedHost, domainCount: Int, road: LinkRate?) {
+    init(_ host: PlannedHost, domainCount: Int, link: LinkRate?) {
         name = host.name
         address = "\(host.address)"
         memoryGb = Double(host.memoryBytes) / 1e9
@@ -161,7 +161,7 @@ struct HostReport: Encodable {
         messageGbPerSecond = host.rates.message.bytesPerSecond / 1e9
         pricePerHour = host.pricePerHour
         watts = host.watts
-        latencyMs = road.map { $0.latencySeconds * 1_000 }
-        gbitPerSecond = road.map { $0.bytesPerSecond / 125e6 }
+        latencyMs = link.map { $0.latencySeconds * 1_000 }
+        gbitPerSecond = link.map { $0.bytesPerSecond / 125e6 }
     }
 }

@@ -182,7 +182,7 @@ extension PipelineReport {
         let waits = stages.filter { $0.expertWaitMs > 0 }
         if !waits.isEmpty {
             lines.append(
-                "experts elsewhere   "
+                "remote experts   "
                     + waits.map { "stage \($0.stage) waits \(number($0.expertWaitMs)) ms" }
                     .joined(separator: ", ") + " for them in each step")
         }

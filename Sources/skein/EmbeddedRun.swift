@@ -55,7 +55,7 @@ final class LoadingDisplay: Sendable {
             }
             if sum.1 >= Self.shownBytesMin { bar.show(doneBytes: sum.0, totalBytes: sum.1) }
         case .ready: bar.finish()
-        case .joined, .loaded, .lost, .relieved: break
+        case .joined, .loaded, .lost, .failedOver: break
         }
     }
 }

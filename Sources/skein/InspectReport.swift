@@ -113,13 +113,13 @@ struct InspectReport: Encodable {
         let heldCount =
             own.filter { held.ranges[$0] == nil }.reduce(0) { $0 + counts[$1] }
             + held.ranges.values.joined().reduce(0) { $0 + $1.count }
-        let elsewhereCount = own.reduce(0) { $0 + counts[$1] } - heldCount
+        let remoteCount = own.reduce(0) { $0 + counts[$1] } - heldCount
         let expertBytes = arithmetic.routedExpert.totalBytes
         let weightBytes =
             try checkpoint?.verify(
                 WeightPlan(configuration: shape, slices: slices, held: held)
             ).totalBytes
-            ?? arithmetic.weights(of: slices).totalBytes - elsewhereCount * expertBytes
+            ?? arithmetic.weights(of: slices).totalBytes - remoteCount * expertBytes
         let need = arithmetic.memory(
             of: slices, pageCount: layout.serving.pageCount, weightBytes: weightBytes,
             activationRowCount: layout.serving.prefillRowsMax)

@@ -58,13 +58,13 @@ struct PlanComparison: Encodable {
 
     private static func best(_ kind: PlacementKind, _ plan: ClusterPlan) -> Placement? {
         plan.candidates.filter { $0.ring.kind == kind }
-            .max { $0.outlook.tokensPerSecond < $1.outlook.tokensPerSecond }
+            .max { $0.simulated.tokensPerSecond < $1.simulated.tokensPerSecond }
             .map { alternative in
                 Placement(
                     nodes: alternative.ring.nodeHosts.count,
                     decodeMicroBatches: alternative.forecast.microBatchCount,
-                    predictedTpotMs: alternative.outlook.timePerTokenSeconds * 1_000,
-                    predictedOutputTokensPerSecond: alternative.outlook.tokensPerSecond,
+                    predictedTpotMs: alternative.simulated.timePerTokenSeconds * 1_000,
+                    predictedOutputTokensPerSecond: alternative.simulated.tokensPerSecond,
                     predictedBubbleShare: alternative.forecast.bubbleShare)
             }
     }

@@ -84,10 +84,10 @@ struct PlanReport: Encodable {
         stepsAtOnce = plan.ring.serving.stepsAtOnce
         microBatches = plan.ring.serving.microBatchesInFlightMax
         hop = plan.ring.serving.hopForm.rawValue
-        predictedTtftMs = plan.outlook.timeToFirstTokenSeconds * 1_000
-        predictedTpotMs = plan.outlook.timePerTokenSeconds * 1_000
-        predictedOutputTokensPerSecond = plan.outlook.tokensPerSecond
-        predictedSingleStreamTokensPerSecond = plan.outlook.singleStreamTokensPerSecond
+        predictedTtftMs = plan.simulated.timeToFirstTokenSeconds * 1_000
+        predictedTpotMs = plan.simulated.timePerTokenSeconds * 1_000
+        predictedOutputTokensPerSecond = plan.simulated.tokensPerSecond
+        predictedSingleStreamTokensPerSecond = plan.simulated.singleStreamTokensPerSecond
         arithmeticOutputTokensPerSecond = forecast.tokensPerSecond
         predictedBubbleShare = forecast.bubbleShare
         predictedHiddenCommunicationShare = forecast.hiddenCommunicationShare
@@ -120,10 +120,10 @@ struct PlanReport: Encodable {
             placement: candidate.ring.kind.rawValue, nodes: candidate.ring.nodeHosts.count,
             expertHosts: candidate.ring.expertHosts.count,
             decodeMicroBatches: candidate.forecast.microBatchCount,
-            predictedTtftMs: candidate.outlook.timeToFirstTokenSeconds * 1_000,
-            predictedTpotMs: candidate.outlook.timePerTokenSeconds * 1_000,
-            predictedOutputTokensPerSecond: candidate.outlook.tokensPerSecond,
-            predictedSingleStreamTokensPerSecond: candidate.outlook.singleStreamTokensPerSecond,
+            predictedTtftMs: candidate.simulated.timeToFirstTokenSeconds * 1_000,
+            predictedTpotMs: candidate.simulated.timePerTokenSeconds * 1_000,
+            predictedOutputTokensPerSecond: candidate.simulated.tokensPerSecond,
+            predictedSingleStreamTokensPerSecond: candidate.simulated.singleStreamTokensPerSecond,
             arithmeticOutputTokensPerSecond: candidate.forecast.tokensPerSecond,
             predictedBubbleShare: candidate.forecast.bubbleShare,
             predictedHiddenCommunicationShare: candidate.forecast.hiddenCommunicationShare)

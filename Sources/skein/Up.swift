@@ -175,7 +175,7 @@ struct ClusterBanner: Sendable {
         case .ready: Console.say("every stage is loaded")
         case .lost(let node, let refusal):
             Console.say("lost: \(refusal)", level: .error, ["node": "\(node)"])
-        case .relieved(let node, let standby):
+        case .failedOver(let node, let standby):
             Console.say(
                 "node \(standby) takes the place of node \(node)", level: .warning,
                 ["node": "\(standby)", "lost_node": "\(node)"])

@@ -5,7 +5,7 @@ import Testing
 
 @testable import SkeinBench
 
-/// What is predicted of a ring whose experts are elsewhere: waits are no compute.
+/// What is predicted of a ring whose experts are remote: waits are no compute.
 @Suite struct PipelinePredictionTests {
     /// Two stages of 10 ms; the first waits 35 ms for experts and computes 5 of them itself.
     private static func round(expertSeconds: Double = 0.035) -> TracedRound {
@@ -62,7 +62,7 @@ import Testing
         #expect(abs(found.forecast.bubbleShares[0] - (1 - 80.0 / 192)) < 1e-9)
     }
 
-    @Test func withExpertsAtHomeItIsThePlainArithmetic() {
+    @Test func withLocalExpertsItIsThePlainArithmetic() {
         let plain = PipelinePrediction(
             stageSeconds: [0.01, 0.01], owners: [0, 1], waySeconds: 0.003, microBatchCount: 2)
         let found = Self.prediction(

@@ -24,7 +24,7 @@ import Testing
         let change = ServerChange(before: before, after: after, duration: .seconds(10))
         #expect(change.after.stages.map(\.index) == [0, 1])
         #expect(change.busyShare(of: 0) == 0.25)
-        // A stage that began anew in between tells nothing about the time.
+        // A stage that began again in between tells nothing about the time.
         #expect(change.busyShare(of: 1) == nil)
         #expect(change.prefixHitShare == 0.5)
     }

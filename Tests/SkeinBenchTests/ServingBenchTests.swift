@@ -267,9 +267,9 @@ import Testing
         #expect(report.sweep.map(\.figures.completedCount) == [20, 200])
         let completed = try #require(report.sweep[1].figures.completionRate)
         #expect(completed < 52)
-        #expect(report.knee != 200)
+        #expect(report.saturationRate != 200)
         #expect(report.page.contains("Throughput by rate"))
-        #expect(report.table.contains("kept up") && report.table.contains("knee"))
+        #expect(report.table.contains("kept up") && report.table.contains("saturation"))
         try await server.stop()
     }
 

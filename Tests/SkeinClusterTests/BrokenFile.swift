@@ -197,7 +197,7 @@ let brokenFiles: [BrokenFile] = [
         reason: "quotation marks"),
     .init("fraction", "pages: 256", "pages: 2.5", line: 5, field: "pages", reason: "found '2.5'"),
     .init("negative", "pages: 256", "pages: -1", line: 5, field: "pages", reason: "found '-1'"),
-    .init("nought", "pages: 256", "pages: 0", line: 5, field: "pages", reason: "from 1 to"),
+    .init("zero", "pages: 256", "pages: 0", line: 5, field: "pages", reason: "from 1 to"),
     .init(
         "beyond 64 bits", "pages: 256", "pages: 99999999999999999999", line: 5, field: "pages",
         reason: "from 1 to"),

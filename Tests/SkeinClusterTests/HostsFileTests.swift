@@ -71,10 +71,10 @@ private let brokenHostsFiles: [BrokenFile] = [
         "domains that do not divide the cores", of: sound, "numa_domains: 2",
         "numa_domains: 3", line: 26, field: "hosts[2].numa_domains", reason: "divides the cores"),
     BrokenFile(
-        "a road to nowhere", of: sound, "[a, b]", "[a, d]", line: 28,
+        "a link to nowhere", of: sound, "[a, b]", "[a, d]", line: 28,
         field: "links[0].between", reason: "found 'd'"),
     BrokenFile(
-        "a road from a host to itself", of: sound, "[a, b]", "[a, a]", line: 28,
+        "a link from a host to itself", of: sound, "[a, b]", "[a, a]", line: 28,
         field: "links[0].between", reason: "two hosts' names"),
     BrokenFile(
         "an address that nobody can call", of: sound, "tcp://127.0.0.1:7101",
@@ -142,7 +142,7 @@ private let brokenHostsFiles: [BrokenFile] = [
         #expect(file.hosts.currency == "EUR")
         #expect(file.hosts.link == LinkRate(latencySeconds: 0.000_2, bytesPerSecond: 1.25e9))
         #expect(
-            file.hosts.road(from: 1, to: 0)
+            file.hosts.link(from: 1, to: 0)
                 == LinkRate(latencySeconds: 0.005, bytesPerSecond: 125e6))
         #expect(file.hosts.machineCoreCounts == ["box": 4])
         #expect(hosts[0].memoryBytes == 64_000_000_000 && hosts[0].coreCount == 4)
@@ -176,7 +176,7 @@ private let brokenHostsFiles: [BrokenFile] = [
         #expect(hosts[3].address.port == 7_302)
     }
 
-    @Test func oneHostAloneNeedsNoRoad() throws {
+    @Test func oneHostAloneNeedsNoLink() throws {
         let alone = """
             hosts:
               - name: a

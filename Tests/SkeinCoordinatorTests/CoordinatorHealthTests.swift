@@ -134,7 +134,7 @@ import Testing
         await cluster.stop()
     }
 
-    /// A node that is started again before anybody missed it used to be given the road to its
+    /// A node that is started again before anybody missed it used to be given the link to its
     /// former process, and its neighbours an empty address.
     @Test func aNodeThatIsStartedAgainAtOnceTakesUpItsWork() async throws {
         let cluster = try await FakeCluster.start()

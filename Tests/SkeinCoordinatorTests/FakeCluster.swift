@@ -23,7 +23,7 @@ final class FakeCluster: Sendable {
     }
 
     let coordinator: Coordinator
-    private let roads = FakeRoads()
+    private let links = FakeLinks()
     private let behaviour = Mutex(Behaviour.flowing)
     private let tasks: Mutex<[Task<Void, Never>]>
     private let clockLeads: [String: Duration]
@@ -59,7 +59,7 @@ final class FakeCluster: Sendable {
         change(&settings)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let coordinator = Coordinator(
-            settings: settings, inbox: roads.inbox("coordinator"), links: roads, logger: logger)
+            settings: settings, inbox: links.inbox("coordinator"), links: links, logger: logger)
         self.coordinator = coordinator
         tasks = Mutex([Task { await coordinator.run() }])
     }
@@ -73,27 +73,27 @@ final class FakeCluster: Sendable {
 
     /// Starts a node; one with the name of another takes its place.
     func startNode(_ name: String, process: UInt64 = 1, memoryBytes: UInt64 = 1 << 40) {
-        let inbox = roads.inbox(name)
+        let inbox = links.inbox(name)
         let node = FakeNode(
-            name: name, process: process, memoryBytes: memoryBytes, inbox: inbox, roads: roads,
+            name: name, process: process, memoryBytes: memoryBytes, inbox: inbox, links: links,
             clock: clockLeads[name].map { FakeClock(origin: origin, lead: $0) },
             behaviour: { [weak self] in self?.behaviour.withLock { $0 } ?? .flowing })
         tasks.withLock { $0.append(Task { await node.run() }) }
     }
 
     /// Ends a node without a word.
-    func killNode(_ name: String) async { await roads.inbox(of: name)?.close() }
+    func killNode(_ name: String) async { await links.inbox(of: name)?.close() }
 
     /// Ends everything.
     func stop() async {
         await coordinator.shutdown()
-        await roads.close()
+        await links.close()
         for task in tasks.withLock({ $0 }) { await task.value }
     }
 }
 
-/// Roads between the inboxes of one test.
-final class FakeRoads: LinkOpening {
+/// Links between the inboxes of one test.
+final class FakeLinks: LinkOpening {
     private let inboxes = Mutex<[String: InProcessInbox]>([:])
 
     func inbox(_ name: String) -> InProcessInbox {

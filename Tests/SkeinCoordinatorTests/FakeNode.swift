@@ -20,7 +20,7 @@ actor FakeNode {
     private let process: UInt64
     private let memoryBytes: UInt64
     private let inbox: InProcessInbox
-    private let roads: FakeRoads
+    private let links: FakeLinks
     private let clock: FakeClock?
     private var intervals: [TracedInterval] = []
     private let behaviour: @Sendable () -> FakeCluster.Behaviour
@@ -32,14 +32,14 @@ actor FakeNode {
 
     init(
         name: String, process: UInt64, memoryBytes: UInt64, inbox: InProcessInbox,
-        roads: FakeRoads,
+        links: FakeLinks,
         clock: FakeClock?, behaviour: @escaping @Sendable () -> FakeCluster.Behaviour
     ) {
         self.name = name
         self.process = process
         self.memoryBytes = memoryBytes
         self.inbox = inbox
-        self.roads = roads
+        self.links = links
         self.clock = clock
         self.behaviour = behaviour
     }
@@ -144,7 +144,7 @@ actor FakeNode {
         let onward = Envelope(
             epoch: epoch, sender: name, target: next.index,
             body: .step(Step(microBatch: step.microBatch, hidden: hidden)))
-        try? await roads.open(to: next.address, publicKey: nil).send(onward.packed())
+        try? await links.open(to: next.address, publicKey: nil).send(onward.packed())
     }
 
     private static func answer(_ microBatch: MicroBatch) -> TokenReturn {
@@ -158,7 +158,7 @@ actor FakeNode {
 
     private func tell(_ body: Envelope.Body, epoch: Epoch) async {
         let envelope = Envelope(epoch: epoch, sender: name, body: body)
-        let link = try? roads.open(to: "in-process:coordinator", publicKey: nil)
+        let link = try? links.open(to: "in-process:coordinator", publicKey: nil)
         try? await link?.send(envelope.packed())
     }
 }

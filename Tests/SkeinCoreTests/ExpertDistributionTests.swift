@@ -10,15 +10,15 @@ import Testing
     ])
     private static let counts = [0, 8, 8, 8]
 
-    @Test func whatNoShardNamesStaysAtHome() {
-        #expect(Self.distribution.homeRanges(of: 1, expertCount: 8, host: nil) == [6..<8])
-        #expect(Self.distribution.homeRanges(of: 3, expertCount: 8, host: nil) == [])
-        #expect(Self.distribution.homeRanges(of: 0, expertCount: 8, host: nil) == [0..<8])
+    @Test func whatNoShardNamesStaysLocal() {
+        #expect(Self.distribution.localRanges(of: 1, expertCount: 8, host: nil) == [6..<8])
+        #expect(Self.distribution.localRanges(of: 3, expertCount: 8, host: nil) == [])
+        #expect(Self.distribution.localRanges(of: 0, expertCount: 8, host: nil) == [0..<8])
     }
 
-    @Test func theOwnShardIsAtHomeToo() {
-        #expect(Self.distribution.homeRanges(of: 1, expertCount: 8, host: 1) == [3..<8])
-        #expect(Self.distribution.homeRanges(of: 2, expertCount: 8, host: 0) == [0..<4, 6..<8])
+    @Test func theOwnShardIsLocalToo() {
+        #expect(Self.distribution.localRanges(of: 1, expertCount: 8, host: 1) == [3..<8])
+        #expect(Self.distribution.localRanges(of: 2, expertCount: 8, host: 0) == [0..<4, 6..<8])
     }
 
     @Test func anExpertMayHaveSeveralHolders() {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// `bench pipeline` with experts elsewhere: what a step computes, and what it waits for them.
+/// `bench pipeline` with remote experts: what a step computes, and what it waits for them.
 @Suite(.serialized) struct BenchPipelineTests {
     private static func stages(_ arguments: [String]) async throws -> [[String: Any]] {
         let run = try await SkeinProgram.run(
@@ -37,7 +37,7 @@ import Testing
         for (work, bubble) in zip(works, bubbles) { #expect(abs(work + bubble - 1) < 1e-6) }
     }
 
-    @Test(.timeLimit(.minutes(2))) func withExpertsAtHomeNothingIsWaitedFor() async throws {
+    @Test(.timeLimit(.minutes(2))) func withLocalExpertsNothingIsWaitedFor() async throws {
         let folder = try ScratchFolder()
         let path = folder.path + "/trace.json"
         let stages = try await Self.stages(["--trace", path])

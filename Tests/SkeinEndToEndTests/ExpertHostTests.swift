@@ -119,8 +119,8 @@ import Testing
         return answer
     }
 
-    /// What a process with all experts at home answers.
-    private static let plain = Task { try await answers(Lie(testDescription: "at home")) }
+    /// What a process with all experts local answers.
+    private static let plain = Task { try await answers(Lie(testDescription: "local")) }
 
     @Test(arguments: lies)
     func everyAnswerIsThatOfOneProcess(lie: Lie) async throws {
@@ -156,7 +156,7 @@ import Testing
         #expect(first[0].logits != exact[0].logits)
     }
 
-    /// Two stages, on two nodes or one, with experts at home or elsewhere: the cut decides.
+    /// Two stages, on two nodes or one, with local or remote experts: the cut decides.
     @Test func hopsInFP8GiveTheSameAnswerHoweverStagesAndExpertsLie() async throws {
         let first = try await Self.answers(
             Lie(testDescription: "", nodeCount: 2, hopForm: .fp8))

@@ -42,16 +42,16 @@ import Testing
         #expect(dense["attended_positions_max"] is NSNull?)
     }
 
-    /// What moves to other hosts is missing at home: no byte comes or goes.
+    /// What moves to other hosts is missing local: no byte comes or goes.
     @Test(arguments: [["--model", SkeinProgram.gosling], ["--config", config]])
     func expertsOnHostsOfTheirOwnAreNoLongerWithTheirLayers(model: [String]) async throws {
-        let home = try await Self.report(model[0], model[1], "--stages", "2")
+        let local = try await Self.report(model[0], model[1], "--stages", "2")
         let away = try await Self.report(model[0], model[1], "--stages", "2", "--experts", "2")
         let names = try Self.nodes(away).map { $0["name"] as? String }
         #expect(names == ["node0", "node1", "experts0", "experts1"])
-        #expect(try Self.numbers(home, "held_experts") == [32, 48])
+        #expect(try Self.numbers(local, "held_experts") == [32, 48])
         #expect(try Self.numbers(away, "held_experts") == [0, 0, 40, 40])
-        let sums = try [home, away].map { try Self.numbers($0, "weight_bytes").reduce(0, +) }
+        let sums = try [local, away].map { try Self.numbers($0, "weight_bytes").reduce(0, +) }
         #expect(sums[0] == sums[1])
         #expect(try Self.numbers(away, "cache_bytes")[2...] == [0, 0])
         let shard = try #require(try Self.nodes(away)[3]["experts"] as? [[String: Int]])

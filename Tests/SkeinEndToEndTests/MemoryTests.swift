@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    /// A stage whose experts are elsewhere touches none of their pages, in either form.
+    /// A stage whose experts are remote touches none of their pages, in either form.
     @Test(arguments: ["native", "int8"])
     func expertsLieOnTheirHostsAlone(form: String) async throws {
         let folder = try ScratchFolder()

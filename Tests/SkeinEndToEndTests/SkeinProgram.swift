@@ -113,9 +113,9 @@ final class RunningProgram: Sendable {
             + (text.isEmpty ? "| head -c 1" : "| grep -q -m1 -F -- \"$0\"")
         do {
             // SIGKILL goes to the whole pipeline; one that stayed would keep Foundation waiting.
-            let follower = try RunningProgram(
+            let logReader = try RunningProgram(
                 command: ["timeout", "-s", "KILL", "\(secondsMax)", "bash", "-c", command, text])
-            _ = try await follower.finish(secondsMax: secondsMax + 5)
+            _ = try await logReader.finish(secondsMax: secondsMax + 5)
         } catch {
             return false
         }

@@ -28,10 +28,10 @@ import Testing
         nodes["b"]?.signal(SIGKILL)
         try #require(
             await cluster.head.waitForError(containing: "node s takes the place of node b"))
-        let relieved = try await cluster.waitForHealth(1)
+        let failedOver = try await cluster.waitForHealth(1)
         #expect(
-            relieved.output.contains("\ndegraded: node b: does not stand by: "),
-            "\(relieved.output)")
+            failedOver.output.contains("\ndegraded: node b: does not stand by: "),
+            "\(failedOver.output)")
         #expect(
             try await Self.roles(cluster) == [
                 "a": "node", "s": "node", "c": "node", "b": "standby",

@@ -4,13 +4,13 @@ import Testing
 
 @Suite struct HealthVerdictTests {
     /// Two nodes that run, a probe that was answered, and nothing else.
-    static func sound() -> HealthSigns {
-        var signs = HealthSigns()
+    static func sound() -> HealthSignals {
+        var signs = HealthSignals()
         signs.isReady = true
         signs.version = "1.0"
         signs.fingerprint = "f00df00df00df00d"
         signs.nodes = ["a", "b"].map { name in
-            var node = HealthSigns.Node(name: name, state: .ready)
+            var node = HealthSignals.Node(name: name, state: .ready)
             node.silence = .milliseconds(100)
             node.version = "1.0"
             node.fingerprint = signs.fingerprint
@@ -27,12 +27,12 @@ import Testing
         let level: HealthVerdict.Level
         let codes: [HealthReason.Code]
         let texts: [String]
-        let change: @Sendable (inout HealthSigns) -> Void
+        let change: @Sendable (inout HealthSignals) -> Void
 
         init(
             _ title: String, _ level: HealthVerdict.Level, _ codes: HealthReason.Code...,
             reasons: [String] = [],
-            change: @escaping @Sendable (inout HealthSigns) -> Void
+            change: @escaping @Sendable (inout HealthSignals) -> Void
         ) {
             testDescription = title
             self.level = level

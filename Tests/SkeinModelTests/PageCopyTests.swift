@@ -49,10 +49,10 @@ import Testing
             let rig = try PipelineRig(checkpoint)
             _ = try rig.run(Array(first.prefix(20)))
             let owner = PipelineRig.span(1, first[20...], from: 20)
-            var follower = PipelineRig.span(2, second[10...], from: 10, pages: [PageIndex(7)])
-            follower.pageCopy = PageCopy(
+            var waiter = PipelineRig.span(2, second[10...], from: 10, pages: [PageIndex(7)])
+            waiter.pageCopy = PageCopy(
                 source: PageIndex(0), target: PageIndex(7), rowCount: 10)
-            let run = try rig.step([owner, follower], capture: .logits)
+            let run = try rig.step([owner, waiter], capture: .logits)
             #expect(run.rows(0..<1, of: 3) == aloneFirst.rows(20..<21, of: 21))
             #expect(run.rows(1..<3, of: 3) == aloneSecond.rows(10..<12, of: 12))
         }

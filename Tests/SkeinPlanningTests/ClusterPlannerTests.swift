@@ -74,8 +74,8 @@ import Testing
         let plan = try plan(SampleModel.bench(), hosts, wish)
         #expect(plan.ring.kind == .linear)
         #expect(plan.reason.contains("than vfold's"))
-        // One stream waits for every hop: three there, one home.
-        let tpot = plan.outlook.timePerTokenSeconds
+        // One stream waits for every hop: three there, one back.
+        let tpot = plan.simulated.timePerTokenSeconds
         #expect(tpot > 0.08 && tpot < 0.1)
     }
 
@@ -224,7 +224,7 @@ import Testing
         for index in 0...1 { hosts.hosts[index].machine = "lab" }
         hosts.machineCoreCounts = ["lab": 32]
         let together = try plan(model, hosts, wish)
-        let ratio = together.outlook.tokensPerSecond / apart.outlook.tokensPerSecond
+        let ratio = together.simulated.tokensPerSecond / apart.simulated.tokensPerSecond
         #expect(ratio > 0.4 && ratio < 0.65, "\(ratio)")
     }
 }

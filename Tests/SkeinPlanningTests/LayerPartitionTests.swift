@@ -79,7 +79,7 @@ import Testing
         guard hostCount >= 1 else { return }
         let found = LayerPartition.folded(
             layerCount: sample.layerCount, hostCount: hostCount
-        ) { sample.seconds($0, [$1.outward, $1.homeward]) }
+        ) { sample.seconds($0, [$1.outward, $1.returning]) }
         let all = Self.cuts(0..<sample.layerCount, 2 * hostCount).compactMap { cut in
             let times = (0..<hostCount).compactMap { host in
                 sample.seconds(host, [cut[host], cut[2 * hostCount - 1 - host]])
@@ -90,7 +90,7 @@ import Testing
         #expect((found == nil) == (expected == nil))
         guard let found, let expected else { return }
         let times = found.parts.indices.compactMap {
-            sample.seconds($0, [found.parts[$0].outward, found.parts[$0].homeward])
+            sample.seconds($0, [found.parts[$0].outward, found.parts[$0].returning])
         }
         #expect(abs((times.max() ?? 0) - expected.longest) < 1e-9)
         #expect(abs(times.reduce(0, +) - expected.sum) < 1e-7)
@@ -105,7 +105,7 @@ import Testing
             Double(part.layerCount) / Double(host + 1)
         }
         let out = fold?.parts.flatMap { Array($0.outward) } ?? []
-        let back = fold?.parts.reversed().flatMap { Array($0.homeward) } ?? []
+        let back = fold?.parts.reversed().flatMap { Array($0.returning) } ?? []
         #expect(out + back == Array(0..<61))
     }
 
@@ -113,7 +113,7 @@ import Testing
         let fold = LayerPartition.folded(layerCount: 32, hostCount: 4) { _, part in
             Double(part.layerCount)
         }
-        #expect(fold?.parts.allSatisfy { $0.outward.count == 4 && $0.homeward.count == 4 } == true)
+        #expect(fold?.parts.allSatisfy { $0.outward.count == 4 && $0.returning.count == 4 } == true)
     }
 
     @Test func moreHostsThanLayersCannotBeServed() {

@@ -52,7 +52,7 @@ import Testing
         let count = Double(plan.ring.usedHosts.count)
         #expect(economics.activeParameterCount == 37_552_297_472)
         #expect(economics.watts == 400 * count && economics.pricePerHour == 1.5 * count)
-        let rate = plan.outlook.tokensPerSecond
+        let rate = plan.simulated.tokensPerSecond
         #expect(economics.tokensPerJoule == rate / (400 * count))
         #expect(economics.tokensPerMoney == rate * 3_600 / (1.5 * count))
         #expect(abs(economics.denseRatio - 18.3) < 0.1)

@@ -28,15 +28,15 @@ import Testing
 
     /// Without queues at experts, the simulator and the arithmetic must agree.
     @Test(arguments: [1, 2, 4, 8], [0.0, 0.2, 1, 5])
-    func aLineGivesWhatTheArithmeticForetells(
+    func aLineGivesWhatTheArithmeticPredicts(
         _ sequenceCount: Int, _ latencyMilliseconds: Double
     ) throws {
         let (costs, wish) = try ring(
             2, latencyMilliseconds: latencyMilliseconds, sequenceCount: sequenceCount)
         let forecast = RingForecast(
             costs, sequenceCount: sequenceCount, positionCount: wish.meanPositionCount)
-        let outlook = PlanOutlook(costs: costs, wish: wish)
-        let ratio = outlook.tokensPerSecond / forecast.tokensPerSecond
+        let simulated = SimulatedForecast(costs: costs, wish: wish)
+        let ratio = simulated.tokensPerSecond / forecast.tokensPerSecond
         #expect(ratio > 0.9 && ratio < 1.03, "\(ratio)")
     }
 
@@ -44,19 +44,19 @@ import Testing
         let (costs, wish) = try ring(4, latencyMilliseconds: 3, sequenceCount: 1)
         let forecast = RingForecast(
             costs, sequenceCount: 1, positionCount: wish.meanPositionCount)
-        let outlook = PlanOutlook(costs: costs, wish: wish)
-        #expect(abs(outlook.timePerTokenSeconds / forecast.roundSeconds - 1) < 0.02)
-        #expect(outlook.singleStreamTokensPerSecond == outlook.tokensPerSecond)
+        let simulated = SimulatedForecast(costs: costs, wish: wish)
+        #expect(abs(simulated.timePerTokenSeconds / forecast.roundSeconds - 1) < 0.02)
+        #expect(simulated.singleStreamTokensPerSecond == simulated.tokensPerSecond)
     }
 
     /// The forecast counts all sequences under way, not some that gave up their pages.
     @Test func fewGivenPagesDoNotSlowWhatIsForetold() throws {
         var (costs, wish) = try ring(2, latencyMilliseconds: 1, sequenceCount: 8)
         wish.serving.positionCount = 64
-        let ample = PlanOutlook(costs: costs, wish: wish)
+        let ample = SimulatedForecast(costs: costs, wish: wish)
         wish.serving.pageCount = 10
         wish.hasGivenPages = true
-        #expect(PlanOutlook(costs: costs, wish: wish) == ample)
+        #expect(SimulatedForecast(costs: costs, wish: wish) == ample)
     }
 
     @Test func aThinLinkBringsAPromptSoonerInFP8() throws {
@@ -73,7 +73,7 @@ import Testing
             return (
                 // The hop's latency and the return's apart.
                 costs.waySeconds(rowCount: 512) - 0.002,
-                PlanOutlook(costs: costs, wish: wish).timeToFirstTokenSeconds,
+                SimulatedForecast(costs: costs, wish: wish).timeToFirstTokenSeconds,
                 costs.arithmetic(stages, hopsSeconds: 0, rowCount: 512).bottleneckSeconds
             )
         }

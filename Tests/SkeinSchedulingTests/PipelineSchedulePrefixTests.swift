@@ -150,7 +150,7 @@ import Testing
         #expect(harness.fill().flatMap(\.spans).map(\.sequence) == [1, 2])
     }
 
-    @Test func aFollowerTakesOverWhereItsLeaderIsCancelled() throws {
+    @Test func aPrefixWaiterTakesOverWhereItsOwnerIsCancelled() throws {
         var harness = Harness(smallPlan(inFlight: 2, rows: 64, reuses: true))
         harness.arrive(
             Harness.request(1, prompt: 400, tokens: 1), Harness.request(2, prompt: 400, tokens: 1),
@@ -166,7 +166,7 @@ import Testing
         #expect(harness.cached[3] == 399 && harness.schedule.audit().isEmpty)
     }
 
-    @Test func aFollowerTakesOverWhereItsLeaderIsPreempted() throws {
+    @Test func aPrefixWaiterTakesOverWhereItsOwnerIsPreempted() throws {
         // The first grows into the page that the second needs; the third follows the second.
         var harness = Harness(smallPlan(pages: 6, rows: 64, reuses: true))
         harness.arrive(Harness.request(1, prompt: 60, tokens: 200, tenant: "other"))

@@ -40,9 +40,11 @@ extension RingSimulation {
         overtakingCount += 1
         guard let client = clients[id] else { return }
         let tokens = client.request.promptTokens
-        let mayWait = clients.contains { other, leader in
-            guard other < id, leader.request.tenant == client.request.tenant else { return false }
-            let others = leader.request.promptTokens + leader.expected
+        let mayWait = clients.contains { other, prefixOwner in
+            guard other < id, prefixOwner.request.tenant == client.request.tenant else {
+                return false
+            }
+            let others = prefixOwner.request.promptTokens + prefixOwner.expected
             return zip(tokens, others).prefix { $0 == $1 }.count >= Limits.pageRowCount
         }
         if !scenario.reusesPrefixes || !mayWait {

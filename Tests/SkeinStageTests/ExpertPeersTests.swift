@@ -8,7 +8,7 @@ import Testing
 @Suite struct ExpertPeersTests {
     private static let layer = LayerIndex(1)
 
-    /// Eight experts: 0 to 3 on host 0, 3 to 6 on host 1, 7 at home.
+    /// Eight experts: 0 to 3 on host 0, 3 to 6 on host 1, 7 local.
     private static let peers = ExpertPeers(
         ExpertDistribution(shards: [
             [ShardPart(layers: 1..<2, experts: 0..<4)],
@@ -23,23 +23,23 @@ import Testing
     }
 
     @Test func everyHostIsAskedOnceForTheRowsThatNeedIt() {
-        let parcels = Self.peers.parcels(for: Self.demand([0, 1, 2, 5, 6, 7]))
+        let requests = Self.peers.requests(for: Self.demand([0, 1, 2, 5, 6, 7]))
         #expect(
-            parcels == [
-                ExpertParcel(
+            requests == [
+                ExpertRequest(
                     host: 0, rows: [0, 1], choiceCounts: [2, 1], experts: [0, 1, 2],
                     slots: [0, 1, 2]),
-                ExpertParcel(
+                ExpertRequest(
                     host: 1, rows: [1, 2], choiceCounts: [1, 1], experts: [5, 6], slots: [3, 4]),
             ])
     }
 
     @Test func anExpertOfSeveralHostsGoesToTheOneWithFewestRows() {
-        let toSecond = Self.peers.parcels(for: Self.demand([0, 3, 1, 3, 3, 4]))
+        let toSecond = Self.peers.requests(for: Self.demand([0, 3, 1, 3, 3, 4]))
         #expect(toSecond.map(\.experts) == [[0, 1], [3, 3, 3, 4]])
-        let toFirst = Self.peers.parcels(for: Self.demand([3, 4, 5, 6]))
+        let toFirst = Self.peers.requests(for: Self.demand([3, 4, 5, 6]))
         #expect(toFirst.map(\.experts) == [[3], [4, 5, 6]])
-        let amongEquals = Self.peers.parcels(for: Self.demand([3, 7]))
+        let amongEquals = Self.peers.requests(for: Self.demand([3, 7]))
         #expect(amongEquals.map(\.host) == [0])
     }
 }

@@ -18,7 +18,7 @@ final class NodeRig: Sendable {
         .appending(path: "cluster/models/gosling").path()
 
     private let names: [String]
-    private let roads = RigRoads()
+    private let links = RigLinks()
     private let tasks = Mutex<[Task<Void, any Error>]>([])
 
     /// Starts nodes.
@@ -30,10 +30,10 @@ final class NodeRig: Sendable {
             let node = NodeService(
                 settings: NodeService.Settings(
                     name: name, modelFolder: Self.gosling,
-                    coordinatorAddress: roads.inbox("coordinator").address,
+                    coordinatorAddress: links.inbox("coordinator").address,
                     serving: ServingSettings(positionCount: 256, pageCount: 4),
                     softwareVersion: "test"),
-                inbox: roads.inbox(name), links: roads, pool: pool, computeThread: thread,
+                inbox: links.inbox(name), links: links, pool: pool, computeThread: thread,
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             tasks.withLock { $0.append(Task { try await node.run() }) }
         }
@@ -52,7 +52,7 @@ final class NodeRig: Sendable {
             ring: ring.enumerated().map { place, stage in
                 RingStage(
                     index: StageIndex(place), nodeName: stage.node,
-                    address: RigRoads.address(stage.node), publicKey: nil,
+                    address: RigLinks.address(stage.node), publicKey: nil,
                     slice: Slice(
                         layers: stage.layers, holdsEmbedding: place == 0,
                         holdsHead: place == ring.count - 1))
@@ -60,7 +60,7 @@ final class NodeRig: Sendable {
             microBatchesInFlight: 2, fingerprint: "",
             expertHosts: experts.map { node, part in
                 ExpertHost(
-                    nodeName: node, address: RigRoads.address(node), publicKey: nil, shard: [part])
+                    nodeName: node, address: RigLinks.address(node), publicKey: nil, shard: [part])
             }, settings: settings)
     }
 
@@ -93,7 +93,7 @@ final class NodeRig: Sendable {
     func send(_ body: Envelope.Body, to name: String, target: StageIndex? = nil) async throws {
         let envelope = Envelope(
             epoch: Self.epoch, sender: "coordinator", target: target, body: body)
-        try await roads.inbox(name).link().send(envelope.packed())
+        try await links.inbox(name).link().send(envelope.packed())
     }
 
     /// The next message to a peer that the test plays of which something is wanted; others are
@@ -101,7 +101,7 @@ final class NodeRig: Sendable {
     func next<Wanted>(
         to name: String = "coordinator", _ wanted: (Envelope) -> Wanted?
     ) async throws -> Wanted {
-        while let arrival = await roads.inbox(name).next() {
+        while let arrival = await links.inbox(name).next() {
             let envelope = try Envelope(parsing: arrival.frames, from: arrival.peer)
             if let found = wanted(envelope) { return found }
         }
@@ -115,8 +115,8 @@ final class NodeRig: Sendable {
     }
 }
 
-/// Roads between the inboxes of one test; one that is named is there.
-final class RigRoads: LinkOpening {
+/// Links between the inboxes of one test; one that is named is there.
+final class RigLinks: LinkOpening {
     private let inboxes = Mutex<[String: InProcessInbox]>([:])
 
     static func address(_ name: String) -> String { "in-process:\(name)" }

@@ -1,6 +1,7 @@
 import Testing
 
-/// Documents use plain words of the field, so that readers and their searches find them.
+/// Documents, and the names, comments and messages of sources, use plain words of the field, so
+/// that readers and their searches find them.
 @Suite struct WordsTests {
     private static let documents = SourceTree.paths.filter { path in
         path.hasSuffix(".md") && !path.hasPrefix("Tests/Golden/oracle/")
@@ -9,6 +10,15 @@ import Testing
     @Test(arguments: documents)
     func aDocumentHasNoOldOrInventedWord(_ path: String) {
         Finding.expectNone(Self.findings(path: path, text: SourceTree.text(path)))
+    }
+
+    @Test func aSourceHasNoOldOrInventedWord() {
+        // This file alone says which words they are.
+        let sources = SourceTree.sources.filter { !$0.path.hasSuffix("WordsTests.swift") }
+        Finding.expectNone(
+            sources.flatMap {
+                Self.findings(path: $0.path, text: $0.lines.joined(separator: "\n"), isSource: true)
+            })
     }
 
     @Test(arguments: [
@@ -46,7 +56,9 @@ import Testing
         "thereof": "of it", "whence": "from where", "thither": "there",
     ]
 
-    private static func findings(path: String, text: String) -> [Finding] {
+    private static func findings(
+        path: String, text: String, isSource: Bool = false
+    ) -> [Finding] {
         var isCode = false
         var findings: [Finding] = []
         for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false)
@@ -56,7 +68,7 @@ import Testing
             if isCode { continue }
             // Names in back quotes are code.
             let pieces = line.split(separator: "`", omittingEmptySubsequences: false)
-            for (place, piece) in pieces.enumerated() where place % 2 == 0 {
+            for (place, piece) in pieces.enumerated() where isSource || place % 2 == 0 {
                 findings += words(of: piece).compactMap { word in
                     replacements[word].map {
                         Finding(path: path, line: index + 1, rule: "'\(word)'; write: \($0)")
@@ -67,9 +79,15 @@ import Testing
         return findings
     }
 
-    /// The words of a text in lower case, and each two that follow each other.
+    /// The words of a text in lower case, and each two that follow each other; a name in camel case
+    /// is as many as it is made of.
     private static func words(of text: Substring) -> [String] {
-        let single = text.lowercased().split { !$0.isLetter }.map(String.init)
+        var spaced = ""
+        for (character, before) in zip(text, [Character(" ")] + text) {
+            if character.isUppercase, before.isLowercase { spaced += " " }
+            spaced.append(character)
+        }
+        let single = spaced.lowercased().split { !$0.isLetter }.map(String.init)
         return single + zip(single, single.dropFirst()).map { "\($0) \($1)" }
     }
 }

@@ -74,7 +74,7 @@ import Testing
 
     @Test func computeAndWaitsForExpertsAreToldApart() throws {
         let round = try #require(TracedRound(Self.trace([Self.round(1, from: 100)])))
-        #expect(round.hasFarExperts)
+        #expect(round.hasRemoteExperts)
         let stage = round.stages[0]
         #expect(stage.computeSeconds == 21e-6)
         #expect(stage.expertSeconds == 20e-6 && stage.ownSeconds == 5e-6)

@@ -21,7 +21,7 @@ import Testing
             var messages = try #require(entry["messages"]?.array).map {
                 try ChatMessage(parsing: $0, subject: "messages")
             }
-            // The reference read the arguments and wrote them anew.
+            // The reference read the arguments and wrote them again.
             for message in messages.indices {
                 for call in messages[message].toolCalls.indices {
                     let text = messages[message].toolCalls[call].arguments

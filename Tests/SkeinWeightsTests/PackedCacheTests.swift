@@ -53,7 +53,7 @@ import Testing
         #expect(try files(folder.path).count == WeightForm.allCases.count)
     }
 
-    @Test func aChangedCheckpointIsPackedAnew() throws {
+    @Test func aChangedCheckpointIsPackedAgain() throws {
         let folder = try TemporaryFolder()
         let (model, kept) = (folder.path("model"), folder.path("cache"))
         try FileManager.default.copyItem(atPath: Golden.folder("v2lite"), toPath: model)

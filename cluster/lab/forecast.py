@@ -7,15 +7,15 @@ import time
 import clusters
 from hosts import LabError
 
-# Where one host answers another that measures the road between them.
-ROAD_PORT = 7199
+# Where one host answers another that measures the link between them.
+LINK_PORT = 7199
 
 # On a machine that others use as well, one measurement in three may be far off.
 TRIES = 3
 
 
 def measure_rates(hosts, wanted, delay_ms):
-    """One host's rates and road, as `skein bench host` finds them.
+    """One host's rates and link, as `skein bench host` finds them.
 
     One thread with a core of its own; a host of the lab has its share of that. Measured under the
     share a kernel of a millisecond would often fit between two pauses, and look faster than it is.
@@ -23,7 +23,7 @@ def measure_rates(hosts, wanted, delay_ms):
     path = hosts.folder / "listening.log"
     with open(path, "w") as log:
         listening = hosts.start(1, [
-            wanted.program, "bench", "host", "--listen", f"{hosts.addresses[1]}:{ROAD_PORT}"],
+            wanted.program, "bench", "host", "--listen", f"{hosts.addresses[1]}:{LINK_PORT}"],
             log=log)
     try:
         deadline = time.monotonic() + 10
@@ -33,13 +33,13 @@ def measure_rates(hosts, wanted, delay_ms):
             time.sleep(0.05)
         words = [wanted.program, "bench", "host", "--json", "--threads", 1, "--config",
                  wanted.model / "config.json"]
-        road = ["--peer", f"{hosts.addresses[1]}:{ROAD_PORT}"]
+        link = ["--peer", f"{hosts.addresses[1]}:{LINK_PORT}"]
         # The one that listens answers once.
         found = clusters.middle([
-            json.loads(hosts.run(0, words + (road if turn == 0 else []))) for turn in range(TRIES)])
+            json.loads(hosts.run(0, words + (link if turn == 0 else []))) for turn in range(TRIES)])
     finally:
         hosts.stop([listening])
-    # The road is plain TCP's; what it takes beyond the wire's delay is the hosts' own.
+    # The link is plain TCP's; what it takes beyond the wire's delay is the hosts' own.
     found["own_ms"] = max(0.0, found["latency_ms"] - delay_ms)
     return found
 

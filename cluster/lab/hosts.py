@@ -68,7 +68,7 @@ def settle_tcp(namespace):
     """TCP as our operators are told to have it on wires with delay, whatever this machine prefers.
 
     A sender that paces, as with bbr, spreads each message over a part of the round trip; one that
-    begins anew after a pause needs a second round trip for what ten packets do not hold.
+    starts again after a pause needs a second round trip for what ten packets do not hold.
     """
     def set_to(name, value):
         command = ["ip", "netns", "exec", namespace, "sysctl", "-qw", f"net.ipv4.{name}={value}"]

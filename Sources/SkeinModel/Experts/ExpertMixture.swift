@@ -13,26 +13,26 @@ import SkeinWeights
 struct ExpertMixture {
     private let gate: Gate
 
-    /// The routed experts that are at home.
+    /// The routed experts that are local.
     private let routed: ExpertShard
     private let shared: FeedForward?
     private let form: RowForm
 
-    /// Whether no routed expert is elsewhere.
+    /// Whether no routed expert is remote.
     let isWhole: Bool
 
     /// Finds a layer's experts in a checkpoint.
     ///
     /// - Parameters:
-    ///   - home: the routed experts that are at home, where not all are.
+    ///   - local: the routed experts that are local, where not all are.
     ///   - form: how routed experts receive their rows.
     init(
         checkpoint: Checkpoint, layer: Int, routing: ModelConfiguration.Routing,
-        home: [Range<Int>]? = nil, form: RowForm = .bf16
+        local: [Range<Int>]? = nil, form: RowForm = .bf16
     ) throws(Refusal) {
         gate = try Gate(checkpoint: checkpoint, layer: layer, routing: routing)
         routed = try ExpertShard(
-            checkpoint: checkpoint, layer: layer, ranges: home ?? [0..<routing.expertCount])
+            checkpoint: checkpoint, layer: layer, ranges: local ?? [0..<routing.expertCount])
         shared =
             routing.sharedExpertCount == 0
             ? nil
@@ -45,7 +45,7 @@ struct ExpertMixture {
 
     /// Chooses experts for each row.
     ///
-    /// - Parameter normed: `[row, hidden]`; rounded to BF16 on return, as experts near and far
+    /// - Parameter normed: `[row, hidden]`; rounded to BF16 on return, as local and remote experts
     ///   receive it.
     func choose(_ normed: Tensor, scratch: StepScratch, on pool: ComputePool) -> ExpertChoice {
         let choice = gate.choose(normed, scores: scratch.scores, on: pool)
@@ -59,18 +59,18 @@ struct ExpertMixture {
         form == .fp8 ? scratch.rounded : scratch.normed
     }
 
-    /// The places in a choice whose experts are elsewhere, ascending.
-    func farSlots(of choice: ExpertChoice) -> [Int] {
+    /// The places in a choice whose experts are remote, ascending.
+    func remoteSlots(of choice: ExpertChoice) -> [Int] {
         isWhole ? [] : choice.experts.indices.filter { !routed.holds(choice.experts[$0]) }
     }
 
-    /// Applies the chosen experts, all of them at home, and adds what they give.
+    /// Applies the chosen experts, all of them local, and adds what they give.
     ///
     /// - Parameter result: resized to `[row, hidden]`.
     func apply(
         _ choice: ExpertChoice, scratch: StepScratch, into result: Tensor, on pool: ComputePool
     ) {
-        precondition(isWhole, "some experts are elsewhere")
+        precondition(isWhole, "some experts are remote")
         applyShared(choice, scratch: scratch, into: result, on: pool)
         let parts = routed.parts(
             of: choice.experts, count: choice.experts.count, scratch.limits.expertRowsMax)
@@ -92,12 +92,12 @@ struct ExpertMixture {
         }
     }
 
-    /// Applies the shared experts and those of the routed ones that are at home, while others are
+    /// Applies the shared experts and those of the routed ones that are local, while others are
     /// asked.
     ///
     /// - Parameter result: resized to `[row, hidden]`; what the shared experts give.
-    /// - Returns: what the routed ones at home give.
-    func applyHome(
+    /// - Returns: what the local routed ones give.
+    func applyLocal(
         _ choice: ExpertChoice, scratch: StepScratch, into result: Tensor, on pool: ComputePool
     ) -> ExpertOutputs? {
         applyShared(choice, scratch: scratch, into: result, on: pool)
@@ -111,7 +111,7 @@ struct ExpertMixture {
         return ExpertOutputs(slots: slots, bytes: bytes)
     }
 
-    /// Adds what all experts gave, in the order in which those at home would have been added.
+    /// Adds what all experts gave, in the order in which local ones would have been added.
     ///
     /// - Parameters:
     ///   - outputs: together one row for each slot of the choice.
@@ -151,7 +151,7 @@ struct ExpertMixture {
         to result: Tensor, on pool: ComputePool
     ) {
         guard let first = experts.first, let last = experts.last else { return }
-        // All of the layer's experts are at home here, so a run of them is a range.
+        // All of the layer's experts are local here, so a run of them is a range.
         let part = first..<last + 1
         let slots = choice.experts.indices.filter { part.contains(choice.experts[$0]) }
         guard !slots.isEmpty else { return }

@@ -15,7 +15,7 @@ public struct ExpertOutputs: Sendable, Equatable {
     }
 }
 
-/// What a step needs of experts elsewhere before it can go on.
+/// What a step needs of remote experts before it can go on.
 public struct ExpertDemand: Sendable {
     /// The layer at which it waits.
     public let layer: LayerIndex
@@ -23,6 +23,6 @@ public struct ExpertDemand: Sendable {
     /// The experts of every row.
     public let choice: ExpertChoice
 
-    /// The places in the choice whose experts are elsewhere, ascending; one at least.
+    /// The places in the choice whose experts are remote, ascending; one at least.
     public let slots: [Int]
 }

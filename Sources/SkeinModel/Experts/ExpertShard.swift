@@ -19,14 +19,14 @@ public struct RowChoice: Sendable, Equatable {
 /// Some routed experts of one layer, wherever they run.
 ///
 /// Every output row is rounded to BF16, since that is what travels from an expert host: a combine
-/// then gives the same bytes whether an expert was near or far.
+/// then gives the same bytes whether an expert was local or remote.
 public struct ExpertShard: Sendable {
     /// The experts in ascending order, as the checkpoint numbers them.
     public let experts: [Int]
 
     private let weights: [GatedWeights]
 
-    /// The place of each of the layer's experts among ours, -1 for one that is elsewhere.
+    /// The place of each of the layer's experts among ours, -1 for one that is remote.
     private let places: [Int]
 
     /// Finds experts of a layer in a checkpoint.

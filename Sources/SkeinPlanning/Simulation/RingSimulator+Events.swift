@@ -21,7 +21,7 @@ extension RingSimulator {
         case machine(Int, version: Int)
         /// A flight has left its stage.
         case leave(Int)
-        /// A flight's token return has come home.
+        /// A flight's token return has arrived.
         case back(Int)
     }
 }

@@ -224,7 +224,7 @@ extension RingSimulator {
     }
 }
 
-// Stages, experts and roads.
+// Stages, experts and links.
 extension RingSimulator {
     private mutating func reach(_ place: Int) {
         guard let stage = flights[place]?.stage else { return }
@@ -236,7 +236,7 @@ extension RingSimulator {
         begin(place)
     }
 
-    /// Begins a stage: all of it where its experts are at home, else what comes before its first
+    /// Begins a stage: all of it where its experts are local, else what comes before its first
     /// MoE layer.
     private mutating func begin(_ place: Int) {
         guard let flight = flights[place] else { return }
@@ -285,7 +285,7 @@ extension RingSimulator {
             timeline.plan(.experts(place, lane: index), at: gone + nanoseconds(latency))
         }
         // Behind all that have become ready meanwhile.
-        compute(place, [(seconds: cost.homeSeconds, event: .combine(place))])
+        compute(place, [(seconds: cost.localSeconds, event: .combine(place))])
     }
 
     private mutating func askExperts(_ place: Int, _ index: Int) {
@@ -338,13 +338,13 @@ extension RingSimulator {
             return
         }
         flights[place]?.stage = stage + 1
-        guard let road = hops[stage] else {
+        guard let link = hops[stage] else {
             timeline.plan(.reach(place), at: now)
             return
         }
-        let seconds = flight.rowCount * costs.hopRowBytes / road.bytesPerSecond
+        let seconds = flight.rowCount * costs.hopRowBytes / link.bytesPerSecond
         let gone = machines.transmit(seconds, from: stageHosts[stage], at: now)
-        timeline.plan(.reach(place), at: gone + nanoseconds(road.latencySeconds))
+        timeline.plan(.reach(place), at: gone + nanoseconds(link.latencySeconds))
     }
 }
 

@@ -27,7 +27,7 @@ struct ConstraintRig {
 
     init(_ demand: AnswerDemand) async throws {
         setup = try await Self.setup.value
-        constraint = try ConstraintShelf(
+        constraint = try ConstraintCache(
             setup.tokenizer, vocabularySize: Self.vocabularySize, endTokens: setup.endTokens
         ).constraint(demand)
     }

@@ -211,7 +211,7 @@ struct  Skein__V1__Placement
   size_t n_expert_hosts;
   Skein__V1__ExpertHost **expert_hosts;
   /*
-   * Micro-batches that a stage may have begun; 0 where no experts are elsewhere.
+   * Micro-batches that a stage may have begun; 0 where no experts are remote.
    */
   uint32_t steps_at_once_count;
   /*
@@ -281,7 +281,7 @@ struct  Skein__V1__StageTimes
    */
   uint64_t last_micro_batch_id;
   /*
-   * With nothing to compute while experts elsewhere were awaited.
+   * With nothing to compute while remote experts were awaited.
    */
   uint64_t waiting_combine_microseconds;
 };

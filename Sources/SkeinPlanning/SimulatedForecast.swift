@@ -4,7 +4,7 @@ import SkeinCore
 ///
 /// The arithmetic (``RingForecast``) bounds a round from below: it knows no queues. Where a ring
 /// has experts on other hosts, micro-batches meet there, and the simulator counts that too.
-public struct PlanOutlook: Equatable, Sendable {
+public struct SimulatedForecast: Equatable, Sendable {
     /// Seconds from a request to its first token where nobody else is there.
     public let timeToFirstTokenSeconds: Double
     /// Tokens a second of all sequences together, while all of them decode.

@@ -3,14 +3,14 @@ internal import SkeinCore
 internal import SkeinTransport
 internal import Synchronization
 
-/// The roads of one process, of either kind.
-protocol ClusterRoads: LinkOpening {
-    /// Closes every road.
+/// The links of one process, of either kind.
+protocol ClusterLinks: LinkOpening {
+    /// Closes every link.
     func close() async
 }
 
-/// Roads between nodes of this process.
-final class InProcessRoads: ClusterRoads {
+/// Links between nodes of this process.
+final class InProcessLinks: ClusterLinks {
     private let inboxes = Mutex<[String: InProcessInbox]>([:])
 
     /// Opens the inbox of a node.
@@ -32,8 +32,8 @@ final class InProcessRoads: ClusterRoads {
     }
 }
 
-/// Roads over ZeroMQ.
-struct ZeroMQRoads: ClusterRoads {
+/// Links over ZeroMQ.
+struct ZeroMQLinks: ClusterLinks {
     let hub: ZeroMQHub
 
     /// Logs what becomes of connections: a wrong key must be a line, not a silence.

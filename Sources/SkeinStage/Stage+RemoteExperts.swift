@@ -4,9 +4,9 @@ internal import SkeinTensor
 internal import SkeinTransport
 internal import SkeinWire
 
-/// How a stage reaches experts elsewhere, and where it notes what that takes.
-struct FarExperts: Sendable {
-    /// One host: its node, and the road there.
+/// How a stage reaches remote experts, and where it notes what that takes.
+struct RemoteExperts: Sendable {
+    /// One host: its node, and the link there.
     struct Peer: Sendable {
         let nodeName: String
         let outbox: Outbox
@@ -18,16 +18,16 @@ struct FarExperts: Sendable {
     let form: RowForm
     let peers: ExpertPeers
     /// By the hosts' numbers.
-    let roads: [Int: Peer]
-    let desk: CombineDesk
+    let links: [Int: Peer]
+    let waits: CombineWaits
     let keeper: StageTimekeeper
     let recorder: TimelineRecorder
 
     var lane: TraceLane { .stage(stage) }
 }
 
-/// A step that is run with experts elsewhere, and how long the stage computed for it.
-private struct FarStep {
+/// A step that is run with remote experts, and how long the stage computed for it.
+private struct RemoteStep {
     let number: Int
     let microBatch: MicroBatch
     var computed = Duration.zero
@@ -35,33 +35,33 @@ private struct FarStep {
     var since = ContinuousClock.now
 }
 
-// A step with experts elsewhere: attention, dispatch, those at home meanwhile, combine, go on.
+// A step with remote experts: attention, dispatch, local ones meanwhile, combine, go on.
 //
-//     stage    │ attention A │ home A │ attention B │ combine A, attention A │ home B │ …
+//     stage    │ attention A │ local A │ attention B │ combine A, attention A │ local B │ …
 //     hosts              └────► experts of A ────►──┘
 //
 // After every part the stage is left to what has become ready meanwhile: what a combine sets
 // free is a dispatch, or a step for the next stage, for which others wait.
 extension Stage {
     /// Runs a micro-batch, leaving the stage to others whenever it waits.
-    func run(_ step: Step, number: Int, with far: FarExperts) async -> StageRun {
+    func run(_ step: Step, number: Int, with remote: RemoteExperts) async -> StageRun {
         let microBatch = step.microBatch
         // A page copy brings rows of all layers, so what wrote them must have ended.
         let isCopying = microBatch.spans.contains { $0.pageCopy != nil }
         await waitForTurn { isCopying ? $0.isFirst(number) : $0.mayRun(number, block: 0) }
         let began = ContinuousClock.now
-        var state = FarStep(number: number, microBatch: microBatch, since: began)
+        var state = RemoteStep(number: number, microBatch: microBatch, since: began)
         let outcome: Result<StageOutcome, Refusal>
         do throws(Refusal) {
-            outcome = .success(try await compute(step, &state, with: far))
+            outcome = .success(try await compute(step, &state, with: remote))
         } catch {
             outcome = .failure(error)
         }
         let ended = ContinuousClock.now
-        note(&state, IntervalKind(microBatch.phase), until: ended, far)
-        far.keeper.note {
+        note(&state, IntervalKind(microBatch.phase), until: ended, remote)
+        remote.keeper.note {
             $0.onEnd(
-                microBatch.id, computed: state.computed, end: ended - far.keeper.start,
+                microBatch.id, computed: state.computed, end: ended - remote.keeper.start,
                 rowCount: microBatch.rowCount)
         }
         turns.onEnd(number)
@@ -70,7 +70,7 @@ extension Stage {
     }
 
     private func compute(
-        _ step: Step, _ state: inout FarStep, with far: FarExperts
+        _ step: Step, _ state: inout RemoteStep, with remote: RemoteExperts
     ) async throws(Refusal) -> StageOutcome {
         let microBatch = step.microBatch
         let number = state.number
@@ -80,7 +80,7 @@ extension Stage {
             while run.nextBlock < model.blockCount {
                 let block = run.nextBlock
                 if !turns.mayRun(number, block: block) {
-                    note(&state, .attention, until: .now, far)
+                    note(&state, .attention, until: .now, remote)
                     await waitForTurn { $0.mayRun(number, block: block) }
                     state.since = .now
                 }
@@ -88,9 +88,9 @@ extension Stage {
                 let demand = model.advance(run)
                 letOthersGo()
                 if let demand {
-                    try await ask(for: demand, run, &state, far)
+                    try await ask(for: demand, run, &state, remote)
                 } else {
-                    note(&state, .attention, until: .now, far)
+                    note(&state, .attention, until: .now, remote)
                     await giveWay(&state)
                 }
             }
@@ -103,71 +103,72 @@ extension Stage {
         return try outcome(of: microBatch, model.finish(run))
     }
 
-    /// Asks the hosts, runs what is at home, waits for the answers and ends the layer.
+    /// Asks the hosts, runs what is local, waits for the answers and ends the layer.
     private func ask(
-        for demand: ExpertDemand, _ run: SliceRun, _ state: inout FarStep, _ far: FarExperts
+        for demand: ExpertDemand, _ run: SliceRun, _ state: inout RemoteStep,
+        _ remote: RemoteExperts
     ) async throws(Refusal) {
         let layer = demand.layer
-        note(&state, .attention, of: layer, until: .now, far)
-        let parcels = far.peers.parcels(for: demand)
-        let key = CombineDesk.Key(microBatch: state.microBatch.id, layer: layer)
-        try dispatch(parcels, rows: model.routedRows(of: run), key, far)
+        note(&state, .attention, of: layer, until: .now, remote)
+        let requests = remote.peers.requests(for: demand)
+        let key = CombineWaits.Key(microBatch: state.microBatch.id, layer: layer)
+        try dispatch(requests, rows: model.routedRows(of: run), key, remote)
         let dispatched = ContinuousClock.now
-        note(&state, .sending, of: layer, until: dispatched, far)
+        note(&state, .sending, of: layer, until: dispatched, remote)
         await giveWay(&state)
-        model.runHome(run)
-        note(&state, .experts, of: layer, until: .now, far)
+        model.runLocal(run)
+        note(&state, .experts, of: layer, until: .now, remote)
         awaitingCount += 1
-        let arrived: CombineDesk.Arrived
+        let arrived: CombineWaits.Arrived
         do throws(Refusal) {
-            arrived = try await far.desk.wait(for: key)
+            arrived = try await remote.waits.wait(for: key)
         } catch {
             awaitingCount -= 1
             state.since = .now
             throw error
         }
         state.since = .now
-        far.recorder.note(
-            far.lane, .waitingCombine, of: state.microBatch.id, layer: layer, from: dispatched,
+        remote.recorder.note(
+            remote.lane, .waitingCombine, of: state.microBatch.id, layer: layer, from: dispatched,
             to: max(dispatched, arrived.at))
         model.combine(
             run,
-            parcels.compactMap { parcel in
-                guard let name = far.roads[parcel.host]?.nodeName,
+            requests.compactMap { request in
+                guard let name = remote.links[request.host]?.nodeName,
                     let bytes = arrived.outputs[name]
                 else { return nil }
-                return ExpertOutputs(slots: parcel.slots, bytes: bytes)
+                return ExpertOutputs(slots: request.slots, bytes: bytes)
             })
-        note(&state, .experts, of: layer, until: .now, far)
+        note(&state, .experts, of: layer, until: .now, remote)
         awaitingCount -= 1
     }
 
-    /// Packs what each host is asked and puts it on its road.
+    /// Packs what each host is asked and puts it on its link.
     private func dispatch(
-        _ parcels: [ExpertParcel], rows: Tensor, _ key: CombineDesk.Key, _ far: FarExperts
+        _ requests: [ExpertRequest], rows: Tensor, _ key: CombineWaits.Key, _ remote: RemoteExperts
     ) throws(Refusal) {
         var expected: [String: Int] = [:]
-        for parcel in parcels {
-            guard let peer = far.roads[parcel.host] else {
-                preconditionFailure("no road to expert host \(parcel.host)")
+        for request in requests {
+            guard let peer = remote.links[request.host] else {
+                preconditionFailure("no link to expert host \(request.host)")
             }
-            expected[peer.nodeName] = parcel.slots.count
+            expected[peer.nodeName] = request.slots.count
         }
-        far.desk.open(key, expecting: expected)
+        remote.waits.open(key, expecting: expected)
         let chosen = Tensor(rows: 0, columns: rows.columnCount)
-        for parcel in parcels {
-            guard let peer = far.roads[parcel.host] else { continue }
-            chosen.resize(rows: parcel.rows.count)
-            for (place, row) in parcel.rows.enumerated() {
+        for request in requests {
+            guard let peer = remote.links[request.host] else { continue }
+            chosen.resize(rows: request.rows.count)
+            for (place, row) in request.rows.enumerated() {
                 chosen.copyRow(place, from: rows, row: row)
             }
-            let travelling = RowFrames(chosen, far.form)
+            let travelling = RowFrames(chosen, remote.form)
             let envelope = Envelope(
-                epoch: far.epoch, sender: far.nodeName,
+                epoch: remote.epoch, sender: remote.nodeName,
                 body: .dispatch(
                     Dispatch(
-                        microBatch: key.microBatch, stage: far.stage, layer: key.layer,
-                        choiceCounts: parcel.choiceCounts, experts: parcel.experts,
+                        microBatch: key.microBatch, stage: remote.stage, layer: key.layer,
+                        choiceCounts: request.choiceCounts, experts: request.experts,
                         rows: travelling.rows, scales: travelling.scales)))
             let frames: [Frame]
             do throws(WireError) {
@@ -176,35 +177,35 @@ extension Stage {
                 throw error.refusal
             }
             guard peer.outbox.put(frames) else {
-                throw Refusal("expert host \(peer.nodeName)", "its road is blocked")
+                throw Refusal("expert host \(peer.nodeName)", "its link is blocked")
             }
         }
     }
 
     /// Notes what the stage did for a step since it was last noted.
     private func note(
-        _ state: inout FarStep, _ kind: IntervalKind, of layer: LayerIndex? = nil,
-        until moment: ContinuousClock.Instant, _ far: FarExperts
+        _ state: inout RemoteStep, _ kind: IntervalKind, of layer: LayerIndex? = nil,
+        until moment: ContinuousClock.Instant, _ remote: RemoteExperts
     ) {
-        let (since, start) = (state.since, far.keeper.start)
+        let (since, start) = (state.since, remote.keeper.start)
         state.since = moment
         guard moment > since else { return }
-        far.recorder.note(
-            far.lane, kind, of: state.microBatch.id, layer: layer, from: since, to: moment)
+        remote.recorder.note(
+            remote.lane, kind, of: state.microBatch.id, layer: layer, from: since, to: moment)
         guard kind.isCompute else {
-            far.keeper.note { $0.onSent(start: since - start, end: moment - start) }
+            remote.keeper.note { $0.onSent(start: since - start, end: moment - start) }
             return
         }
         state.computed += moment - since
         let isAwaiting = awaitingCount > 0
-        far.keeper.note {
+        remote.keeper.note {
             $0.onCompute(
                 start: since - start, end: moment - start, isAwaitingExperts: isAwaiting)
         }
     }
 
-    /// Lets those go first who are ready; what the step did so far was noted before.
-    private func giveWay(_ state: inout FarStep) async {
+    /// Lets those go first who are ready; what the step did so remote was noted before.
+    private func giveWay(_ state: inout RemoteStep) async {
         await Task.yield()
         state.since = .now
     }

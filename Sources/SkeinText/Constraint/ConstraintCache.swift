@@ -3,8 +3,8 @@ import Synchronization
 
 /// Makes constraints for one model's vocabulary, and keeps the latest for requests
 /// that ask for the same form.
-public final class ConstraintShelf: Sendable {
-    private struct Shelf {
+public final class ConstraintCache: Sendable {
+    private struct Kept {
         var trie: TokenTrie?
         /// The latest last.
         var constraints: [(demand: AnswerDemand, constraint: AnswerConstraint)] = []
@@ -13,7 +13,7 @@ public final class ConstraintShelf: Sendable {
     private let tokenizer: Tokenizer
     private let vocabularySize: Int
     private let endTokens: Set<TokenID>
-    private let shelf = Mutex(Shelf())
+    private let kept = Mutex(Kept())
 
     /// - Parameters:
     ///   - vocabularySize: rows of the model's head.
@@ -28,12 +28,12 @@ public final class ConstraintShelf: Sendable {
     ///
     /// - Throws: a refusal that names the keyword which cannot be kept to.
     public func constraint(_ demand: AnswerDemand) throws(Refusal) -> AnswerConstraint {
-        let known = shelf.withLock { shelf -> AnswerConstraint? in
-            guard let place = shelf.constraints.firstIndex(where: { $0.demand == demand }) else {
+        let known = kept.withLock { kept -> AnswerConstraint? in
+            guard let place = kept.constraints.firstIndex(where: { $0.demand == demand }) else {
                 return nil
             }
-            let entry = shelf.constraints.remove(at: place)
-            shelf.constraints.append(entry)
+            let entry = kept.constraints.remove(at: place)
+            kept.constraints.append(entry)
             return entry.constraint
         }
         if let known { return known }
@@ -43,10 +43,10 @@ public final class ConstraintShelf: Sendable {
         let constraint = AnswerConstraint(
             grammar, trie: trie, vocabularySize: vocabularySize, endTokens: endTokens,
             tokenBytes: { [tokenizer] in tokenizer.isAdded($0) ? [] : tokenizer.bytes(of: $0) })
-        shelf.withLock { shelf in
-            shelf.constraints.append((demand, constraint))
-            if shelf.constraints.count > Limits.constraintsKeptMax {
-                shelf.constraints.removeFirst()
+        kept.withLock { kept in
+            kept.constraints.append((demand, constraint))
+            if kept.constraints.count > Limits.constraintsKeptMax {
+                kept.constraints.removeFirst()
             }
         }
         return constraint
@@ -54,9 +54,9 @@ public final class ConstraintShelf: Sendable {
 
     /// The vocabulary by its bytes, sorted once.
     private func trie() -> TokenTrie {
-        shelf.withLock { shelf in
-            let trie = shelf.trie ?? TokenTrie(tokenizer, vocabularySize: vocabularySize)
-            shelf.trie = trie
+        kept.withLock { kept in
+            let trie = kept.trie ?? TokenTrie(tokenizer, vocabularySize: vocabularySize)
+            kept.trie = trie
             return trie
         }
     }

@@ -31,7 +31,7 @@ public enum ProbeSign: Equatable, Sendable {
 }
 
 /// Everything that a cluster's health is judged by.
-public struct HealthSigns: Equatable, Sendable {
+public struct HealthSignals: Equatable, Sendable {
     /// What is known of one node.
     public struct Node: Equatable, Sendable {
         /// Its name.

@@ -5,7 +5,7 @@ internal import Synchronization
 /// Where the answers of expert hosts arrive, and steps wait until all of theirs are there.
 ///
 /// Answers are matched by micro-batch, layer and host; whatever nobody waits for is dropped.
-final class CombineDesk: Sendable {
+final class CombineWaits: Sendable {
     /// What a step waits for.
     struct Key: Hashable, Sendable {
         let microBatch: MicroBatchID
@@ -107,7 +107,7 @@ final class CombineDesk: Sendable {
     /// Ends every wait, now and later.
     func close() {
         let waiting = state.withLock { state in
-            state.closing = Refusal("experts elsewhere", "the placement has ended")
+            state.closing = Refusal("remote experts", "the placement has ended")
             return state.waits.keys.compactMap { key in
                 defer { state.waits[key]?.continuation = nil }
                 return state.waits[key]?.continuation

@@ -5,7 +5,7 @@ public import SkeinCore
 /// A page is *free*, *owned* by one or more sequences, or *idle*: owned by none but kept, with its
 /// rows, for a sequence that may begin the same way. Idle pages stand in a queue, the least lately
 /// used first. Every stage uses the same page numbers.
-public struct PageLedger: Equatable, Sendable {
+public struct PageAllocator: Equatable, Sendable {
     /// Pages in the book.
     public let pageCount: Int
 

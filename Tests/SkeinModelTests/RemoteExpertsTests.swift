@@ -6,24 +6,24 @@ import Testing
 
 @testable import SkeinModel
 
-/// Experts elsewhere give the bytes of those at home, whatever is where and who waits for whom.
-@Suite struct FarExpertsTests {
+/// Remote experts give the bytes of local ones, whatever is where and who waits for whom.
+@Suite struct RemoteExpertsTests {
     /// A slice of all layers, and the experts that it does not have.
     private final class Rig {
         let model: SliceModel
         private let hosts: [Int: ExpertShard]
         private let compute: ComputePool
 
-        init(_ checkpoint: Checkpoint, home: [Range<Int>], threadCount: Int = 1) throws {
+        init(_ checkpoint: Checkpoint, local: [Range<Int>], threadCount: Int = 1) throws {
             let configuration = checkpoint.configuration
             let routing = try #require(configuration.routing)
             let slice = Slice(
                 layers: 0..<configuration.layerCount, holdsEmbedding: true, holdsHead: true)
             var held = HeldExperts()
             var hosts: [Int: ExpertShard] = [:]
-            let away = RangeSet(0..<routing.expertCount).subtracting(RangeSet(home))
+            let away = RangeSet(0..<routing.expertCount).subtracting(RangeSet(local))
             for layer in slice.layers where configuration.layerIsMixture[layer] {
-                held.ranges[layer] = home
+                held.ranges[layer] = local
                 hosts[layer] = try ExpertShard(
                     checkpoint: checkpoint, layer: layer, ranges: Array(away.ranges))
             }
@@ -41,7 +41,7 @@ import Testing
                 guard let demand = model.advance(run) else { continue }
                 // What travels: the rows in BF16, those that are needed alone.
                 let bytes = model.routedRows(of: run).packedBFloat16()
-                model.runHome(run)
+                model.runLocal(run)
                 return [answer(demand, bytes)]
             }
             return nil
@@ -86,16 +86,16 @@ import Testing
         arguments: [[], [0..<8], [0..<1], [2..<4, 7..<8], [0..<7]],
         [SyntheticCheckpoint.Format.fp8, .bf16])
     func notABitDependsOnWhereAnExpertIs(
-        home: [Range<Int>], format: SyntheticCheckpoint.Format
+        local: [Range<Int>], format: SyntheticCheckpoint.Format
     ) async throws {
         try await TinyModel.with(format) { checkpoint in
-            let near = try PipelineRig(checkpoint).step(
+            let local = try PipelineRig(checkpoint).step(
                 [Self.span(0, Self.tokens(40)[...], from: 0, page: 0)],
                 capture: [.logits, .hidden, .router])
             for threadCount in [1, 2] {
-                let far = try Rig(checkpoint, home: home, threadCount: threadCount)
+                let remote = try Rig(checkpoint, local: local, threadCount: threadCount)
                     .step(Self.span(0, Self.tokens(40)[...], from: 0, page: 0))
-                #expect(far.bits == near.bits)
+                #expect(remote.bits == local.bits)
             }
         }
     }
@@ -104,9 +104,9 @@ import Testing
         try await TinyModel.with(.fp8) { stored in
             let checkpoint = try TinyModel.int8(of: stored, threadCount: 1)
             let span = Self.span(0, Self.tokens(20)[...], from: 0, page: 0)
-            let near = try PipelineRig(checkpoint).step(
+            let local = try PipelineRig(checkpoint).step(
                 [span], capture: [.logits, .hidden, .router])
-            #expect(try Rig(checkpoint, home: [3..<5]).step(span).bits == near.bits)
+            #expect(try Rig(checkpoint, local: [3..<5]).step(span).bits == local.bits)
         }
     }
 
@@ -119,9 +119,9 @@ import Testing
                 Self.span(1, Self.tokens(9, seed: 3)[...], from: 0, page: 1),
                 Self.span(0, Self.tokens(30)[20...], from: 20, page: 0),
             ]
-            let alone = try Rig(checkpoint, home: [1..<2])
+            let alone = try Rig(checkpoint, local: [1..<2])
             let expected = try spans.map { try alone.step($0).bits }
-            let rig = try Rig(checkpoint, home: [1..<2])
+            let rig = try Rig(checkpoint, local: [1..<2])
             let runs = try spans.map {
                 try rig.model.begin([$0], capture: [.logits, .hidden, .router])
             }

@@ -1,8 +1,8 @@
-/// Finds the knee: the highest rate that a server still keeps up with (LoadTesting.md).
+/// Finds the saturation point: the highest rate that a server still keeps up with (LoadTesting.md).
 ///
 /// A value: it is told what was measured at a rate and says which rate to measure next. It doubles
 /// until the server falls behind, then halves the gap between the best and the worst rate.
-struct KneeSearch {
+struct SaturationSearch {
     /// What one rate has given.
     struct Point: Equatable, Sendable {
         /// Requests a second that were asked for.
@@ -44,10 +44,10 @@ struct KneeSearch {
     init(firstRate: Double) { self.firstRate = firstRate }
 
     /// The highest rate that the server kept up with, and no lower one that it did not.
-    var knee: Double? { Self.knee(of: points) }
+    var saturationRate: Double? { Self.saturationRate(of: points) }
 
-    /// The knee among rates that were measured.
-    static func knee(of points: [Point]) -> Double? {
+    /// The saturation point among rates that were measured.
+    static func saturationRate(of points: [Point]) -> Double? {
         let sorted = points.sorted { $0.requestRate < $1.requestRate }
         let base = baseMs(of: points)
         return sorted.prefix { isSustained($0, baseMs: base) }.last?.requestRate
@@ -80,7 +80,7 @@ struct KneeSearch {
         points.append(point)
         guard points.count < Self.pointsMax else { return .end }
         let rates = points.map(\.requestRate)
-        guard let best = knee else {
+        guard let best = saturationRate else {
             // Even the lowest rate was too much.
             let lowest = rates.min() ?? firstRate
             return lowest > firstRate / 64 ? .measure(lowest / 2) : .end
