@@ -43,12 +43,12 @@ struct CompletionEvent: Equatable {
         } else if event.name == "error" {
             failure = fields["message"]?.string ?? "an event named error"
         }
-        for choice in fields["choices"]?.elements ?? [] {
+        for choice in fields["choices"]?.array ?? [] {
             guard let choice = choice.fields else { continue }
             hasChoice = true
             let delta = choice["delta"]?.fields ?? [:]
             if Self.hasText(choice) || Self.hasText(delta) { carriesTokens = true }
-            if let ids = (choice["token_ids"] ?? delta["token_ids"])?.elements {
+            if let ids = (choice["token_ids"] ?? delta["token_ids"])?.array {
                 tokenIDCount = (tokenIDCount ?? 0) + ids.count
             }
             if choice["finish_reason"]?.string != nil { isFinish = true }
@@ -61,7 +61,7 @@ struct CompletionEvent: Equatable {
             if let text = fields[name]?.string, !text.isEmpty { return true }
         }
         for name in ["tool_calls", "token_ids"] {
-            if let pieces = fields[name]?.elements, !pieces.isEmpty { return true }
+            if let pieces = fields[name]?.array, !pieces.isEmpty { return true }
         }
         return false
     }

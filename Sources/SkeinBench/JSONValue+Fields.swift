@@ -1,9 +1,6 @@
 import SkeinCore
 
 extension JSONValue {
-    /// The elements of a list.
-    var elements: [JSONValue]? { array }
-
     /// A whole number that is not negative; some servers write it with a fraction of 0.
     var count: Int? {
         guard let whole = integer ?? double.flatMap({ Int(exactly: $0) }) else { return nil }

@@ -23,7 +23,7 @@ struct ModelCard: Sendable, Equatable {
         let wanted = client.target.model
         let cards: [ModelCard]
         do {
-            let listed = try await client.json("/v1/models").fields?["data"]?.elements ?? []
+            let listed = try await client.json("/v1/models").fields?["data"]?.array ?? []
             cards = listed.compactMap(ModelCard.init)
         } catch let error as HTTPStatusError {
             // A server without such a list can be measured all the same, once its model is named.

@@ -133,7 +133,7 @@ struct PreparedPrompts: Sendable {
                     "model": .string(model), "prompt": .string(text),
                     "add_special_tokens": .bool(false),
                 ]))
-            return answer.fields?["count"]?.count ?? answer.fields?["tokens"]?.elements?.count
+            return answer.fields?["count"]?.count ?? answer.fields?["tokens"]?.array?.count
         } catch {
             // Only Skein and vLLM count tokens for others.
             return nil

@@ -80,7 +80,7 @@ struct PromptFile: Equatable, Sendable {
         let blanks: [UInt8] = [0x20, 0x0A, 0x0D, 0x09]
         guard bytes.first(where: { !blanks.contains($0) }) == UInt8(ascii: "[") else { return nil }
         do throws(Refusal) {
-            return try JSONValue(parsing: bytes, subject: path, rules: .lenient).elements
+            return try JSONValue(parsing: bytes, subject: path, rules: .lenient).array
         } catch {
             // Each line may be a list of its own; the first line tells.
             let line = bytes.split(separator: 0x0A, maxSplits: 1).first ?? []

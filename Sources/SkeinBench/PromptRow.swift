@@ -71,7 +71,7 @@ struct PromptRow {
         guard let name = Self.conversationNames.first(where: { fields[$0] != nil }) else {
             return nil
         }
-        guard let turns = fields[name]?.elements else {
+        guard let turns = fields[name]?.array else {
             throw Refusal(
                 name, "found \(fields[name]?.summary ?? "nothing"), expected a list of turns")
         }
@@ -109,7 +109,7 @@ struct PromptRow {
     private static func said(_ turn: JSONValue) -> JSONValue? {
         guard let fields = turn.fields else { return turn }
         let value = fields["value"] ?? fields["content"]
-        guard let parts = value?.elements else { return value }
+        guard let parts = value?.array else { return value }
         let texts = parts.compactMap { $0.fields?["text"]?.string }
         return texts.isEmpty ? value : .string(texts.joined(separator: "\n"))
     }

@@ -24,8 +24,8 @@ struct ServerFacts: Equatable, Sendable {
         let fields = value.fields ?? [:]
         name = fields["name"]?.string
         placement = fields["placement"]?.string
-        for node in fields["nodes"]?.elements ?? [] {
-            for stage in node.fields?["stages"]?.elements ?? [] {
+        for node in fields["nodes"]?.array ?? [] {
+            for stage in node.fields?["stages"]?.array ?? [] {
                 guard let index = stage.fields?["index"]?.count,
                     let busy = stage.fields?["busy_seconds"]?.double
                 else { continue }

@@ -173,7 +173,7 @@ public struct ServingComparison: Sendable {
         if ignored.contains(name) { return false }
         if numericSettings.contains(name) { return true }
         // Reports of other programs hold a list for each request; no list is a setting.
-        return value.double == nil && value.elements == nil && value != .null
+        return value.double == nil && value.array == nil && value != .null
     }
 
     private static func tellsMost(_ name: String) -> Bool {
@@ -184,7 +184,7 @@ public struct ServingComparison: Sendable {
 
     /// The loads of a sweep by their rates.
     private static func points(_ report: [String: JSONValue]) -> [Double: [String: JSONValue]] {
-        let points = (report["sweep"]?.elements ?? []).compactMap { point in
+        let points = (report["sweep"]?.array ?? []).compactMap { point in
             point.fields.flatMap { fields in fields["request_rate"]?.double.map { ($0, fields) } }
         }
         return Dictionary(points) { first, _ in first }
@@ -210,7 +210,7 @@ public struct ServingComparison: Sendable {
     private static func interval(
         _ report: [String: JSONValue], _ name: String
     ) -> ClosedRange<Double>? {
-        let ends = report["intervals"]?.fields?[name]?.elements?.compactMap(\.double) ?? []
+        let ends = report["intervals"]?.fields?[name]?.array?.compactMap(\.double) ?? []
         guard ends.count == 2, ends[0] <= ends[1] else { return nil }
         return ends[0]...ends[1]
     }

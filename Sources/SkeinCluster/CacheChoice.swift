@@ -44,13 +44,13 @@ public struct CacheChoice: Equatable, Sendable {
         _ wish: Wish, for model: ModelConfiguration, pageBytes: Int, freeBytes: Int?
     ) throws(Refusal) {
         let most = try model.contextLength(wish.positionCount)
-        let whole = ServingSettings.pageCount(positions: most)
+        let whole = PageIndex.count(ofRows: most)
         var because = ""
         if let given = try Self.givenPages(wish, pageBytes: pageBytes) {
             pageCount = given
             because = "\(given) page\(given == 1 ? " holds" : "s hold") no more"
         } else {
-            let short = ServingSettings.pageCount(positions: min(most, Self.sequencePositionsMax))
+            let short = PageIndex.count(ofRows: min(most, Self.sequencePositionsMax))
             let wanted = max(Self.sequenceCount * short, whole)
             // A tenth is left to what else grows.
             let room = freeBytes.map { max(0, $0 / 10 * 9 / pageBytes) } ?? wanted

@@ -36,12 +36,7 @@ public struct ServingSettings: Equatable, Sendable {
     public init(positionCount: Int, sequenceCount: Int) {
         self.init(
             positionCount: positionCount,
-            pageCount: Self.pageCount(positions: positionCount) * sequenceCount)
-    }
-
-    /// Pages that one sequence of so many positions takes.
-    public static func pageCount(positions: Int) -> Int {
-        (positions + Limits.pageRowCount - 1) / Limits.pageRowCount
+            pageCount: PageIndex.count(ofRows: positionCount) * sequenceCount)
     }
 
     /// Positions that all pages hold together.

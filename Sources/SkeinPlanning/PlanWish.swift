@@ -46,7 +46,7 @@ public struct PlanWish: Equatable, Sendable {
         var settings = serving
         if !hasGivenPages {
             settings.pageCount =
-                ServingSettings.pageCount(positions: serving.positionCount) * sequenceCount
+                PageIndex.count(ofRows: serving.positionCount) * sequenceCount
         }
         return settings
     }

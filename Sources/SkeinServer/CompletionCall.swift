@@ -236,7 +236,7 @@ extension CompletionCall {
                 elements, param: param, vocabularySize: service.vocabularySize)
         } else {
             throw .invalid(
-                param, "\(param): found \(value.found), expected a text or a list of token ids")
+                param, "\(param): found \(value.summary), expected a text or a list of token ids")
         }
         guard !tokens.isEmpty else { throw .invalid(param, "\(param): has no tokens") }
         return tokens

@@ -23,7 +23,4 @@ extension JSONValue {
     static func tokens(_ tokens: [TokenID]) -> JSONValue {
         .array(tokens.map { .count($0.rawValue) })
     }
-
-    /// The value or its kind, short enough for an error line.
-    var found: String { summary }
 }

@@ -13,7 +13,7 @@ struct RequestFields: Sendable {
         object = try Self.json(body, subject: "body")
         path = ""
         guard object.members != nil else {
-            throw .invalid(nil, "body: found \(object.found), expected an object")
+            throw .invalid(nil, "body: found \(object.summary), expected an object")
         }
     }
 
@@ -39,7 +39,7 @@ struct RequestFields: Sendable {
 
     /// The error for a field with a wrong value.
     func wrong(_ name: String, expected: String) -> APIError {
-        let found = object[name]?.found ?? "nothing"
+        let found = object[name]?.summary ?? "nothing"
         return .invalid(param(name), "\(param(name)): found \(found), expected \(expected)")
     }
 
@@ -118,7 +118,7 @@ struct RequestFields: Sendable {
             guard let id = element.integer, (0..<vocabularySize).contains(id) else {
                 throw .invalid(
                     "\(param)[\(index)]",
-                    "\(param)[\(index)]: found \(element.found), expected a token id from 0 to "
+                    "\(param)[\(index)]: found \(element.summary), expected a token id from 0 to "
                         + "\(vocabularySize - 1)")
             }
             tokens.append(TokenID(id))

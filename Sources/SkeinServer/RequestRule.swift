@@ -200,7 +200,7 @@ extension RequestRule {
             {
                 throw .invalid(
                     fields.param(name),
-                    "\(fields.param(name)): found \(value.found), which this server does not do; "
+                    "\(fields.param(name)): found \(value.summary), which this server does not do; "
                         + advice)
             }
         }

@@ -69,7 +69,7 @@ struct SamplingFields {
             guard let bias = member.value.double, (-100...100).contains(bias) else {
                 throw .invalid(
                     "logit_bias.\(id)",
-                    "logit_bias.\(id): found \(member.value.found), expected a number from -100 "
+                    "logit_bias.\(id): found \(member.value.summary), expected a number from -100 "
                         + "to 100")
             }
             biases[TokenID(id)] = Float(bias)
@@ -86,7 +86,7 @@ struct SamplingFields {
         } else if value.array != nil {
             for element in try fields.elements("stop", countMax: Limits.stopStringsMax) ?? [] {
                 guard let text = element.string else {
-                    throw .invalid("stop", "stop: found \(element.found), expected strings")
+                    throw .invalid("stop", "stop: found \(element.summary), expected strings")
                 }
                 strings.append(text)
             }

@@ -32,17 +32,17 @@ struct ThinkingFields {
             try thinking.read(options)
         }
         try thinking.read(fields)
-        guard let first = thinking.wishes.first else { return format.thinking == .always }
+        guard let first = thinking.wishes.first else { return format.thinking.isCertain }
         if let other = thinking.wishes.first(where: { $0.thinks != first.thinks }) {
             throw .invalid(other.path, "\(other.path): contradicts \(first.path)")
         }
-        switch (format.thinking, first.thinks) {
-        case (.never, true):
+        if first.thinks, format.thinking == .never {
             throw .invalid(first.path, "\(first.path): this model's format has no thinking")
-        case (.always, false):
-            throw .invalid(first.path, "\(first.path): this model always thinks first")
-        default: return first.thinks
         }
+        if !first.thinks, format.thinking.isCertain {
+            throw .invalid(first.path, "\(first.path): this model always thinks first")
+        }
+        return first.thinks
     }
 
     private mutating func read(_ fields: RequestFields) throws(APIError) {
@@ -64,21 +64,5 @@ struct ThinkingFields {
                 "reasoning_effort", expected: "one of \(Self.efforts.joined(separator: ", "))")
         }
         wishes.append((fields.param("reasoning_effort"), effort != "none"))
-    }
-}
-
-extension ChatFormat {
-    /// Whether answers begin with thinking.
-    enum Thinking {
-        case never, chosen, always
-    }
-
-    /// What the format leaves to the request.
-    var thinking: Thinking {
-        switch self {
-        case .deepSeekV2, .deepSeekV3, .kimiK2: .never
-        case .deepSeekR1, .deepSeekR1May: .always
-        case .deepSeekV31, .deepSeekV32, .glm47Flash: .chosen
-        }
     }
 }

@@ -1,18 +1,27 @@
 extension ChatFormat {
+    /// How a model comes to think before it answers.
+    public enum Thinking: Sendable {
+        /// Never: its marks would be text.
+        case never
+
+        /// Always: it writes the opening mark itself.
+        case byItself
+
+        /// Always: the prompt opens the thinking.
+        case byPrompt
+
+        /// As a request asks: the prompt opens the thinking, or closes it.
+        case byRequest
+
+        /// Whether it thinks whatever a request asks.
+        public var isCertain: Bool { self == .byItself || self == .byPrompt }
+    }
+
+    /// How a model of this format comes to think.
+    public var thinking: Thinking { traits.thinking }
+
     /// What tells the chat formats apart, apart from how they write a conversation.
     struct Traits: Sendable {
-        /// How a model comes to think before it answers.
-        enum Thinking: Sendable {
-            /// Never: its marks would be text.
-            case never
-
-            /// As it likes: it writes the opening mark itself.
-            case byItself
-
-            /// The prompt opens the thinking, or closes it.
-            case byPrompt
-        }
-
         /// The `model_type` of the families that write so, where nothing else tells the format.
         var modelTypes: [String] = []
 
@@ -46,8 +55,8 @@ extension ChatFormat {
         case .deepSeekV3: Self.deepSeek(.never, .fenced, modelTypes: ["deepseek_v3"])
         case .deepSeekR1: Self.deepSeek(.byPrompt, .fenced)
         case .deepSeekR1May: Self.deepSeek(.byItself, .fenced)
-        case .deepSeekV31: Self.deepSeek(.byPrompt, .plain)
-        case .deepSeekV32: Self.deepSeek(.byPrompt, .dsml, modelTypes: ["deepseek_v32"])
+        case .deepSeekV31: Self.deepSeek(.byRequest, .plain)
+        case .deepSeekV32: Self.deepSeek(.byRequest, .dsml, modelTypes: ["deepseek_v32"])
         case .kimiK2:
             Traits(
                 modelTypes: ["kimi_k2"],
@@ -60,7 +69,7 @@ extension ChatFormat {
                 callForm: .kimi)
         case .glm47Flash:
             Traits(
-                modelTypes: ["glm4_moe_lite"], thinking: .byPrompt,
+                modelTypes: ["glm4_moe_lite"], thinking: .byRequest,
                 neededMarks: ["[gMASK]", "<sop>", "<|user|>", "<|assistant|>", "<|observation|>"],
                 endMarks: ["<|endoftext|>", "<|user|>", "<|observation|>"],
                 turnMarks: [
@@ -73,7 +82,7 @@ extension ChatFormat {
 
     /// DeepSeek's formats since V3 have the same marks for turns.
     private static func deepSeek(
-        _ thinking: Traits.Thinking, _ callForm: ToolCallForm, modelTypes: [String] = []
+        _ thinking: Thinking, _ callForm: ToolCallForm, modelTypes: [String] = []
     ) -> Traits {
         let turns = [ChatMark.begin, ChatMark.end, ChatMark.user, ChatMark.assistant]
         let thinks = thinking == .never ? [] : [ChatMark.think, ChatMark.thinkEnd]

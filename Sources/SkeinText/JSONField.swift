@@ -70,11 +70,6 @@ struct JSONField {
 
     /// The refusal of this value.
     func expected(_ what: String) -> Refusal {
-        Refusal(subject, "found \(value.brief), expected \(what)")
+        Refusal(subject, "found \(value.summary), expected \(what)")
     }
-}
-
-extension JSONValue {
-    /// The value or its kind, short enough for a refusal.
-    var brief: String { summary }
 }

@@ -12,7 +12,7 @@ extension TokenizerFile {
             guard let (left, right) = Self.pair(entry) else {
                 throw Refusal(
                     "\(field.subject)[\(index)]",
-                    "found \(entry.brief), expected \"a b\" or [\"a\", \"b\"]")
+                    "found \(entry.summary), expected \"a b\" or [\"a\", \"b\"]")
             }
             let joined = Array(left.utf8) + Array(right.utf8)
             guard let first = numbers.number(of: left.utf8),

@@ -99,7 +99,7 @@ struct TokenizerFile {
                 throw Refusal(
                     place.subject,
                     "the token \(Self.quoted(member.name)) has the number "
-                        + "\(member.value.brief), expected 0 to \(Limits.vocabularyMax - 1)")
+                        + "\(member.value.summary), expected 0 to \(Limits.vocabularyMax - 1)")
             }
             while tokens.count <= number { tokens.append(([], [])) }
             guard tokens[number].mark.isEmpty else {

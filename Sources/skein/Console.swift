@@ -24,8 +24,7 @@ enum Console {
     ) {
         guard format == .json else { return writeLine(line) }
         writeLine(
-            JSONLogHandler.line(
-                label: "skein", level: level, message: line, metadata: fields, time: Date()))
+            LogLine(label: "skein", level: level, message: line, fields).text(.json))
     }
 
     /// Says each line of a text to people.

@@ -19,12 +19,7 @@ struct LogOption: ParsableArguments {
 
     /// A logger that writes to standard error.
     func logger(_ label: String) -> Logger {
-        var logger = Logger(label: label) { label -> any LogHandler in
-            switch format {
-            case .text: TextLogHandler(label: label)
-            case .json: JSONLogHandler(label: label)
-            }
-        }
+        var logger = Logger(label: label) { LineLogHandler(label: $0, format: format) }
         logger.logLevel = level
         return logger
     }

@@ -91,7 +91,7 @@ struct LayoutOptions: ParsableArguments {
 
     /// The same, with a latent cache for so many sequences of full length.
     func serving(positionCount: Int, sequenceCount: Int = 1) -> ServingSettings {
-        let pages = ServingSettings.pageCount(positions: positionCount) * sequenceCount
+        let pages = PageIndex.count(ofRows: positionCount) * sequenceCount
         return serving(positionCount: positionCount, pageCount: pages)
     }
 

@@ -320,7 +320,7 @@ import Testing
         ] {
             #expect(fields[name]?.double != nil, "\(name)")
         }
-        let stages = fields["server"]?.fields?["stages"]?.elements
+        let stages = fields["server"]?.fields?["stages"]?.array
         #expect(stages?.first?.fields?["busy_share"] == .number(0))
         #expect(report.table.contains("stage 0 busy (n<b>)"))
         #expect(report.page.contains("n&lt;b&gt;") && !report.page.contains("<b>"))

@@ -298,7 +298,7 @@ import Testing
         let late = report.allWarnings.filter { $0.contains("was late") }
         #expect(late.count == 1 && late.first?.contains("(at 2, 4, 8 requests/s)") == true)
         // Whatever the order in which rates were measured, they are shown by their size.
-        let rates = report.json.fields?["sweep"]?.elements?.map { $0.fields?["request_rate"] }
+        let rates = report.json.fields?["sweep"]?.array?.map { $0.fields?["request_rate"] }
         #expect(rates == [.number(2), .number(4), .number(8)])
         let places = [2, 4, 8].compactMap {
             report.page.range(of: "<h2>\($0) requests")?.lowerBound

@@ -45,10 +45,10 @@ import Testing
         let hoarder = try RunningProgram(
             command: [
                 "python3", "-c",
-                "import socket, sys, time\n"
+                "import signal, socket\n"
                     + "a = ('127.0.0.1', \(port))\n"
                     + "all = [socket.create_connection(a) for i in range(100)]\n"
-                    + "print('held', flush=True)\ntime.sleep(60)",
+                    + "print('held', flush=True)\nsignal.pause()",
             ])
         try #require(await hoarder.waitForOutput(containing: "held"))
         try #require(await server.waitForError(containing: "no new connection is accepted"))

@@ -13,16 +13,18 @@ import Testing
     private static func json(
         _ message: String, _ metadata: Logger.Metadata
     ) throws -> [String: Any] {
-        let line = JSONLogHandler.line(
-            label: "skein.node", level: .info, message: message, metadata: metadata, time: time)
+        let line = LogLine(
+            label: "skein.node", level: .info, message: message, metadata, time: time
+        ).text(.json)
         #expect(!line.contains("\n"))
         let value = try JSONSerialization.jsonObject(with: Data(line.utf8))
         return try #require(value as? [String: Any])
     }
 
     private static func text(_ message: String, _ metadata: Logger.Metadata) -> String {
-        TextLogHandler.line(
-            label: "skein.node", level: .warning, message: message, metadata: metadata, time: time)
+        LogLine(
+            label: "skein.node", level: .warning, message: message, metadata, time: time
+        ).text(.text)
     }
 
     @Test func numbersAreNumbers() throws {

@@ -89,13 +89,13 @@ import Testing
         local: [Range<Int>], format: SyntheticCheckpoint.Format
     ) async throws {
         try await TinyModel.with(format) { checkpoint in
-            let local = try PipelineRig(checkpoint).step(
+            let whole = try PipelineRig(checkpoint).step(
                 [Self.span(0, Self.tokens(40)[...], from: 0, page: 0)],
                 capture: [.logits, .hidden, .router])
             for threadCount in [1, 2] {
                 let remote = try Rig(checkpoint, local: local, threadCount: threadCount)
                     .step(Self.span(0, Self.tokens(40)[...], from: 0, page: 0))
-                #expect(remote.bits == local.bits)
+                #expect(remote.bits == whole.bits)
             }
         }
     }
@@ -104,9 +104,9 @@ import Testing
         try await TinyModel.with(.fp8) { stored in
             let checkpoint = try TinyModel.int8(of: stored, threadCount: 1)
             let span = Self.span(0, Self.tokens(20)[...], from: 0, page: 0)
-            let local = try PipelineRig(checkpoint).step(
+            let whole = try PipelineRig(checkpoint).step(
                 [span], capture: [.logits, .hidden, .router])
-            #expect(try Rig(checkpoint, local: [3..<5]).step(span).bits == local.bits)
+            #expect(try Rig(checkpoint, local: [3..<5]).step(span).bits == whole.bits)
         }
     }
 

@@ -210,9 +210,9 @@ import Testing
                 try? ThinkingFields.isThinking(try fields(text), format: format)
             }
             #expect(wishes[0] == (format.thinking == .never ? nil : true))
-            #expect(wishes[1] == (format.thinking == .always ? nil : false))
+            #expect(wishes[1] == (format.thinking.isCertain ? nil : false))
             let unsaid = try ThinkingFields.isThinking(try fields("{}"), format: format)
-            #expect(unsaid == (format.thinking == .always))
+            #expect(unsaid == format.thinking.isCertain)
         }
     }
 

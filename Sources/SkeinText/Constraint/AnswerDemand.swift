@@ -74,7 +74,7 @@ public struct AnswerDemand: Sendable {
             switch format.traits.thinking {
             case .never: .absent
             case .byItself where !prompt.opensReasoning: .optional
-            case .byItself, .byPrompt: prompt.opensReasoning ? .open : .absent
+            case .byItself, .byPrompt, .byRequest: prompt.opensReasoning ? .open : .absent
             }
     }
 }

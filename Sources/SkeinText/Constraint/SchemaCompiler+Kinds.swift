@@ -11,7 +11,7 @@ extension SchemaCompiler {
                 guard let kind = name.string.flatMap(JSONKind.init) else {
                     throw Refusal(
                         located.at("type"),
-                        "found \(name.brief), expected object, array, string, number, integer, "
+                        "found \(name.summary), expected object, array, string, number, integer, "
                             + "boolean or null")
                 }
                 kinds.insert(kind)
@@ -47,11 +47,12 @@ extension SchemaCompiler {
         guard let number = value.double, number == number.rounded(), (0...1e15).contains(number)
         else {
             throw Refusal(
-                located.at(name), "found \(value.brief), expected a whole number from 0 to \(most)")
+                located.at(name),
+                "found \(value.summary), expected a whole number from 0 to \(most)")
         }
         // No answer is as long as a larger bound; a larger least could never be met.
         guard number <= Double(most) || name.hasPrefix("max") else {
-            throw Refusal(located.at(name), "found \(value.brief), expected at most \(most)")
+            throw Refusal(located.at(name), "found \(value.summary), expected at most \(most)")
         }
         return Int(min(number, Double(most)))
     }
@@ -90,7 +91,7 @@ extension SchemaCompiler {
         var found: StringPattern?
         if let value = located.schema["pattern"] {
             guard let source = value.string else {
-                throw Refusal(located.at("pattern"), "found \(value.brief), expected a string")
+                throw Refusal(located.at("pattern"), "found \(value.summary), expected a string")
             }
             found = try StringPattern(source, subject: located.at("pattern"))
         }
@@ -98,7 +99,7 @@ extension SchemaCompiler {
             guard let source = value.string.flatMap({ StringFormat.patterns[$0] }) else {
                 throw Refusal(
                     located.at("format"),
-                    "found \(value.brief), expected one of "
+                    "found \(value.summary), expected one of "
                         + StringFormat.patterns.keys.sorted().joined(separator: ", "))
             }
             guard found == nil else {
@@ -154,12 +155,12 @@ extension SchemaCompiler {
         for name in [inclusive, exclusive] {
             guard let value = located.schema[name] else { continue }
             guard case .number(let spelling) = value else {
-                throw Refusal(located.at(name), "found \(value.brief), expected a number")
+                throw Refusal(located.at(name), "found \(value.summary), expected a number")
             }
             guard var bound = DecimalBound(spelling) else {
                 throw Refusal(
                     located.at(name),
-                    "found \(value.brief), expected at most 18 digits before the point and "
+                    "found \(value.summary), expected at most 18 digits before the point and "
                         + "\(DecimalBound.fractionDigitsMax) after it")
             }
             bound.isExclusive = name == exclusive

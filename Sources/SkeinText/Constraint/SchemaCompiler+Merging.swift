@@ -10,7 +10,7 @@ extension SchemaCompiler {
         for piece in pieces {
             guard piece.schema != .bool(true) else { continue }
             guard piece.schema.members != nil else {
-                throw Refusal(piece.path, "found \(piece.schema.brief), expected a schema")
+                throw Refusal(piece.path, "found \(piece.schema.summary), expected a schema")
             }
             try checkProperties(.object(joined), piece)
             for name in Self.constraints(of: piece.schema) {

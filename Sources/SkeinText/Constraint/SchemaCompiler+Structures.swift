@@ -76,7 +76,7 @@ extension SchemaCompiler {
         for element in value.array ?? [value] {
             guard value.array != nil, let name = element.string else {
                 throw Refusal(
-                    located.at("required"), "found \(element.brief), expected a list of names")
+                    located.at("required"), "found \(element.summary), expected a list of names")
             }
             if !names.contains(name) { names.append(name) }
         }
@@ -88,7 +88,7 @@ extension SchemaCompiler {
     ) throws(Refusal) -> [JSONValue.Member] {
         guard let value = located.schema[name] else { return [] }
         guard let members = value.members else {
-            throw Refusal(located.at(name), "found \(value.brief), expected an object")
+            throw Refusal(located.at(name), "found \(value.summary), expected an object")
         }
         return members
     }
@@ -187,7 +187,7 @@ extension SchemaCompiler {
         guard let value = located.schema["prefixItems"] else { return [] }
         guard let elements = value.array else {
             throw Refusal(
-                located.at("prefixItems"), "found \(value.brief), expected a list of schemas")
+                located.at("prefixItems"), "found \(value.summary), expected a list of schemas")
         }
         return elements.enumerated().map { index, element in
             Located(schema: element, path: "\(located.at("prefixItems"))[\(index)]")

@@ -59,7 +59,7 @@ struct SchemaCompiler {
         case .bool(false): throw Refusal(located.path, "no value fulfils false")
         case .object: break
         default:
-            throw Refusal(located.path, "found \(located.schema.brief), expected a schema")
+            throw Refusal(located.path, "found \(located.schema.summary), expected a schema")
         }
         try Self.checkNames(located)
         if let reference = located.schema["$ref"], Self.constraints(of: located.schema).count == 1 {
@@ -117,7 +117,8 @@ struct SchemaCompiler {
         var values: [JSONValue] = []
         if let list = schema["enum"] {
             guard let elements = list.array, !elements.isEmpty else {
-                throw Refusal(located.at("enum"), "found \(list.brief), expected a list of values")
+                throw Refusal(
+                    located.at("enum"), "found \(list.summary), expected a list of values")
             }
             values = elements
         }
@@ -138,7 +139,7 @@ struct SchemaCompiler {
     ) throws(Refusal) -> Index {
         guard let elements = alternatives.array, !elements.isEmpty else {
             throw Refusal(
-                located.at(name), "found \(alternatives.brief), expected a list of schemas")
+                located.at(name), "found \(alternatives.summary), expected a list of schemas")
         }
         let rest = located.schema.without([name])
         let isPlain = Self.constraints(of: rest).isEmpty
@@ -170,7 +171,7 @@ extension SchemaCompiler {
     func target(_ reference: JSONValue, at path: String) throws(Refusal) -> Located {
         guard let text = reference.string, let pointer = JSONPointer(fragment: text)
         else {
-            throw Refusal(path, "found \(reference.brief), expected \"#\" or \"#/…\"")
+            throw Refusal(path, "found \(reference.summary), expected \"#\" or \"#/…\"")
         }
         var found = root
         for step in pointer.steps {
@@ -201,7 +202,7 @@ extension SchemaCompiler {
         if let list = schema["allOf"] {
             guard let elements = list.array, !elements.isEmpty else {
                 throw Refusal(
-                    located.at("allOf"), "found \(list.brief), expected a list of schemas")
+                    located.at("allOf"), "found \(list.summary), expected a list of schemas")
             }
             for (index, element) in elements.enumerated() {
                 let piece = Located(schema: element, path: "\(located.at("allOf"))[\(index)]")
