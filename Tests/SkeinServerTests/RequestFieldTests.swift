@@ -46,7 +46,7 @@ import Testing
         (#""no_repeat_ngram_size": 2"#, "no_repeat_ngram_size"),
         (#""xtc_probability": 0.5"#, "xtc_probability"), (#""n_predict": 5"#, "n_predict"),
         (#""max_new_tokens": 5"#, "max_new_tokens"), (#""stop_regex": "a""#, "stop_regex"),
-        (#""include_stop_str_in_output": true"#, "include_stop_str_in_output"),
+        (#""include_stop_str_in_output": 1"#, "include_stop_str_in_output"),
         (#""prompt_logprobs": 1"#, "prompt_logprobs"),
         (#""prompt_logprobs": 0"#, "prompt_logprobs"),
         (#""truncate_prompt_tokens": 5"#, "truncate_prompt_tokens"),

@@ -36,6 +36,16 @@ import Testing
             answer == Answer(finishReason: "stop", content: "answer", reasoning: "\nabc"))
     }
 
+    @Test(arguments: ["include_stop_str_in_output", "no_stop_trim"])
+    func aStopStringStaysWhereARequestWantsIt(_ field: String) async throws {
+        let pieces = ["it is 7", "+", "5=12"]
+        let cut = try await Self.answer(.deepSeekV3, pieces, "\"stop\":[\"7+5\"]")
+        #expect(cut == Answer(finishReason: "stop", content: "it is "))
+        let whole = try await Self.answer(
+            .deepSeekV3, pieces, "\"stop\":[\"7+5\"],\"\(field)\":true")
+        #expect(whole == Answer(finishReason: "stop", content: "it is 7+5"))
+    }
+
     @Test func stopStringsActOnContentAlone() async throws {
         let thinking = "\"chat_template_kwargs\":{\"thinking\":true},\"stop\":[\"7+5\"]"
         let thought = try await Self.answer(

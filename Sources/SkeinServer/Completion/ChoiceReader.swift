@@ -19,21 +19,15 @@ struct ChoiceReader: Sendable {
 
     /// Opens a reader for an answer to a call.
     ///
-    /// - Parameters:
-    ///   - text: the model's text; without it an answer has tokens and no text.
-    ///   - showsControlTokens: whether control tokens are shown as text.
-    ///   - includesStopString: whether the content ends with the stop string that was met.
-    init(
-        _ call: CompletionCall, text: TextSetup?, showsControlTokens: Bool = false,
-        includesStopString: Bool = false
-    ) throws(APIError) {
+    /// - Parameter text: the model's text; without it an answer has tokens and no text.
+    init(_ call: CompletionCall, text: TextSetup?) throws(APIError) {
         isChat = call.conversation != nil
         silentTokens = call.stopTokens
         guard let text else { return }
         var options = AnswerReader.Options(
             stopTokens: call.stopTokens, stopStrings: call.stopStrings)
-        options.showsControlTokens = showsControlTokens
-        options.includesStopString = includesStopString
+        options.showsControlTokens = !call.skipsSpecialTokens
+        options.includesStopString = call.includesStopString
         options.callsMax = call.conversation?.callsMax
         do throws(Refusal) {
             reader = try AnswerReader(

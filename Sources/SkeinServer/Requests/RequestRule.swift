@@ -51,7 +51,8 @@ extension RequestRule {
                 "temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty",
                 "repetition_penalty", "logit_bias", "seed", "stop", "stop_token_ids", "ignore_eos",
                 "logprobs", "response_format", "guided_json", "structured_outputs", "json_schema",
-                "return_token_ids", "skip_special_tokens",
+                "return_token_ids", "skip_special_tokens", "include_stop_str_in_output",
+                "no_stop_trim",
             ], requests: .both, fate: .done),
         RequestRule(
             names: [
@@ -145,9 +146,6 @@ extension RequestRule {
         RequestRule(
             names: ["max_new_tokens", "max_length", "n_predict", "num_predict"], requests: .both,
             fate: .only(none, "see max_tokens")),
-        RequestRule(
-            names: ["include_stop_str_in_output", "no_stop_trim"], requests: .both,
-            fate: .only(no, "a stop string is no part of the answer")),
         RequestRule(
             names: ["detokenize"], requests: .both,
             fate: .only(yes, "text always comes; see return_token_ids")),

@@ -38,6 +38,8 @@ struct CompletionCall: Sendable {
     let returnsTokens: Bool
     /// Whether control marks stay out of the text.
     let skipsSpecialTokens: Bool
+    /// Whether the stop string that ends an answer is a part of it.
+    let includesStopString: Bool
     /// Fields that nobody here knows, so that the client learns of them.
     let ignoredFields: [String]
     /// The prompts where they go back before the answers; none where they do not.
@@ -156,6 +158,9 @@ extension CompletionCall {
             // A model without a tokenizer has no other answer to give.
             returnsTokens: try fields.flag("return_token_ids") ?? (service.text == nil),
             skipsSpecialTokens: try fields.flag("skip_special_tokens") ?? true,
+            // SGLang's word for it is the other one.
+            includesStopString: try fields.flag("include_stop_str_in_output")
+                ?? fields.flag("no_stop_trim") ?? false,
             ignoredFields: ignored)
         let reservedCount = newTokensMax == 0 ? 0 : 1
         for prompt in prompts where prompt.count + reservedCount > service.positionCountMax {

@@ -35,8 +35,7 @@ struct CompletionRoute: Sendable {
         form = AnswerForm(call, service: service)
         for _ in 0..<(call.prompts.count * call.choiceCount) {
             readers.append(
-                try ChoiceReader(
-                    call, text: service.text, showsControlTokens: !call.skipsSpecialTokens))
+                try ChoiceReader(call, text: service.text))
         }
         drawn = readers.map { _ in [] }
         timelines = readers.map { _ in RequestTimeline(receivedAt: .zero) }
