@@ -2,7 +2,7 @@ internal import SkeinCore
 internal import SkeinText
 
 /// How far a constrained answer has come.
-struct ConstraintProgress {
+struct ConstraintProgress: Sendable {
     /// What the answer must be.
     let constraint: AnswerConstraint
     /// Where it stands.

@@ -2,65 +2,32 @@ public import Logging
 public import SkeinCore
 internal import SkeinMembership
 internal import SkeinScheduling
-internal import SkeinTelemetry
+public import SkeinTelemetry
+internal import SkeinText
 public import SkeinTransport
 internal import SkeinWire
 
 /// Owns requests from arrival to last token, and the placement of slices on nodes.
 ///
 /// ```
-///  submit ─► PipelineSchedule ─► stage 0 ─► … ─► last stage
-///                  ▲                                 │
-///                  └──────── TokenReturn ◄───────────┘
-///  Hello, Ready, Alive ─► MembershipView ─► placements
+///  submit ─► Head ─► stage 0 ─► … ─► last stage
+///             ▲                          │
+///             └────── TokenReturn ◄──────┘
 /// ```
 ///
-/// The decisions are the two values' (`PipelineSchedule`, `MembershipView`); this actor reads the
-/// clock, carries out their directives and keeps the streams of those who wait. It is not on the
-/// link of activations.
+/// All decisions are the ``Head``'s, a value; this actor reads the clock, opens links, carries out
+/// directives without a pause in between, and keeps the streams of those who wait. It is not on the
+/// way of activations.
 public actor Coordinator {
-    let settings: CoordinatorSettings
-    let inbox: any Inbox
-    let links: any LinkOpening
-    let logger: Logger
-    let start = ContinuousClock.now
-    var membership: MembershipView
-    var schedule: PipelineSchedule
-    var outboxes: [String: Outbox] = [:]
-    var nodeAddresses: [String: String] = [:]
-    var live: [SequenceID: LiveRequest] = [:]
-    var captureFlights: [MicroBatchID: [SequenceSpan]] = [:]
-    var nextSequenceNumber: UInt64 = 1
-    var joinedNodes: Set<String> = []
-    var nodes: [String: NodeRecord] = [:]
-    var ringProgress = RingProgress()
-    var probes = ProbeState()
-    var heartbeatCount: UInt64 = 0
-    var readiness: Readiness = .forming([])
-    var statusWaits: [StatusWait] = []
-    var collection: TraceCollection?
-    var traceWait: TraceWait?
-    var isPumping = false
-    var outgoing: [MicroBatch] = []
-    let constraintDesk = ConstraintDesk()
-    /// What the return at hand left to be worked out.
-    var constraintQuestions: [ConstraintDesk.Question] = []
-    /// When each micro-batch in the ring was sent.
-    var sentAt: [MicroBatchID: Duration] = [:]
-
-    /// Whether every stage was loaded at some time: from then on requests wait while a lost node is
-    /// away, for it may come back within seconds.
-    public internal(set) var hasBeenReady = false
-
-    /// Whether the ring can run micro-batches.
-    enum Readiness {
-        /// Nodes are joining or loading; these callers wait.
-        case forming([CheckedContinuation<Void, any Error>])
-        /// Every stage is loaded.
-        case ready
-        /// The cluster has ended, for this reason.
-        case ended(Refusal)
-    }
+    private let inbox: any Inbox
+    private let logger: Logger
+    private let settings: CoordinatorSettings
+    private let start = ContinuousClock.now
+    private var head: Head
+    private var outboxes: NodeOutboxes
+    private var readers: [SequenceID: TokenStream.Continuation] = [:]
+    private var waiting: [WaitID: CheckedContinuation<Void, Never>] = [:]
+    private let constraintDesk = ConstraintDesk()
 
     /// Makes a coordinator that listens on `inbox` once it runs.
     public init(
@@ -68,159 +35,251 @@ public actor Coordinator {
     ) {
         self.settings = settings
         self.inbox = inbox
-        self.links = links
         self.logger = logger
-        membership = MembershipView(
-            placement: settings.placement, standbys: settings.standbys,
-            reference: settings.reference,
-            patience: settings.patience)
-        schedule = PipelineSchedule(plan: settings.schedulePlan, epoch: Epoch.none.next)
+        outboxes = NodeOutboxes(over: links, logger: logger)
+        head = Head(settings: settings, address: inbox.address)
     }
+
+    /// Time since this coordinator started.
+    private var now: Duration { ContinuousClock.now - start }
 
     /// Works until the task is cancelled or `shutdown()` is called.
     public func run() async {
         let ticks = Task {
             while !Task.isCancelled {
-                await self.tick()
+                self.tick()
                 do { try await Task.sleep(for: .milliseconds(500)) } catch { return }
             }
         }
-        for await arrival in inbox.arrivals { await receive(arrival) }
+        for await arrival in inbox.arrivals { receive(arrival) }
         ticks.cancel()
-        end(Refusal("cluster \(settings.clusterName)", "has ended"))
+        fail(Refusal("cluster \(settings.clusterName)", "has ended"))
     }
+
+    private func tick() {
+        head.onTick(now: now)
+        carryOut()
+    }
+
+    private func receive(_ arrival: Arrival) {
+        do throws(WireError) {
+            let envelope = try Envelope(parsing: arrival.frames, from: arrival.peer)
+            head.onMessage(
+                envelope, peer: arrival.peer, peerKey: arrival.peerKey, now: now)
+            carryOut()
+        } catch {
+            logger.warning("\(error)")
+        }
+    }
+
+    /// The connection to the peer that listens at an address broke.
+    public func noteBrokenLink(to address: String) {
+        head.onLinkBroken(to: address, now: now)
+        carryOut()
+    }
+
+    // MARK: Requests
+
+    /// Takes in a request.
+    ///
+    /// - Returns: the sequence's number, to stop it by, and its events.
+    /// - Throws: an error where the request can never run here, or too many wait.
+    public func submit(
+        _ request: GenerationRequest
+    ) async throws(AdmissionError) -> (SequenceID, TokenStream) {
+        var beginning: AnswerConstraint.Outcome?
+        if let constraint = request.constraint {
+            beginning = await constraintDesk.beginning(of: constraint)
+        }
+        let id = try head.submit(request, beginning: beginning, now: now)
+        let (stream, continuation) = TokenStream.makeStream(
+            bufferingPolicy: .bufferingOldest(request.eventsMax(settings.configuration)))
+        continuation.onTermination = { [weak self] ending in
+            guard case .cancelled = ending else { return }
+            Task { await self?.cancel(id) }
+        }
+        readers[id] = continuation
+        carryOut()
+        return (id, stream)
+    }
+
+    /// Ends a sequence whose text is complete.
+    public func stop(_ sequence: SequenceID) {
+        head.stop(sequence, now: now)
+        carryOut()
+    }
+
+    /// Ends a sequence whose client went away; its pages are free within one round.
+    public func cancel(_ sequence: SequenceID) {
+        head.cancel(sequence, now: now)
+        carryOut()
+    }
+
+    // MARK: Beginning and end
 
     /// Waits until every stage is loaded.
     ///
     /// - Throws: a `Refusal` where the cluster cannot form.
     public func waitUntilReady() async throws {
-        switch readiness {
-        case .ready: return
-        case .ended(let refusal): throw refusal
-        case .forming:
+        if let wait = head.awaitReady() {
             // Who waits for a cluster of its own gives up the cluster with the wait.
-            try await withTaskCancellationHandler {
-                try await withCheckedThrowingContinuation { continuation in
-                    switch readiness {
-                    case .forming(let waiting): readiness = .forming(waiting + [continuation])
-                    case .ready: continuation.resume()
-                    case .ended(let refusal): continuation.resume(throwing: refusal)
-                    }
-                }
+            await withTaskCancellationHandler {
+                await self.wait(wait)
             } onCancel: {
                 guard settings.endsWithItsNodes else { return }
                 Task { await self.fail(Refusal("cluster", "was interrupted while it formed")) }
             }
         }
-    }
-
-    /// Takes in a request.
-    ///
-    /// - Returns: the sequence's number, to stop it by, and its events.
-    /// - Throws: a `Refusal` where the request can never run here, or too many wait.
-    public func submit(
-        _ request: GenerationRequest
-    ) async throws(Refusal) -> (SequenceID, TokenStream) {
-        if case .ended(let refusal) = readiness { throw refusal }
-        try check(request)
-        let progress = try await progress(of: request)
-        if case .ended(let refusal) = readiness { throw refusal }
-        let id = SequenceID(rawValue: nextSequenceNumber)
-        nextSequenceNumber += 1
-        let (stream, continuation) = TokenStream.makeStream(
-            bufferingPolicy: .bufferingOldest(request.eventsMax(settings.configuration)))
-        live[id] = LiveRequest(
-            request: request, continuation: continuation, progress: progress)
-        continuation.onTermination = { [weak self] ending in
-            guard case .cancelled = ending else { return }
-            Task { await self?.cancel(id) }
-        }
-        var arrival = SequenceRequest(
-            id: id, promptTokens: request.promptTokens,
-            stopRule: StopRule(
-                completionTokensMax: request.newTokensMax, stopTokens: request.stopTokens),
-            sampling: request.sampling, capture: request.capture,
-            chunkRowsMax: request.chunkRowCount, tenant: request.tenant,
-            label: request.printableLabel, isConstrained: progress != nil)
-        if request.scoresPrompt {
-            // The last row has no known successor: its score is of a token that stands in.
-            arrival.targets = Array(request.promptTokens.dropFirst()) + [request.promptTokens[0]]
-        }
-        for directive in schedule.onArrival(arrival) {
-            switch directive {
-            case .refuse(_, let refusal), .busy(_, let refusal):
-                live[id] = nil
-                throw refusal
-            default: await carryOut(directive)
-            }
-        }
-        await pump()
-        return (id, stream)
-    }
-
-    /// Ends a sequence whose text is complete.
-    public func stop(_ sequence: SequenceID) async {
-        await carryOut(schedule.onStop(sequence))
-        await pump()
-    }
-
-    /// Ends a sequence whose client went away; its pages are free within one round.
-    public func cancel(_ sequence: SequenceID) async {
-        await carryOut(schedule.onCancel(sequence))
-        await pump()
+        if let reason = head.endReason { throw reason }
     }
 
     /// Tells every node that the cluster ends, and ends.
     public func shutdown() async {
-        for name in outboxes.keys.sorted() { tell(name, .shutdown) }
-        end(Refusal("cluster \(settings.clusterName)", "was shut down"))
-        let closing = outboxes.values
-        outboxes = [:]
-        await withTaskGroup { links in
-            for outbox in closing { links.addTask { await outbox.finish() } }
-        }
+        head.shutdown(now: now)
+        carryOut()
+        for task in outboxes.takeClosing() { await task.value }
         await inbox.close()
     }
 
     /// Ends the cluster for a reason that the wire cannot tell, such as the end of a process.
-    public func fail(_ refusal: Refusal) { end(refusal) }
-
-    /// Ends the cluster since a node's process has ended; nobody waits for its link any more.
-    public func fail(_ refusal: Refusal, withoutNode name: String) async {
-        end(refusal)
-        await outboxes.removeValue(forKey: name)?.abandon()
+    ///
+    /// - Parameter name: a node whose process has ended: nobody waits for its link any more.
+    public func fail(_ refusal: Refusal, withoutNode name: String? = nil) {
+        head.fail(refusal, withoutNode: name, now: now)
+        carryOut()
     }
 
-    /// Refuses what no stage should ever see.
-    private func check(_ request: GenerationRequest) throws(Refusal) {
-        let vocabularySize = settings.configuration.vocabularySize
-        let known = 0..<Int32(clamping: vocabularySize)
-        if let stray = request.promptTokens.first(where: { !known.contains($0.rawValue) }) {
-            throw Refusal(
-                "prompt", "token \(stray) is outside the vocabulary of \(vocabularySize)")
-        }
-        let biased = request.sampling.logitBias.keys
-        if let stray = biased.first(where: { !known.contains($0.rawValue) }) {
-            throw Refusal(
-                "logit_bias", "token \(stray) is outside the vocabulary of \(vocabularySize)")
-        }
-        if let rows = request.chunkRowCount, rows < 1 || rows > Limits.microBatchRowsMax {
-            throw Refusal("chunk", "is \(rows), expected 1 to \(Limits.microBatchRowsMax)")
+    // MARK: Questions
+
+    /// Why the cluster has ended; `nil` while it lives.
+    public var endReason: Refusal? { head.endReason }
+
+    /// Whether micro-batches can run now; a lost node has not come back where they cannot.
+    public var isReady: Bool { head.readiness == .ready }
+
+    /// Whether every stage was loaded at some time: from then on requests wait while a lost node is
+    /// away, for it may come back within seconds.
+    public var hasBeenReady: Bool { head.hasBeenReady }
+
+    /// What the schedule holds and has done.
+    public var scheduleCounts: ScheduleCounts { head.schedule.counts }
+
+    /// What is known now.
+    public func status() -> ClusterStatus { head.status(now: now) }
+
+    /// Asks every node for its vital signs and waits for the answers, one second at most.
+    public func freshStatus() async -> ClusterStatus {
+        if let wait = head.askStatus(now: now) { await self.wait(wait) }
+        return status()
+    }
+
+    /// Judges the cluster.
+    ///
+    /// - Parameters:
+    ///   - isProbing: whether a token is to be pushed through every stage first; that takes
+    ///     `HealthPatience.probeWait` at most.
+    ///   - isDraining: whether the server was asked to end.
+    public func health(probing isProbing: Bool, isDraining: Bool = false) async -> HealthReport {
+        let sign = isProbing ? await probe() : .none
+        return HealthReport(
+            verdict: head.verdict(probe: sign, isDraining: isDraining, now: now), probe: sign)
+    }
+
+    /// Pushes a first token through every stage.
+    ///
+    /// So the links between nodes, which open with their first message, are open before a request
+    /// comes. How it fares is for `health` to say.
+    public func openRing() async { _ = await probe() }
+
+    private func probe() async -> ProbeSign {
+        switch head.startProbe(now: now) {
+        case .known(let sign):
+            carryOut()
+            return sign
+        case .wait(let wait, let sequence):
+            await self.wait(wait)
+            return head.sign(of: sequence, now: now)
         }
     }
 
-    /// Ends every wait with a reason.
-    func end(_ refusal: Refusal) {
-        if case .ended = readiness { return }
-        if case .forming(let waiting) = readiness {
-            for continuation in waiting { continuation.resume(throwing: refusal) }
+    // MARK: Traces
+
+    /// Begins to collect what every node's lanes do; there is one trace at a time.
+    ///
+    /// - Throws: a `Refusal` where another trace is being taken, or the ring cannot run.
+    public func beginTrace() async throws(Refusal) {
+        if let wait = try head.beginTrace(now: now) { await self.wait(wait) }
+        try head.openTraceWindow(now: now)
+    }
+
+    /// Ends the window and puts what was collected on the coordinator's clock.
+    ///
+    /// - Throws: a `Refusal` where no trace was begun, or the cluster has ended meanwhile.
+    public func endTrace() async throws(Refusal) -> ClusterTrace {
+        let end = now
+        if let wait = try head.endTrace(now: end) { await self.wait(wait) }
+        return try head.takeTrace(until: end, now: now)
+    }
+
+    /// Traces the cluster for a time.
+    ///
+    /// - Throws: a `Refusal`, or the cancellation of the caller.
+    public func trace(for window: Duration) async throws -> ClusterTrace {
+        try await beginTrace()
+        do {
+            try await Task.sleep(for: window)
+        } catch {
+            head.abandonTrace()
+            throw error
         }
-        readiness = .ended(refusal)
-        for request in live.values { request.continuation.finish(throwing: refusal) }
-        live = [:]
-        for wait in statusWaits { wait.continuation.resume() }
-        statusWaits = []
-        releaseTraceWait()
-        settleProbe(.failed(refusal))
+        return try await endTrace()
+    }
+
+    // MARK: Directives
+
+    /// Waits until the head lets a caller go on.
+    private func wait(_ id: WaitID) async {
+        await withCheckedContinuation { continuation in
+            // Nothing has happened since the head gave the number: this actor did not suspend.
+            waiting[id] = continuation
+            carryOut()
+        }
+    }
+
+    /// Does what the head says, in order and without a pause.
+    private func carryOut() {
+        // A link that opens, or does not, is an event with directives of its own.
+        while true {
+            let directives = head.takeDirectives()
+            if directives.isEmpty { return }
+            for directive in directives { carryOut(directive) }
+        }
+    }
+
+    private func carryOut(_ directive: HeadDirective) {
+        switch directive {
+        case .connect(let name, let address, let publicKey):
+            do throws(Refusal) {
+                try outboxes.open(name, at: address, publicKey: publicKey)
+                head.onConnected(name, now: now)
+            } catch {
+                head.onConnectFailed(name, error)
+            }
+        case .disconnect(let name, let drains): outboxes.close(name, drains: drains)
+        case .tell(let name, let envelope): outboxes.tell(name, envelope)
+        case .yield(let id, let event): readers[id]?.yield(event)
+        case .close(let id, let refusal):
+            readers.removeValue(forKey: id)?.finish(throwing: refusal)
+        case .resume(let wait): waiting.removeValue(forKey: wait)?.resume()
+        case .workOut(let questions):
+            Task {
+                let outcomes = await constraintDesk.outcomes(of: questions)
+                head.onOutcomes(outcomes, now: now)
+                carryOut()
+            }
+        case .log(let level, let line, let fields):
+            logger.log(level: level, "\(line)", metadata: fields)
+        case .report(let progress): settings.onProgress(progress)
+        }
     }
 }

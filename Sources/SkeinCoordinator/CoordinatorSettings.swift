@@ -26,6 +26,8 @@ public struct CoordinatorSettings: Sendable {
     public var endsWithItsNodes = false
     /// The program's version.
     public var softwareVersion: String
+    /// How long a micro-batch that no stage knows of may be away before it counts as lost.
+    public var lossPatience = Duration.seconds(2)
     /// How patient the judgement of health is.
     public var healthPatience = HealthPatience()
     /// Is told how the cluster forms.

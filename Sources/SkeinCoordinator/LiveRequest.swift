@@ -1,9 +1,8 @@
 internal import SkeinCore
 
-/// A request on its way, and who waits for it.
-struct LiveRequest {
+/// A request on its way.
+struct LiveRequest: Sendable {
     let request: GenerationRequest
-    let continuation: TokenStream.Continuation
     /// Rows that have come back, by kind of captured value.
     var capturedRows: [CapturedKind: Int] = [:]
     /// Set when the schedule has ended the sequence while captured values are still on their way.
@@ -11,12 +10,8 @@ struct LiveRequest {
     /// How far the answer has come, where it is constrained.
     var progress: ConstraintProgress?
 
-    init(
-        request: GenerationRequest, continuation: TokenStream.Continuation,
-        progress: ConstraintProgress?
-    ) {
+    init(request: GenerationRequest, progress: ConstraintProgress?) {
         self.request = request
-        self.continuation = continuation
         self.progress = progress
     }
 

@@ -4,7 +4,11 @@ internal import SkeinTelemetry
 internal import SkeinWire
 
 /// What a node has said of itself, and what the coordinator has measured of it.
-struct NodeRecord {
+struct NodeRecord: Sendable {
+    /// Whether a link to it is open.
+    var isLinked = false
+    /// Where its inbox listens; `nil` without a link.
+    var address: String?
     /// What it said when it came.
     var hello: Hello?
     /// Its last vital signs.

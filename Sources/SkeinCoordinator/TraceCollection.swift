@@ -6,9 +6,9 @@ internal import SkeinWire
 ///
 /// Nodes keep half a second of intervals, so they are asked again and again; what each one says is
 /// on its own clock until the trace ends and the clocks are known best.
-struct TraceCollection {
+struct TraceCollection: Sendable {
     /// What one node has said.
-    private struct Part {
+    private struct Part: Sendable {
         /// The last interval known; `nil` until the node has said where it begins.
         var lastNumber: UInt64?
         var missedCount = 0

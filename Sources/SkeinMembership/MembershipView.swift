@@ -253,6 +253,11 @@ public struct MembershipView: Sendable {
     /// Nodes that hold no slice, here or not.
     public var unplaced: [String] { nodes.filter { !$0.value.isPlaced }.map(\.key).sorted() }
 
+    /// Nodes that were told their slices under this epoch and have not said that they can run.
+    public var pending: [String] {
+        wasAnnounced ? placement.nodes.filter { isHere($0) && !canRun($0) } : []
+    }
+
     /// Nodes of the placement that are not here.
     public var missing: [String] { placement.nodes.filter { !isHere($0) } }
 

@@ -34,6 +34,8 @@ public struct RingProgress: Equatable, Sendable {
 
     private var sentTimes: [MicroBatchID: Duration] = [:]
     private var works: [StageIndex: StageWork] = [:]
+    private var workTimes: [StageIndex: Duration] = [:]
+    private var newestReturned = MicroBatchID(rawValue: 0)
     private var lastProgress = Duration.zero
 
     /// Begins with an empty ring.
@@ -47,6 +49,7 @@ public struct RingProgress: Equatable, Sendable {
     /// A micro-batch has gone round, or was given up.
     public mutating func onReturn(_ microBatch: MicroBatchID, now: Duration) {
         guard sentTimes.removeValue(forKey: microBatch) != nil else { return }
+        newestReturned = max(newestReturned, microBatch)
         lastProgress = max(lastProgress, now)
     }
 
@@ -56,21 +59,50 @@ public struct RingProgress: Equatable, Sendable {
             lastProgress = max(lastProgress, now)
         }
         works[work.stage] = work
+        workTimes[work.stage] = now
     }
 
     /// A new placement: nothing that was in the ring counts any more.
     public mutating func onEpoch() {
         sentTimes = [:]
         works = [:]
+        workTimes = [:]
     }
 
     /// Micro-batches in the ring.
     public var inFlightCount: Int { sentTimes.count }
 
+    /// Their numbers, oldest first.
+    public var inFlight: [MicroBatchID] { sentTimes.keys.sorted() }
+
+    /// How long a micro-batch has been in the ring; `nil` for one that is not.
+    public func timeInRing(of microBatch: MicroBatchID, now: Duration) -> Duration? {
+        sentTimes[microBatch].map { now - $0 }
+    }
+
     /// How long nothing has moved although there is work; `nil` where the ring is empty.
     public func standstill(now: Duration) -> Duration? {
         guard let oldest = sentTimes.values.min() else { return nil }
         return max(.zero, now - max(oldest, lastProgress))
+    }
+
+    /// The oldest micro-batch, where it must have been lost on its way; `nil` where it may still
+    /// come.
+    ///
+    /// Stages and links keep the order of micro-batches. One that no stage computes was lost where
+    /// a later one has come back before it, or where every stage has said since that it has nothing
+    /// to do; both for a time in which expert hosts may let one pass another.
+    ///
+    /// - Parameter stageCount: stages that tell of their work.
+    public func lost(after wait: Duration, stageCount: Int, now: Duration) -> MicroBatchID? {
+        guard let (id, sent) = sentTimes.min(by: { $0.key < $1.key }), now - sent >= wait,
+            !works.values.contains(where: { $0.current == id })
+        else { return nil }
+        if newestReturned > id { return id }
+        guard let standstill = standstill(now: now), standstill >= wait else { return nil }
+        let areIdle = works.count == stageCount && works.values.allSatisfy { $0.current == nil }
+        let heard = workTimes.values.min() ?? .zero
+        return areIdle && heard > now - standstill + wait / 2 ? id : nil
     }
 
     /// Where the oldest micro-batch was last seen, for people; `nil` where the ring is empty.

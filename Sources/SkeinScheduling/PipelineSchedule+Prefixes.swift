@@ -43,7 +43,7 @@ extension PipelineSchedule {
     /// The older sequence that will bring most of this one's beginning, if that is worth a wait: a
     /// page more than is known, since what is less than a page is run in one step anyway.
     ///
-    /// A prefix owner is always older, so nobody waits in a circle, and it prefills, so it goes on or
+    /// An owner is always older, so nobody waits in a circle, and it prefills, so it goes on or
     /// leaves. One with a chunk length of its own may be slow on purpose.
     private func prefixOwner(
         of state: SequenceState, knownRowCount: Int

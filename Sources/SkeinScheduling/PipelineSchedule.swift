@@ -96,9 +96,7 @@ public struct PipelineSchedule: Sendable {
             return []
         }
         let microBatch = try answered(by: tokenReturn)
-        flights[microBatch.id] = nil
-        flightCounts[microBatch.phase, default: 0] -= 1
-        totals.returnCount += 1
+        takeBack(microBatch)
         learn(from: microBatch, stageTimes: tokenReturn.stageTimes, roundTime: roundTime)
         var directives: [Directive] = []
         var tokens = tokenReturn.tokens[...]
@@ -113,6 +111,26 @@ public struct PipelineSchedule: Sendable {
             settle(span.sequence, into: &directives)
         }
         return directives
+    }
+
+    /// A micro-batch in flight that should have come before a return: rows of the return follow its
+    /// rows, and links keep their order, so it was lost, and what was drawn after it is worth
+    /// nothing.
+    public func lostBefore(_ tokenReturn: TokenReturn) -> MicroBatchID? {
+        guard tokenReturn.epoch == epoch, let microBatch = flights[tokenReturn.microBatch] else {
+            return nil
+        }
+        for span in microBatch.spans {
+            let first = span.firstPosition - (span.pageCopy?.rowCount ?? 0)
+            guard let state = table.state(of: span.sequence), first > state.rowsReturned else {
+                continue
+            }
+            return flights.keys.filter { id in
+                id < microBatch.id
+                    && flights[id]?.spans.contains { $0.sequence == span.sequence } == true
+            }.min() ?? microBatch.id
+        }
+        return nil
     }
 
     /// Ends a sequence because of its text: a stop string, or a grammar that is complete.
@@ -141,9 +159,9 @@ public struct PipelineSchedule: Sendable {
         onStop(sequence, reason: .cancelled)
     }
 
-    /// Ends the sequences of a micro-batch on which a stage failed; their rows are never shared.
+    /// Ends the sequences of a micro-batch on which a stage failed, and takes back its credit.
     ///
-    /// The micro-batch stays in flight until something stands in for its return.
+    /// Their rows are never shared.
     public mutating func onFault(_ id: MicroBatchID) -> [Directive] {
         guard let microBatch = flights[id] else { return [] }
         var directives: [Directive] = []
@@ -151,7 +169,19 @@ public struct PipelineSchedule: Sendable {
             table.update(span.sequence) { $0.hasFaultyRows = true }
             directives += onCancel(span.sequence)
         }
+        takeBack(microBatch)
+        for span in microBatch.spans {
+            land(span)
+            settle(span.sequence, into: &directives)
+        }
         return directives
+    }
+
+    /// Takes back the credit of a micro-batch that is no longer in the ring.
+    private mutating func takeBack(_ microBatch: MicroBatch) {
+        flights[microBatch.id] = nil
+        flightCounts[microBatch.phase, default: 0] -= 1
+        totals.returnCount += 1
     }
 
     /// Learns what steps and rounds take, and follows it.

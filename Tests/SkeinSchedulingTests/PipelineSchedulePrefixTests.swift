@@ -254,7 +254,6 @@ import Testing
         try harness.comeBack()
         #expect(harness.schedule.knownPageCount == 0)
         harness.note(harness.schedule.onFault(failed.id))
-        harness.ring.append(failed)
         try harness.runDry()
         #expect(harness.schedule.knownPageCount == 0 && harness.schedule.audit().isEmpty)
     }
@@ -264,7 +263,7 @@ import Testing
         harness.arrive(Harness.request(1, prompt: 200, tokens: 1))
         harness.fill()
         try harness.comeBack()
-        harness.note(harness.schedule.onFault(harness.ring[0].id))
+        harness.note(harness.schedule.onFault(harness.ring.removeFirst().id))
         #expect(harness.finished == [1: .cancelled])
         try harness.runDry()
         #expect(harness.schedule.knownPageCount == 1)

@@ -115,7 +115,7 @@ final class RunningCompletion: Sendable {
             for choice in 0..<call.choiceCount {
                 let wanted = call.request(
                     prompt: prompt, choice: choice, positionCountMax: service.positionCountMax)
-                do throws(Refusal) {
+                do throws(AdmissionError) {
                     streams.append(
                         try await service.coordinator.submit(
                             GenerationRequest(

@@ -1,3 +1,4 @@
+internal import SkeinCoordinator
 internal import SkeinCore
 internal import SkeinText
 
@@ -107,13 +108,16 @@ struct APIError: Error, Equatable {
     }
 
     /// What the coordinator says of a request that it does not take.
-    static func notAdmitted(_ refusal: Refusal, promptField: String) -> APIError {
-        switch refusal.subject {
-        case "prompt":
-            .invalid(promptField, refusal.description, code: "context_length_exceeded")
-        case "logit_bias": .invalid(refusal)
-        case "constraint": .invalid("response_format", refusal.description)
-        default: .unavailable(refusal.description)
+    static func notAdmitted(_ error: AdmissionError, promptField: String) -> APIError {
+        switch error {
+        case .busy(let refusal), .ended(let refusal): .unavailable(refusal.description)
+        case .invalid(let refusal):
+            switch refusal.subject {
+            case "prompt":
+                .invalid(promptField, refusal.description, code: "context_length_exceeded")
+            case "constraint": .invalid("response_format", refusal.description)
+            default: .invalid(refusal)
+            }
         }
     }
 

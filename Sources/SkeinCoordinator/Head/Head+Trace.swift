@@ -1,57 +1,66 @@
-public import SkeinCore
+internal import SkeinCore
 internal import SkeinMembership
 internal import SkeinScheduling
-public import SkeinTelemetry
+internal import SkeinTelemetry
 internal import SkeinWire
 
-/// Somebody who waits until every node has said what it did.
-struct TraceWait {
-    let since: Duration
-    let continuation: CheckedContinuation<Void, Never>
-}
-
 // What every lane of the cluster does, over a window of time.
-extension Coordinator {
+extension Head {
     /// Begins to collect what every node's lanes do; there is one trace at a time.
     ///
+    /// - Returns: what to wait for before ``openTraceWindow(now:)``; `nil` for nothing.
     /// - Throws: a `Refusal` where another trace is being taken, or the ring cannot run.
-    public func beginTrace() async throws(Refusal) {
+    mutating func beginTrace(now: Duration) throws(Refusal) -> WaitID? {
+        self.now = now
         guard collection == nil else {
             throw Refusal("trace", "another one is being taken; there is one at a time")
         }
-        guard case .ready = readiness else {
+        guard readiness == .ready else {
             throw Refusal("trace", "the cluster is not ready; /health tells what it waits for")
         }
         let names = membership.placement.nodes.filter { membership.isHere($0) }
         collection = TraceCollection(of: names, since: now)
-        for id in sentAt.keys.sorted() { traceContent(of: id) }
-        await settleTrace()
-        collection?.since = now
-        if let reason = endReason {
-            collection = nil
-            throw reason
-        }
+        for id in ringProgress.inFlight { traceContent(of: id) }
+        return settleTrace()
     }
 
-    /// Ends the window and puts what was collected on the coordinator's clock.
+    /// Every node has answered, or will not: the window begins.
+    mutating func openTraceWindow(now: Duration) throws(Refusal) {
+        self.now = now
+        collection?.since = now
+        guard let endReason else { return }
+        collection = nil
+        throw endReason
+    }
+
+    /// Gives a trace up.
+    mutating func abandonTrace() { collection = nil }
+
+    /// Asks every node for the rest.
     ///
+    /// - Returns: what to wait for before ``takeTrace(until:now:)``; `nil` for nothing.
     /// - Throws: a `Refusal` where no trace was begun, or the cluster has ended meanwhile.
-    public func endTrace() async throws(Refusal) -> ClusterTrace {
+    mutating func endTrace(now: Duration) throws(Refusal) -> WaitID? {
+        self.now = now
         guard collection != nil, traceWait == nil else {
             throw Refusal("trace", "none is being taken")
         }
-        if let reason = endReason {
+        if let endReason {
             collection = nil
-            throw reason
+            throw endReason
         }
-        let end = now
         collection?.onEnding()
         // The clocks are compared once more: the newest sample has drifted least.
         beat()
-        await settleTrace()
+        return settleTrace()
+    }
+
+    /// Puts what was collected on the coordinator's clock.
+    mutating func takeTrace(until end: Duration, now: Duration) throws(Refusal) -> ClusterTrace {
+        self.now = now
         guard let ended = collection else { throw Refusal("trace", "none is being taken") }
         collection = nil
-        if let reason = endReason { throw reason }
+        if let endReason { throw endReason }
         let owners = schedule.plan.computeOwners
         let placement = membership.placement
         return ended.trace(
@@ -65,22 +74,8 @@ extension Coordinator {
             clocks: nodes.compactMapValues { $0.clock.lead(at: now) }, until: end)
     }
 
-    /// Traces the cluster for a time.
-    ///
-    /// - Throws: a `Refusal`, or the cancellation of the caller.
-    public func trace(for window: Duration) async throws -> ClusterTrace {
-        try await beginTrace()
-        do {
-            try await Task.sleep(for: window)
-        } catch {
-            collection = nil
-            throw error
-        }
-        return try await endTrace()
-    }
-
     /// Asks every node for what it did since it was last asked.
-    func continueTrace() {
+    mutating func continueTrace() {
         guard let requests = collection?.ask() else { return }
         for (name, request) in requests {
             tell(name, .traceRequest(request), epoch: schedule.epoch)
@@ -88,14 +83,13 @@ extension Coordinator {
     }
 
     /// A node has said what it did.
-    func note(_ answer: TraceAnswer, of name: String) {
+    mutating func note(_ answer: TraceAnswer, of name: String) {
         collection?.onAnswer(answer, of: name)
         if collection?.isSettled == true { releaseTraceWait() }
     }
 
     /// Notes what the coordinator did at its end of the ring.
-    func trace(_ kind: IntervalKind, of microBatch: MicroBatchID) {
-        guard collection != nil else { return }
+    mutating func trace(_ kind: IntervalKind, of microBatch: MicroBatchID) {
         let moment = Int64(clamping: now.wholeMicroseconds)
         collection?.onOwn(
             TracedInterval(
@@ -104,38 +98,36 @@ extension Coordinator {
     }
 
     /// Notes what a micro-batch in the ring carries, and for whom.
-    func traceContent(of id: MicroBatchID) {
+    mutating func traceContent(of id: MicroBatchID) {
         guard collection != nil, let microBatch = schedule.microBatch(inFlight: id) else { return }
-        let names = microBatch.spans.prefix(Limits.loggedRequestsMax).compactMap {
-            live[$0.sequence]?.request.printableLabel
-        }
-        collection?.onMicroBatch(id, rowCount: microBatch.rowCount, of: names)
+        let labels = labels(of: microBatch.spans)
+        collection?.onMicroBatch(id, rowCount: microBatch.rowCount, of: labels)
     }
 
     /// A node is gone; nobody waits for its answer.
-    func loseFromTrace(_ name: String) {
+    mutating func loseFromTrace(_ name: String) {
         collection?.onLost(name)
         if collection?.isSettled == true { releaseTraceWait() }
     }
 
     /// Lets those that wait for answers go on without those that have not come for a second.
-    func releaseLateTrace() {
+    mutating func releaseLateTrace() {
         guard let wait = traceWait, now - wait.since >= .seconds(1) else { return }
         releaseTraceWait()
     }
 
     /// Lets those that wait for answers go on.
-    func releaseTraceWait() {
-        traceWait?.continuation.resume()
+    mutating func releaseTraceWait() {
+        if let wait = traceWait { add(.resume(wait.id)) }
         traceWait = nil
     }
 
-    /// Asks every node, and waits for the answers.
-    private func settleTrace() async {
+    /// Asks every node; there is something to wait for unless all have answered.
+    private mutating func settleTrace() -> WaitID? {
         continueTrace()
-        if collection?.isSettled == true { return }
-        await withCheckedContinuation { continuation in
-            traceWait = TraceWait(since: now, continuation: continuation)
-        }
+        if collection?.isSettled == true { return nil }
+        let wait = newWait()
+        traceWait = (wait, now)
+        return wait
     }
 }
