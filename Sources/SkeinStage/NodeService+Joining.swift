@@ -45,6 +45,7 @@ extension NodeService {
         guard mayBeReplaced, case .running(let stages) = life, stages.epoch < epoch else { return }
         mayBeReplaced = false
         life = .joining
+        weights = nil
         settings.onProgress(.replaced)
         await stages.close()
     }
@@ -93,22 +94,36 @@ extension NodeService {
         return alive
     }
 
-    /// Starts loading the slices of a placement, unless it is already there.
-    func begin(_ placement: SkeinWire.Placement, fingerprint: String) {
+    /// Starts loading the slices of a placement.
+    ///
+    /// Where it is there already the coordinator has not heard so, and is told once more.
+    func begin(_ placement: SkeinWire.Placement, fingerprint: String) async {
         switch life {
         case .loading(let epoch) where epoch >= placement.epoch: return
-        case .running(let stages) where stages.epoch >= placement.epoch: return
+        case .running(let stages) where stages.epoch == placement.epoch:
+            return await tellReady(stages)
+        case .running(let stages) where stages.epoch > placement.epoch: return
         case .left: return
         default: break
         }
         var former: PlacedStages?
         if case .running(let stages) = life { former = stages }
         life = .loading(placement.epoch)
+        newestSteps = [:]
         loadTask?.cancel()
         loadTask = Task {
             await former?.close()
             await self.load(placement, fingerprint: fingerprint)
         }
+    }
+
+    private func tellReady(_ stages: PlacedStages) async {
+        await tell(
+            .ready(
+                Ready(
+                    loadedWeightBytes: UInt64(stages.weights.byteCount),
+                    residentBytes: UInt64(MachineMemory.now().residentBytes))),
+            epoch: stages.epoch)
     }
 
     private func tellLoading(_ doneBytes: Int, _ totalBytes: Int, epoch: Epoch) async {
@@ -127,9 +142,15 @@ extension NodeService {
                         + "\(placement.fingerprint.prefix(12))")
             }
             guard let checkpoint, let coordinator else { return }
+            let part = try NodePart(
+                placement, of: settings.name,
+                expertCounts: checkpoint.configuration.layerExpertCounts)
+            // Other weights are given up before theirs come: there is room for one of them.
+            if weights?.fit(part) == false { weights = nil }
             let onProgress = settings.onProgress
             let loader = StageLoader(
-                checkpoint: checkpoint, weightForm: settings.serving.weightForm,
+                checkpoint: checkpoint, former: weights,
+                weightForm: settings.serving.weightForm,
                 packedCachePath: settings.serving.packedCachePath, pool: pool, thread: computeThread
             ) { [weak self] done, total in
                 // Said at once, so that it is in order and before the end of the load.
@@ -137,24 +158,20 @@ extension NodeService {
                 Task { await self?.tellLoading(done, total, epoch: placement.epoch) }
             }
             let stages = try await PlacedStages(
-                placement: placement, node: self, coordinator: coordinator, loader: loader)
+                part, node: self, coordinator: coordinator, loader: loader)
             guard case .loading(placement.epoch) = life else { return await stages.close() }
+            weights = stages.weights
             life = .running(stages)
             await stages.start()
-            let residentBytes = MachineMemory.now().residentBytes
-            await tell(
-                .ready(
-                    Ready(
-                        loadedWeightBytes: UInt64(stages.weightBytes),
-                        residentBytes: UInt64(residentBytes))),
-                epoch: placement.epoch)
+            await tellReady(stages)
             settings.onProgress(
                 .ready(
-                    stages: placement.ring.filter { $0.nodeName == settings.name }.map(\.index),
-                    weightBytes: stages.weightBytes, residentBytes: residentBytes))
+                    stages: part.stages.map(\.index), weightBytes: stages.weights.byteCount,
+                    residentBytes: MachineMemory.now().residentBytes))
         } catch {
             note("\(error)")
             life = .joining
+            weights = nil
             await tell(
                 .fault(Fault(stage: StageIndex(0), microBatch: nil, reason: "\(error)")),
                 epoch: placement.epoch)

@@ -88,6 +88,10 @@ public actor NodeService {
     var lastError = ""
     var lastErrorAt: ContinuousClock.Instant
     var loadTask: Task<Void, Never>?
+    /// What is in memory; another placement with the same part needs not read it again.
+    var weights: LoadedWeights?
+    /// The last micro-batch that each stage took under the placement at hand.
+    var newestSteps: [StageIndex: MicroBatchID] = [:]
 
     /// Makes a node that has not joined yet.
     ///
@@ -161,7 +165,7 @@ public actor NodeService {
         case .placement(let placement):
             noteCoordinator()
             mayBeReplaced = false
-            begin(placement, fingerprint: fingerprint)
+            await begin(placement, fingerprint: fingerprint)
         case .step(let step):
             await accept(step, envelope: envelope, arrived: arrived)
         case .dispatch(let dispatch): accept(dispatch, envelope: envelope, arrived: arrived)
@@ -195,6 +199,13 @@ public actor NodeService {
             logger.debug("dropped a step of epoch \(envelope.epoch.rawValue)")
             return
         }
+        // Micro-batches keep their order: one that comes again, or behind a later one, is of the
+        // past, and its pages may be another sequence's.
+        let stage = envelope.target ?? StageIndex(0)
+        if let newest = newestSteps[stage], step.microBatch.id <= newest {
+            return logger.debug("dropped micro-batch \(step.microBatch.id.rawValue), out of order")
+        }
+        newestSteps[stage] = step.microBatch.id
         do throws(Refusal) {
             // The stage may take it up before the next line.
             let queued = ContinuousClock.now

@@ -9,8 +9,8 @@ struct PlacedStages: Sendable {
     /// The placement's number.
     let epoch: Epoch
 
-    /// Bytes of weights that the node's slices and experts touch.
-    let weightBytes: Int
+    /// The weights of the node's slices and experts.
+    let weights: LoadedWeights
 
     /// The stages of the whole ring.
     private let ring: [RingStage]
@@ -22,20 +22,17 @@ struct PlacedStages: Sendable {
     private let links: [any Link]
     private let outboxes: [Outbox]
 
-    /// Loads what the placement gives to `node` and opens the links that it needs.
+    /// Loads what a placement gives to `node` and opens the links that it needs.
     ///
     /// - Throws: a `Refusal` that names the tensor, file or peer.
     init(
-        placement: SkeinWire.Placement, node: NodeService, coordinator: any Link,
-        loader: StageLoader
+        _ part: NodePart, node: NodeService, coordinator: any Link, loader: StageLoader
     ) async throws {
+        let placement = part.placement
         epoch = placement.epoch
         ring = placement.ring
-        let part = try NodePart(
-            placement, of: node.settings.name,
-            expertCounts: loader.checkpoint.configuration.layerExpertCounts)
         let loaded = try loader.load(part)
-        weightBytes = loaded.weightBytes
+        weights = loaded.weights
         var links: [any Link] = []
         var joining = ExpertJoining(part: part, node: node)
         var services: [StageIndex: StageService] = [:]

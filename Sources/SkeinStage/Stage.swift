@@ -159,9 +159,28 @@ actor Stage {
     }
 }
 
+/// Weights in memory, and whose they are.
+struct LoadedWeights: Sendable {
+    /// The slices, in ring order.
+    let slices: [Slice]
+    /// Their experts.
+    let held: HeldExperts
+    /// The checkpoint with what was packed.
+    let checkpoint: Checkpoint
+    /// Bytes that the slices and experts touch.
+    let byteCount: Int
+
+    /// Whether they are what a placement gives to a node.
+    func fit(_ part: NodePart) -> Bool {
+        slices == part.stages.map(\.slice) && held == part.held
+    }
+}
+
 /// Loads the stages of one node.
 struct StageLoader: Sendable {
     let checkpoint: Checkpoint
+    /// What is in memory from the placement before, and serves again where it fits.
+    let former: LoadedWeights?
     let weightForm: WeightForm
     let packedCachePath: String?
     let pool: ComputePool
@@ -172,7 +191,7 @@ struct StageLoader: Sendable {
     struct Loaded {
         var stages: [StageIndex: Stage] = [:]
         var shardHost: ShardHost?
-        var weightBytes: Int
+        let weights: LoadedWeights
     }
 
     /// Verifies, reads and joins the weights of a node.
@@ -180,24 +199,31 @@ struct StageLoader: Sendable {
     /// Everything is verified before anything is read, so that a missing tensor of the last layer
     /// is said at once.
     func load(_ part: NodePart) throws(Refusal) -> Loaded {
-        let placement = part.placement
-        let held = part.held
-        let plan = WeightPlan(
-            configuration: checkpoint.configuration, slices: part.stages.map(\.slice), held: held)
-        let weightBytes = try checkpoint.heldBytes(plan, as: weightForm)
-        let loaded = try checkpoint.loaded(
-            plan, as: weightForm, cacheFolder: packedCachePath, on: pool, onProgress: onProgress)
-        var result = Loaded(weightBytes: weightBytes)
+        let weights = try weights(of: part)
+        var result = Loaded(weights: weights)
         for place in part.stages {
             result.stages[place.index] = try Stage(
-                checkpoint: loaded, slice: place.slice, held: held, placement: placement,
-                pool: pool, thread: thread)
+                checkpoint: weights.checkpoint, slice: place.slice, held: weights.held,
+                placement: part.placement, pool: pool, thread: thread)
         }
         if !part.servedRanges.isEmpty {
             result.shardHost = try ShardHost(
-                checkpoint: loaded, ranges: part.servedRanges, pool: pool, thread: thread)
+                checkpoint: weights.checkpoint, ranges: part.servedRanges, pool: pool,
+                thread: thread)
         }
         return result
+    }
+
+    private func weights(of part: NodePart) throws(Refusal) -> LoadedWeights {
+        if let former, former.fit(part) { return former }
+        let slices = part.stages.map(\.slice)
+        let plan = WeightPlan(
+            configuration: checkpoint.configuration, slices: slices, held: part.held)
+        let byteCount = try checkpoint.heldBytes(plan, as: weightForm)
+        let loaded = try checkpoint.loaded(
+            plan, as: weightForm, cacheFolder: packedCachePath, on: pool, onProgress: onProgress)
+        return LoadedWeights(
+            slices: slices, held: part.held, checkpoint: loaded, byteCount: byteCount)
     }
 }
 
