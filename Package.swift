@@ -191,7 +191,12 @@ let package = Package(
             ["SkeinCore", "SkeinScheduling", "SkeinTelemetry", "SkeinPlanning", "SkeinBench"],
             outside: [asyncHTTPClient, histogram, nioCore, nioHTTP1, nioPosix, nioSSL]),
         tests("SkeinCommandTests", ["SkeinCore", "skein"], outside: [argumentParser]),
-        tests("SkeinSimulationTests", ["SkeinCore", "SkeinScheduling", "SkeinPlanning"]),
+        tests(
+            "SkeinSimulationTests",
+            [
+                "SkeinCore", "SkeinWire", "SkeinScheduling", "SkeinMembership", "SkeinPlanning",
+                "SkeinCoordinator",
+            ], outside: [logging]),
         tests(
             "SkeinEndToEndTests",
             [
@@ -206,5 +211,11 @@ let package = Package(
 if let rooms = Context.environment["SKEIN_ROOMS"]?.split(separator: ",").map(String.init) {
     package.targets.removeAll { !rooms.contains($0.name) }
     package.products = []
-    package.dependencies = []
+    let wanted = package.targets.flatMap(\.dependencies).compactMap { dependency in
+        if case .productItem(_, let package, _, _) = dependency { package } else { nil }
+    }
+    package.dependencies.removeAll { dependency in
+        guard case .sourceControl(_, let location, _) = dependency.kind else { return false }
+        return !wanted.contains(String(location.split(separator: "/").last ?? ""))
+    }
 }

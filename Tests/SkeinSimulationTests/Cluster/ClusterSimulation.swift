@@ -1,0 +1,319 @@
+import Logging
+import SkeinCore
+import SkeinMembership
+import SkeinPlanning
+import SkeinScheduling
+import SkeinWire
+
+@testable import SkeinCoordinator
+
+/// A client of a simulated cluster.
+struct ClusterClient {
+    var prompt: [TokenID]
+    var seed: UInt64
+    var expected: [TokenID]
+    var cancelsAt: UInt64?
+    var sequence: SequenceID?
+    var received: [TokenID] = []
+    var hasEnded = false
+    var finish: FinishReason?
+    var refusal: Refusal?
+}
+
+/// The production head and nodes without weights on a virtual clock and network.
+///
+/// Faults are drawn from a seed, every broken promise is noted, and the same seed gives the same
+/// run.
+struct ClusterSimulation {
+    enum Event {
+        case tick
+        case toHead(SimulatedMessage, from: String)
+        case toNode(String, process: UInt64?, SimulatedMessage)
+        case wake(String, process: UInt64, SimulatedNode.Wake)
+        case start(String)
+        case fault(SimulatedFault)
+        case linkBroke(String)
+        case arrival(Int)
+        case cancel(Int)
+    }
+
+    let seed: UInt64
+    var numbers: SeededNumbers
+    var timeline = Timeline<Event>()
+    var head: Head
+    var nodes: [String: SimulatedNode] = [:]
+    /// Where the head's links lead.
+    var headLinks: [String: String] = [:]
+    var links: [String: SimulatedLink] = [:]
+    var pausedUntil: [String: UInt64] = [:]
+    var clients: [ClusterClient] = []
+    var clientOf: [SequenceID: Int] = [:]
+    var newestEpoch = Epoch.none
+    var processCount: UInt64 = 0
+    var eventCount = 0
+    var faults: [String] = []
+    private(set) var log: [String] = []
+    let stageCount: Int
+    let pageCount = 24
+    let stepMicroseconds: UInt64
+
+    /// Virtual time within which faults begin, and after which everything must have ended.
+    static let faultSpan: UInt64 = 40_000_000
+    static let endMax: UInt64 = 240_000_000
+
+    init(seed: UInt64, faultCount: Int = 20, configuration: ModelConfiguration) throws {
+        self.seed = seed
+        numbers = SeededNumbers(seed: seed)
+        stageCount = Int.random(in: 1...4, using: &numbers)
+        stepMicroseconds = UInt64.random(in: 200...20_000, using: &numbers)
+        let names = ["a", "b", "c", "d"].prefix(stageCount).map { $0 }
+        var settings = CoordinatorSettings(
+            clusterName: "simulated", configuration: configuration, fingerprint: "f00d",
+            placement: try SkeinMembership.Placement(
+                kind: .linear, nodes: names.map { NodeShare(name: $0) },
+                layerCount: configuration.layerCount),
+            serving: ServingSettings(positionCount: 512, pageCount: pageCount),
+            softwareVersion: "simulated")
+        settings.standbys = numbers.chance(40) ? ["y", "z"] : []
+        head = Head(settings: settings, address: "head")
+        planClients()
+        let all = names + settings.standbys
+        for (time, fault) in SimulatedFault.random(
+            faultCount, nodes: all, within: Self.faultSpan, &numbers)
+        {
+            timeline.plan(.fault(fault), at: time)
+        }
+        for name in all {
+            timeline.plan(.start(name), at: UInt64.random(in: 0...300_000, using: &numbers))
+        }
+        timeline.plan(.tick, at: 0)
+    }
+
+    private mutating func planClients() {
+        let opening = tokens(Int.random(in: 60...150, using: &numbers))
+        for number in 0..<24 {
+            var prompt = tokens(Int.random(in: 1...120, using: &numbers))
+            if numbers.chance(40) { prompt = opening + prompt }
+            let count = Int.random(in: 1...60, using: &numbers)
+            let seed = numbers.next() % 3
+            let time = UInt64.random(in: 0...Self.faultSpan, using: &numbers)
+            var client = ClusterClient(
+                prompt: prompt, seed: seed,
+                expected: SimulatedModel.alone(
+                    prompt: prompt, newTokensMax: count, seed: seed, stageCount: stageCount))
+            if numbers.chance(10) {
+                client.cancelsAt = time + UInt64.random(in: 0...3_000_000, using: &numbers)
+            }
+            clients.append(client)
+            timeline.plan(.arrival(number), at: time)
+        }
+    }
+
+    private mutating func tokens(_ count: Int) -> [TokenID] {
+        (0..<count).map { _ in
+            TokenID(Int.random(in: 0..<FakeModel.vocabularySize, using: &numbers))
+        }
+    }
+
+    // MARK: Running
+
+    mutating func run() {
+        while let (time, event) = timeline.next(), faults.isEmpty {
+            if let place = place(of: event), let until = pausedUntil[place], time < until {
+                timeline.plan(event, at: until)
+                continue
+            }
+            happen(event, time)
+            eventCount += 1
+            if eventCount % 16 == 0 { faults += head.schedule.audit() }
+            if time > Self.faultSpan, clients.allSatisfy(\.hasEnded) { break }
+            if time > Self.endMax { break }
+        }
+        checkEnd()
+    }
+
+    /// Which process an event needs.
+    private func place(of event: Event) -> String? {
+        switch event {
+        case .tick, .toHead, .linkBroke, .arrival, .cancel: SimulatedNode.headName
+        case .toNode(let name, _, _), .wake(let name, _, _): name
+        case .start, .fault: nil
+        }
+    }
+
+    private mutating func happen(_ event: Event, _ now: UInt64) {
+        let moment = Duration.microseconds(Int64(now))
+        switch event {
+        case .tick:
+            head.onTick(now: moment)
+            timeline.plan(.tick, at: now + 500_000)
+        case .toHead(.envelope(let envelope), let peer):
+            head.onMessage(envelope, peer: peer, now: moment)
+        case .toHead: faults.append("rows came to the head")
+        case .toNode(let name, let process, let message):
+            guard process == nil || nodes[name]?.process == process else { return }
+            nodes[name]?.receive(message, now: now)
+            carryOutNode(name, now)
+        case .wake(let name, let process, let wake):
+            guard nodes[name]?.process == process else { return }
+            nodes[name]?.wake(wake, now: now)
+            carryOutNode(name, now)
+        case .start(let name): start(name, now)
+        case .fault(let fault): happen(fault, now)
+        case .linkBroke(let address): head.onLinkBroken(to: address, now: moment)
+        case .arrival(let number): arrive(number, now)
+        case .cancel(let number):
+            if let sequence = clients[number].sequence { head.cancel(sequence, now: moment) }
+        }
+        carryOutHead(now)
+    }
+
+    private mutating func start(_ name: String, _ now: UInt64) {
+        guard nodes[name] == nil else { return }
+        processCount += 1
+        nodes[name] = SimulatedNode(
+            name: name, process: processCount, stepMicroseconds: stepMicroseconds,
+            pageCount: pageCount, now: now)
+        carryOutNode(name, now)
+    }
+
+    private mutating func happen(_ fault: SimulatedFault, _ now: UInt64) {
+        log.append("\(now / 1_000) ms: \(fault)")
+        switch fault {
+        case .kill(let name, let downFor):
+            guard let node = nodes.removeValue(forKey: name) else { return }
+            pausedUntil[name] = nil
+            timeline.plan(.linkBroke("\(name)-\(node.process)"), at: now + 20_000)
+            timeline.plan(.start(name), at: now + downFor)
+        case .pause(let name, let time):
+            pausedUntil[name] = max(pausedUntil[name] ?? 0, now + time)
+        case .cut(let from, let to, let time, let isLost):
+            links["\(from) \(to)", default: SimulatedLink()].cutUntil = now + time
+            links["\(from) \(to)"]?.losesWhileCut = isLost
+        case .drop(let from, let to):
+            links["\(from) \(to)", default: SimulatedLink()].dropsNext = true
+        case .repeated(let from, let to, let after):
+            links["\(from) \(to)", default: SimulatedLink()].repeatsNextAfter = after
+        case .late(let from, let to, let by):
+            links["\(from) \(to)", default: SimulatedLink()].delaysNextBy = by
+        case .falseBreak(let name):
+            if let address = headLinks[name] { timeline.plan(.linkBroke(address), at: now) }
+        }
+    }
+
+    // MARK: Directives
+
+    private mutating func carryOutNode(_ name: String, _ now: UInt64) {
+        guard let process = nodes[name]?.process else { return }
+        for action in nodes[name]?.takeActions() ?? [] {
+            switch action {
+            case .wake(let wake, let after):
+                timeline.plan(.wake(name, process: process, wake), at: now + after)
+            case .fault(let line): faults.append(line)
+            case .send(let message, let target):
+                let arrivals = links["\(name) \(target)", default: SimulatedLink()]
+                    .arrivals(now: now, &numbers)
+                for time in arrivals {
+                    timeline.plan(
+                        target == SimulatedNode.headName
+                            ? .toHead(message, from: name)
+                            : .toNode(target, process: nil, message), at: time)
+                }
+            }
+        }
+    }
+
+    private mutating func carryOutHead(_ now: UInt64) {
+        if head.membership.epoch < newestEpoch { faults.append("an epoch fell") }
+        newestEpoch = max(newestEpoch, head.membership.epoch)
+        while true {
+            let directives = head.takeDirectives()
+            if directives.isEmpty { return }
+            for directive in directives { carryOut(directive, now) }
+        }
+    }
+
+    private mutating func carryOut(_ directive: HeadDirective, _ now: UInt64) {
+        switch directive {
+        case .connect(let name, let address, _):
+            headLinks[name] = address
+            head.onConnected(name, now: .microseconds(Int64(now)))
+        case .disconnect(let name, _): headLinks[name] = nil
+        case .tell(let name, let envelope):
+            guard let address = headLinks[name],
+                let process = address.split(separator: "-").last.flatMap({ UInt64($0) })
+            else { return }
+            if envelope.epoch > head.membership.epoch { faults.append("an epoch from nowhere") }
+            let arrivals = links["\(SimulatedNode.headName) \(name)", default: SimulatedLink()]
+                .arrivals(now: now, &numbers)
+            for time in arrivals {
+                timeline.plan(.toNode(name, process: process, .envelope(envelope)), at: time)
+            }
+        case .yield(let id, let event): take(event, of: id)
+        case .close(let id, let refusal): close(id, refusal)
+        case .log(let level, let line, _):
+            if level >= .warning { log.append("\(now / 1_000) ms: \(line)") }
+        case .resume, .workOut, .report: break
+        }
+    }
+
+    // MARK: Clients
+
+    private mutating func arrive(_ number: Int, _ now: UInt64) {
+        let client = clients[number]
+        var sampling = SamplingParameters()
+        sampling.temperature = 1
+        sampling.seed = client.seed
+        do throws(AdmissionError) {
+            let id = try head.submit(
+                GenerationRequest(
+                    promptTokens: client.prompt, newTokensMax: client.expected.count,
+                    sampling: sampling),
+                now: .microseconds(Int64(now)))
+            clients[number].sequence = id
+            clientOf[id] = number
+            if let time = client.cancelsAt { timeline.plan(.cancel(number), at: max(now, time)) }
+        } catch {
+            faults.append("request \(number) was not taken in: \(error)")
+        }
+    }
+
+    private mutating func take(_ event: GenerationEvent, of id: SequenceID) {
+        guard let number = clientOf[id] else { return faults.append("an event for nobody") }
+        if clients[number].hasEnded { faults.append("request \(number): an event after its end") }
+        switch event {
+        case .token(let token):
+            let place = clients[number].received.count
+            guard place < clients[number].expected.count,
+                clients[number].expected[place] == token.token,
+                token.position == clients[number].prompt.count + place
+            else { return faults.append("request \(number): another token than alone at \(place)") }
+            clients[number].received.append(token.token)
+        case .finished(let reason): clients[number].finish = reason
+        case .began, .scored, .captured: break
+        }
+    }
+
+    private mutating func close(_ id: SequenceID, _ refusal: Refusal?) {
+        guard let number = clientOf[id] else { return faults.append("an end for nobody") }
+        if clients[number].hasEnded { faults.append("request \(number) ended twice") }
+        clients[number].hasEnded = true
+        clients[number].refusal = refusal
+    }
+
+    private mutating func checkEnd() {
+        guard faults.isEmpty else { return }
+        faults += head.schedule.audit()
+        for (number, client) in clients.enumerated() {
+            if let refusal = client.refusal {
+                faults.append("request \(number) failed: \(refusal)")
+            } else if !client.hasEnded {
+                faults.append(
+                    "request \(number) starved after \(client.received.count) of "
+                        + "\(client.expected.count) tokens")
+            } else if client.finish != .cancelled, client.received != client.expected {
+                faults.append("request \(number) ended early")
+            }
+        }
+    }
+}
