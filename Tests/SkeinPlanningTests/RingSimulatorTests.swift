@@ -50,7 +50,7 @@ import Testing
     }
 
     /// The forecast counts all sequences under way, not some that gave up their pages.
-    @Test func fewGivenPagesDoNotSlowWhatIsForetold() throws {
+    @Test func fewGivenPagesDoNotSlowWhatIsPredicted() throws {
         var (costs, wish) = try ring(2, latencyMilliseconds: 1, sequenceCount: 8)
         wish.serving.positionCount = 64
         let ample = SimulatedForecast(costs: costs, wish: wish)

@@ -83,8 +83,11 @@ import Testing
     /// is as many as it is made of.
     private static func words(of text: Substring) -> [String] {
         var spaced = ""
-        for (character, before) in zip(text, [Character(" ")] + text) {
-            if character.isUppercase, before.isLowercase { spaced += " " }
+        let characters = Array(text)
+        for (place, character) in characters.enumerated() {
+            let next = place + 1 < characters.count ? characters[place + 1] : " "
+            let before = place > 0 ? characters[place - 1] : " "
+            if character.isUppercase, before.isLowercase || next.isLowercase { spaced += " " }
             spaced.append(character)
         }
         let single = spaced.lowercased().split { !$0.isLetter }.map(String.init)

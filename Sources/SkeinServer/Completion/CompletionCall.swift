@@ -158,9 +158,7 @@ extension CompletionCall {
             // A model without a tokenizer has no other answer to give.
             returnsTokens: try fields.flag("return_token_ids") ?? (service.text == nil),
             skipsSpecialTokens: try fields.flag("skip_special_tokens") ?? true,
-            // SGLang's word for it is the other one.
-            includesStopString: try fields.flag("include_stop_str_in_output")
-                ?? fields.flag("no_stop_trim") ?? false,
+            includesStopString: try Self.keepsStopString(fields),
             ignoredFields: ignored)
         let reservedCount = newTokensMax == 0 ? 0 : 1
         for prompt in prompts where prompt.count + reservedCount > service.positionCountMax {
@@ -170,6 +168,12 @@ extension CompletionCall {
                     + "the context of \(service.positionCountMax) positions is too small",
                 code: "context_length_exceeded")
         }
+    }
+
+    /// Whether the text ends with the stop string that was met, in vLLM's or in SGLang's words.
+    private static func keepsStopString(_ fields: RequestFields) throws(APIError) -> Bool {
+        if let keeps = try fields.flag("include_stop_str_in_output") { return keeps }
+        return try fields.flag("no_stop_trim") ?? false
     }
 
     /// The constraint that meets a demand.
