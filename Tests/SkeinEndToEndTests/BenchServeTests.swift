@@ -115,6 +115,19 @@ import Testing
         }
     }
 
+    /// An earlier report stays until there is another one.
+    @Test func aMeasurementThatFailsLeavesFilesAsTheyWere() async throws {
+        let folder = try ScratchFolder()
+        let (old, new) = (folder.path + "/old.json", folder.path + "/new.html")
+        try Data("before".utf8).write(to: URL(filePath: old))
+        let outcome = try await SkeinProgram.run([
+            "bench", "serve", "--port", "9", "--result-file", old, "--html", new,
+        ])
+        #expect(outcome.status == 1)
+        #expect(FileManager.default.contents(atPath: old) == Data("before".utf8))
+        #expect(!FileManager.default.fileExists(atPath: new))
+    }
+
     @Test(arguments: [
         (["--request-rate", "0"], "--request-rate"), (["--goodput", "ttft"], "--goodput"),
         (["--base-url", "host:1"], "--base-url"), (["--extra-body", "[]"], "--extra-body"),

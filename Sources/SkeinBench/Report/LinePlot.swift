@@ -135,7 +135,9 @@ struct LinePlot {
 
     private func legend(_ name: String, _ index: Int) -> String {
         guard lines.count > 1 else { return "" }
-        let space = min(110, 380 / Double(lines.count))
+        // As much as the longest name takes, so that the title has the rest.
+        let longest = Double(lines.map(\.name.count).max() ?? 0)
+        let space = min(380 / Double(lines.count), 35 + 7 * longest)
         let x = Self.width - Self.right - Double(lines.count - index) * space
         return """
             <rect x="\(Self.text(x))" y="9" width="10" height="10" \

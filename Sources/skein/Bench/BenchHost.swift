@@ -69,6 +69,7 @@ struct BenchHost: AsyncParsableCommand {
         }
         let address = try TCPAddress(parsing: address)
         let name = try checkedName()
+        if let out { try Console.checkWritable(out) }
         let shape = try config.map { path in
             HostBench.Shape(try ModelConfiguration(json: TextFile.bytes(path), subject: path))
         }

@@ -141,7 +141,7 @@ struct BenchReportOptions: ParsableArguments {
     func checkFiles() throws {
         if let compare { _ = try ServingComparison.report(path: compare) }
         for path in [resultFile, html, timeline].compactMap({ $0 }) {
-            try Console.write("", to: path)
+            try Console.checkWritable(path)
         }
     }
 

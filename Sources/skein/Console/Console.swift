@@ -49,15 +49,51 @@ enum Console {
         }
     }
 
-    /// Writes a file.
+    /// Refuses a file that cannot be written, before the work whose outcome belongs there.
+    ///
+    /// What is there stays until the outcome is known.
+    ///
+    /// - Throws: a `Refusal` that names it.
+    static func checkWritable(_ path: String) throws(Refusal) {
+        let files = FileManager.default
+        var isFolder: ObjCBool = false
+        if files.fileExists(atPath: path, isDirectory: &isFolder) {
+            if isFolder.boolValue { throw Refusal(path, "is a folder, expected a file to write") }
+            guard files.isWritableFile(atPath: path) else {
+                throw Refusal(path, "cannot be written: its permissions do not allow it")
+            }
+            return
+        }
+        let folder = URL(filePath: path).deletingLastPathComponent().path(percentEncoded: false)
+        guard files.isWritableFile(atPath: folder) else {
+            throw Refusal(
+                path,
+                "cannot be written: its folder "
+                    + (files.fileExists(atPath: folder) ? "does not allow it" : "is not there"))
+        }
+    }
+
+    /// Writes a file: the whole of it, or what was there stays.
     ///
     /// - Throws: a `Refusal` that names it.
     static func write(_ text: String, to path: String) throws(Refusal) {
         do {
-            try Data(text.utf8).write(to: URL(filePath: path))
+            try Data(text.utf8).write(
+                to: URL(filePath: path), options: isReplaceable(path) ? .atomic : [])
         } catch {
             throw Refusal(path, "cannot be written: \(error.localizedDescription)")
         }
+    }
+
+    /// Whether another file can take a path: no pipe, terminal or link is there, and the folder
+    /// allows it.
+    private static func isReplaceable(_ path: String) -> Bool {
+        let files = FileManager.default
+        let folder = URL(filePath: path).deletingLastPathComponent().path(percentEncoded: false)
+        guard files.isWritableFile(atPath: folder) else { return false }
+        // No attributes are those of a file that is not there yet.
+        let kind = try? files.attributesOfItem(atPath: path)[.type] as? FileAttributeType
+        return kind == nil || kind == .typeRegular
     }
 
     /// Ends the program with one clear line and exit code 1.

@@ -38,6 +38,7 @@ struct Trace: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if let out { try Console.checkWritable(out) }
         let trace = try await ask()
         Console.standardError(
             "\(trace.intervalCount) intervals of \(trace.nodes.count - 1) nodes, clocks within "
