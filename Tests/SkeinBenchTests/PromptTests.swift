@@ -12,6 +12,21 @@ import Testing
         return tokens
     }
 
+    @Test func promptsOfTheUsualLengthGiveWayToAShortContext() {
+        var origin = PromptOrigin.random(.init())
+        #expect(origin.fit(context: nil) == nil && origin.fit(context: 4_096) == nil)
+        #expect(origin == .random(.init()))
+        let line = origin.fit(context: 1_024)
+        #expect(line?.contains("895 tokens in place of 1024") == true, "\(line ?? "none")")
+        guard case .random(let lengths) = origin else { return }
+        #expect(lengths.inputTokenCount + lengths.outputTokenCount < 1_024)
+        // A length that was asked for is the user's.
+        var chosen = PromptOrigin.RandomLengths()
+        chosen.isInputChosen = true
+        var asked = PromptOrigin.random(chosen)
+        #expect(asked.fit(context: 1_024) == nil && asked == .random(chosen))
+    }
+
     @Test func randomPromptsHaveTheirLengthsAndStayInTheVocabulary() throws {
         var lengths = PromptOrigin.RandomLengths()
         lengths.inputTokenCount = 20

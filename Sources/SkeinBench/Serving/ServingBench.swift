@@ -54,13 +54,15 @@ public struct ServingBench: Sendable {
         show: @escaping @Sendable (ServingProgress) -> Void
     ) async throws -> ServingReport {
         let card = try await ModelCard.fetch(from: client)
+        var options = options
+        let shortening = options.origin.fit(context: card.positionCountMax)
         var prepared = try await PreparedPrompts.prepare(options, card: card, client: client)
         try Task.checkCancellation()
         var phases = ServingPhases(
             options: options, client: client, model: card.name, onProgress: show)
         try await phases.warmUp(&prepared.prompts)
         var report = ServingReport(phases.options, card: card, rows: prepared.rows)
-        report.warnings = prepared.warnings
+        report.warnings = (shortening.map { [$0] } ?? []) + prepared.warnings
         report.singleStream = try await phases.singleStream(&prepared.prompts)
         if let sweep = options.sweep {
             let first = Self.firstRate(after: report.singleStream)

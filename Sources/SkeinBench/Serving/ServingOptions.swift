@@ -52,6 +52,9 @@ public enum PromptOrigin: Sendable, Equatable {
     public struct RandomLengths: Sendable, Equatable {
         /// Tokens of a prompt, without the prefix.
         public var inputTokenCount = 1_024
+        /// Whether a user has said how long prompts are: a shorter context then is an error, where
+        /// the usual length gives way to it.
+        public var isInputChosen = false
         /// Tokens of an answer.
         public var outputTokenCount = 128
         /// Lengths are drawn from `1 - ratio` to `1 + ratio` times those above.
@@ -69,6 +72,24 @@ public enum PromptOrigin: Sendable, Equatable {
     case shareGPT(path: String, outputTokenCount: Int?)
     /// Prompts, whose answers have this length where a row names no other.
     case lines(path: String, outputTokenCount: Int)
+
+    /// Shortens prompts of the usual length where the model's context has no room for them and
+    /// their answers.
+    ///
+    /// - Returns: what was done, in one line for the report; `nil` where nothing was.
+    mutating func fit(context: Int?) -> String? {
+        guard case .random(var lengths) = self, !lengths.isInputChosen, let context else {
+            return nil
+        }
+        let usual = lengths.inputTokenCount
+        let longest = Double(context - lengths.prefixTokenCount) / (1 + lengths.rangeRatio)
+        let room = Int(longest) - lengths.outputTokenCount - 1
+        guard room < usual, room > 0 else { return nil }
+        lengths.inputTokenCount = room
+        self = .random(lengths)
+        return "prompts have \(room) tokens in place of \(usual), since the model's context has "
+            + "\(context); --random-input-len sets their length"
+    }
 
     /// Its name on the command line.
     var name: String {

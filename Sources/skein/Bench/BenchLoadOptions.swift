@@ -139,8 +139,10 @@ struct BenchPromptOptions: ParsableArguments {
         help: "The file of prompts: a JSON list, or one JSON object a line.")
     var path: String?
 
-    @Option(name: .customLong("random-input-len"), help: "Tokens of a random prompt.")
-    var inputLength = PromptOrigin.RandomLengths().inputTokenCount
+    @Option(
+        name: .customLong("random-input-len"),
+        help: "Tokens of a random prompt (default: 1024, or what the model's context leaves).")
+    var inputLength: Int?
 
     @Option(name: .customLong("random-output-len"), help: "Tokens of an answer to it.")
     var outputLength = PromptOrigin.RandomLengths().outputTokenCount
@@ -167,7 +169,7 @@ struct BenchPromptOptions: ParsableArguments {
 
     func validate() throws {
         let lengths = [
-            ("--random-input-len", inputLength), ("--random-output-len", outputLength),
+            ("--random-input-len", inputLength ?? 1), ("--random-output-len", outputLength),
             ("--random-prefix-len", prefixLength + 1), ("--custom-output-len", customOutputLength),
             ("--sharegpt-output-len", shareGPTOutputLength ?? 1),
         ]
@@ -188,7 +190,8 @@ struct BenchPromptOptions: ParsableArguments {
         switch dataset {
         case .random:
             var lengths = PromptOrigin.RandomLengths()
-            lengths.inputTokenCount = inputLength
+            lengths.inputTokenCount = inputLength ?? lengths.inputTokenCount
+            lengths.isInputChosen = inputLength != nil
             lengths.outputTokenCount = outputLength
             lengths.rangeRatio = rangeRatio
             lengths.prefixTokenCount = prefixLength
