@@ -36,6 +36,10 @@ public struct RingProgress: Equatable, Sendable {
     private var works: [StageIndex: StageWork] = [:]
     private var workTimes: [StageIndex: Duration] = [:]
     private var newestReturned = MicroBatchID(rawValue: 0)
+    /// The longest that a micro-batch took to come back.
+    private var longestRound = Duration.zero
+    /// How often a micro-batch was taken for lost since one has come back.
+    private var lossCount = 0
     private var lastProgress = Duration.zero
 
     /// Begins with an empty ring.
@@ -48,7 +52,9 @@ public struct RingProgress: Equatable, Sendable {
 
     /// A micro-batch has gone round, or was given up.
     public mutating func onReturn(_ microBatch: MicroBatchID, now: Duration) {
-        guard sentTimes.removeValue(forKey: microBatch) != nil else { return }
+        guard let sent = sentTimes.removeValue(forKey: microBatch) else { return }
+        longestRound = max(longestRound, now - sent)
+        lossCount = 0
         newestReturned = max(newestReturned, microBatch)
         lastProgress = max(lastProgress, now)
     }
@@ -91,10 +97,14 @@ public struct RingProgress: Equatable, Sendable {
     ///
     /// Stages and links keep the order of micro-batches. One that no stage computes was lost where
     /// a later one has come back before it, or where every stage has said since that it has nothing
-    /// to do; both for a time in which expert hosts may let one pass another.
+    /// to do, both for some time: rows may be on a slow link. That time is twice the longest round
+    /// so far, and doubles with every loss in a row, so that what is slow is not replayed for ever.
     ///
-    /// - Parameter stageCount: stages that tell of their work.
-    public func lost(after wait: Duration, stageCount: Int, now: Duration) -> MicroBatchID? {
+    /// - Parameters:
+    ///   - patience: the time at least.
+    ///   - stageCount: stages that tell of their work.
+    public func lost(after patience: Duration, stageCount: Int, now: Duration) -> MicroBatchID? {
+        let wait = max(patience * (1 << min(lossCount, 6)), longestRound * 2)
         guard let (id, sent) = sentTimes.min(by: { $0.key < $1.key }), now - sent >= wait,
             !works.values.contains(where: { $0.current == id })
         else { return nil }
@@ -104,6 +114,9 @@ public struct RingProgress: Equatable, Sendable {
         let heard = workTimes.values.min() ?? .zero
         return areIdle && heard > now - standstill + wait / 2 ? id : nil
     }
+
+    /// A micro-batch was taken for lost.
+    public mutating func onLoss() { lossCount += 1 }
 
     /// Where the oldest micro-batch was last seen, for people; `nil` where the ring is empty.
     public var whereabouts: String? {

@@ -42,6 +42,54 @@ import Testing
         #expect(ring.whereabouts == "micro-batch 7 is in stage 1 on b")
     }
 
+    /// Whether micro-batch 1, sent at 0, counts as lost at a moment in a ring of two stages.
+    private static func isLost(_ ring: RingProgress, at second: Int) -> Bool {
+        ring.lost(after: .seconds(2), stageCount: 2, now: .seconds(second)) == id(1)
+    }
+
+    @Test func aMicroBatchThatALaterOneHasOvertakenIsLost() {
+        var ring = RingProgress()
+        for number in 1...2 { ring.onSend(Self.id(UInt64(number)), now: .zero) }
+        ring.onReturn(Self.id(2), now: .seconds(1))
+        #expect(!Self.isLost(ring, at: 1) && Self.isLost(ring, at: 2))
+        ring.onWork(Work(stage: StageIndex(1), node: "b", current: Self.id(1)), now: .seconds(3))
+        #expect(!Self.isLost(ring, at: 60), "a stage computes it")
+    }
+
+    @Test func aMicroBatchIsLostWhereEveryStageIsIdle() {
+        var ring = RingProgress()
+        ring.onSend(Self.id(1), now: .zero)
+        #expect(!Self.isLost(ring, at: 60), "no stage has said what it does")
+        for second in [0, 2] {
+            for stage in 0...1 {
+                ring.onWork(Work(stage: StageIndex(stage), node: "n"), now: .seconds(second))
+            }
+            #expect(Self.isLost(ring, at: 3) == (second == 2), "it was idle before as well")
+        }
+        ring.onWork(Work(stage: StageIndex(0), node: "n", current: Self.id(1)), now: .seconds(3))
+        #expect(!Self.isLost(ring, at: 60))
+    }
+
+    /// Rows on a slow link are with no stage.
+    @Test func aSlowRingIsGivenTheTimeThatItTakes() {
+        var slow = RingProgress()
+        slow.onSend(Self.id(9), now: .zero)
+        slow.onReturn(Self.id(9), now: .seconds(5))
+        var doubtful = RingProgress()
+        doubtful.onLoss()
+        doubtful.onLoss()
+        for var ring in [slow, doubtful] {
+            ring.onSend(Self.id(10), now: .seconds(10))
+            for stage in 0...1 {
+                ring.onWork(Work(stage: StageIndex(stage), node: "n"), now: .seconds(18))
+            }
+            let moments = [16, 17, 18, 20].map {
+                ring.lost(after: .seconds(2), stageCount: 2, now: .seconds($0)) != nil
+            }
+            #expect(moments[0] == false && moments[3])
+        }
+    }
+
     @Test func aNewPlacementEmptiesTheRing() {
         var ring = RingProgress()
         ring.onSend(Self.id(7), now: .zero)

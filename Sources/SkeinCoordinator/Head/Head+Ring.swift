@@ -86,6 +86,7 @@ extension Head {
         log(
             .warning,
             "micro-batch \(id.rawValue) was lost on its way; what is live is replayed")
+        ringProgress.onLoss()
         readiness = .forming
         releaseProbeWaits()
         carryOut(membership.onPlacement(membership.placement))
