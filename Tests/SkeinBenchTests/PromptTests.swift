@@ -14,9 +14,9 @@ import Testing
 
     @Test func promptsOfTheUsualLengthGiveWayToAShortContext() {
         var origin = PromptOrigin.random(.init())
-        #expect(origin.fit(context: nil) == nil && origin.fit(context: 4_096) == nil)
+        #expect(origin.fit(positions: nil) == nil && origin.fit(positions: 4_096) == nil)
         #expect(origin == .random(.init()))
-        let line = origin.fit(context: 1_024)
+        let line = origin.fit(positions: 1_024)
         #expect(line?.contains("895 tokens in place of 1024") == true, "\(line ?? "none")")
         guard case .random(let lengths) = origin else { return }
         #expect(lengths.inputTokenCount + lengths.outputTokenCount < 1_024)
@@ -24,7 +24,7 @@ import Testing
         var chosen = PromptOrigin.RandomLengths()
         chosen.isInputChosen = true
         var asked = PromptOrigin.random(chosen)
-        #expect(asked.fit(context: 1_024) == nil && asked == .random(chosen))
+        #expect(asked.fit(positions: 1_024) == nil && asked == .random(chosen))
     }
 
     @Test func randomPromptsHaveTheirLengthsAndStayInTheVocabulary() throws {

@@ -55,7 +55,7 @@ public struct ServingBench: Sendable {
     ) async throws -> ServingReport {
         let card = try await ModelCard.fetch(from: client)
         var options = options
-        let shortening = options.origin.fit(context: card.positionCountMax)
+        let shortening = options.origin.fit(positions: card.positionCountMax)
         var prepared = try await PreparedPrompts.prepare(options, card: card, client: client)
         try Task.checkCancellation()
         var phases = ServingPhases(

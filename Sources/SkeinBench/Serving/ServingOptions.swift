@@ -77,18 +77,18 @@ public enum PromptOrigin: Sendable, Equatable {
     /// their answers.
     ///
     /// - Returns: what was done, in one line for the report; `nil` where nothing was.
-    mutating func fit(context: Int?) -> String? {
-        guard case .random(var lengths) = self, !lengths.isInputChosen, let context else {
+    mutating func fit(positions: Int?) -> String? {
+        guard case .random(var lengths) = self, !lengths.isInputChosen, let positions else {
             return nil
         }
         let usual = lengths.inputTokenCount
-        let longest = Double(context - lengths.prefixTokenCount) / (1 + lengths.rangeRatio)
+        let longest = Double(positions - lengths.prefixTokenCount) / (1 + lengths.rangeRatio)
         let room = Int(longest) - lengths.outputTokenCount - 1
         guard room < usual, room > 0 else { return nil }
         lengths.inputTokenCount = room
         self = .random(lengths)
         return "prompts have \(room) tokens in place of \(usual), since the model's context has "
-            + "\(context); --random-input-len sets their length"
+            + "\(positions); --random-input-len sets their length"
     }
 
     /// Its name on the command line.

@@ -91,9 +91,13 @@ enum Console {
         let files = FileManager.default
         let folder = URL(filePath: path).deletingLastPathComponent().path(percentEncoded: false)
         guard files.isWritableFile(atPath: folder) else { return false }
-        // No attributes are those of a file that is not there yet.
-        let kind = try? files.attributesOfItem(atPath: path)[.type] as? FileAttributeType
-        return kind == nil || kind == .typeRegular
+        do {
+            let kind = try files.attributesOfItem(atPath: path)[.type] as? FileAttributeType
+            return kind == .typeRegular
+        } catch {
+            // Nothing is there yet.
+            return true
+        }
     }
 
     /// Ends the program with one clear line and exit code 1.
