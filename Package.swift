@@ -93,6 +93,7 @@ let package = Package(
         room("SkeinWeights", ["SkeinCore", "SkeinTensor"], outside: [crypto]),
         room("SkeinCache", ["SkeinCore", "SkeinTensor"]),
         room("SkeinDecoding", ["SkeinCore"]),
+        room("SkeinJournal", ["SkeinCore"]),
         room("SkeinTelemetry", ["SkeinCore"]),
 
         // Floor 4: architecture
@@ -110,7 +111,7 @@ let package = Package(
             "SkeinCoordinator",
             [
                 "SkeinCore", "SkeinWire", "SkeinTransport", "SkeinText", "SkeinScheduling",
-                "SkeinMembership", "SkeinTelemetry",
+                "SkeinMembership", "SkeinTelemetry", "SkeinJournal",
             ], outside: [logging]),
 
         // Floor 6: front door
@@ -122,7 +123,10 @@ let package = Package(
             ], outside: [logging, yams]),
         room(
             "SkeinServer",
-            ["SkeinCore", "SkeinText", "SkeinTelemetry", "SkeinCoordinator", "SkeinMembership"],
+            [
+                "SkeinCore", "SkeinText", "SkeinTelemetry", "SkeinCoordinator", "SkeinJournal",
+                "SkeinMembership",
+            ],
             outside: [
                 httpTypes, hummingbird, hummingbirdCore, hummingbirdTLS, logging, nioCore,
                 nioHTTP1, nioSSL, serviceLifecycle,
@@ -158,6 +162,7 @@ let package = Package(
         tests("SkeinWeightsTests", ["SkeinCore", "SkeinTensor", "SkeinWeights"]),
         tests("SkeinCacheTests", ["SkeinCore", "SkeinTensor", "SkeinCache"]),
         tests("SkeinDecodingTests", ["SkeinCore", "SkeinDecoding"]),
+        tests("SkeinJournalTests", ["SkeinCore", "SkeinJournal"]),
         tests("SkeinTelemetryTests", ["SkeinCore", "SkeinTelemetry"]),
         tests(
             "SkeinModelTests",
@@ -195,7 +200,7 @@ let package = Package(
             "SkeinSimulationTests",
             [
                 "SkeinCore", "SkeinWire", "SkeinScheduling", "SkeinMembership", "SkeinPlanning",
-                "SkeinCoordinator",
+                "SkeinJournal", "SkeinCoordinator",
             ], outside: [logging]),
         tests(
             "SkeinEndToEndTests",

@@ -34,6 +34,19 @@ actor ConstraintDesk {
         constraint.beginning()
     }
 
+    /// What may follow tokens that were drawn before.
+    func standing(
+        of constraint: AnswerConstraint, after tokens: [TokenID]
+    ) async -> AnswerConstraint.Outcome {
+        var outcome = constraint.beginning()
+        for token in tokens {
+            guard case .goesOn(let state, _) = outcome else { return outcome }
+            outcome = constraint.outcome(after: token, in: state)
+            await Task.yield()
+        }
+        return outcome
+    }
+
     /// Answers questions in order.
     func outcomes(
         of questions: [Question]

@@ -1,5 +1,6 @@
 public import Logging
 public import SkeinCore
+public import SkeinJournal
 internal import SkeinMembership
 internal import SkeinScheduling
 public import SkeinTelemetry
@@ -25,19 +26,28 @@ public actor Coordinator {
     private let start = ContinuousClock.now
     private var head: Head
     private var outboxes: NodeOutboxes
-    private var readers: [SequenceID: TokenStream.Continuation] = [:]
+    private var readers = AnswerReaders()
+    private let journal: Journal?
+    /// Records of the event at hand, which are written together.
+    private var records: [JournalRecord] = []
     private var waiting: [WaitID: CheckedContinuation<Void, Never>] = [:]
     private let constraintDesk = ConstraintDesk()
 
     /// Makes a coordinator that listens on `inbox` once it runs.
+    ///
+    /// - Parameter state: where requests are written down, and what was found there.
     public init(
-        settings: CoordinatorSettings, inbox: any Inbox, links: any LinkOpening, logger: Logger
+        settings: CoordinatorSettings, inbox: any Inbox, links: any LinkOpening, logger: Logger,
+        state: RequestState = .nowhere
     ) {
         self.settings = settings
         self.inbox = inbox
         self.logger = logger
         outboxes = NodeOutboxes(over: links, logger: logger)
-        head = Head(settings: settings, address: inbox.address)
+        journal = state.journal
+        head = Head(
+            settings: settings, address: inbox.address,
+            keeping: state.keeping(refusesUnwritten: settings.refusesUnwritten))
     }
 
     /// Time since this coordinator started.
@@ -45,6 +55,9 @@ public actor Coordinator {
 
     /// Works until the task is cancelled or `shutdown()` is called.
     public func run() async {
+        journal?.onOutcome { [weak self] outcome in
+            Task { await self?.noteJournal(outcome) }
+        }
         let ticks = Task {
             while !Task.isCancelled {
                 self.tick()
@@ -58,6 +71,14 @@ public actor Coordinator {
 
     private func tick() {
         head.onTick(now: now)
+        if journal?.isWorthRewriting(rememberedBytes: head.keeping.memory.byteCount) == true {
+            head.rewriteJournal()
+        }
+        carryOut()
+    }
+
+    private func noteJournal(_ outcome: Journal.Outcome) {
+        head.onJournal(outcome, now: now)
         carryOut()
     }
 
@@ -80,7 +101,7 @@ public actor Coordinator {
 
     // MARK: Requests
 
-    /// Takes in a request.
+    /// Takes in a request; it is written down when this returns, where there is a journal.
     ///
     /// - Returns: the sequence's number, to stop it by, and its events.
     /// - Throws: an error where the request can never run here, or too many wait.
@@ -92,15 +113,52 @@ public actor Coordinator {
             beginning = await constraintDesk.beginning(of: constraint)
         }
         let id = try head.submit(request, beginning: beginning, now: now)
-        let (stream, continuation) = TokenStream.makeStream(
-            bufferingPolicy: .bufferingOldest(request.eventsMax(settings.configuration)))
-        continuation.onTermination = { [weak self] ending in
-            guard case .cancelled = ending else { return }
-            Task { await self?.cancel(id) }
+        let stream = addReader(to: id, of: request).stream
+        carryOut()
+        if let wait = head.awaitWritten() { await self.wait(wait) }
+        return (id, stream)
+    }
+
+    /// Reads an answer that is drawn, rests, or has ended: from its first token on, whoever has
+    /// read it before.
+    ///
+    /// - Parameter request: the same as when it was taken in.
+    /// - Throws: an error where it is not known, or the cluster has ended.
+    public func resume(
+        _ request: GenerationRequest
+    ) async throws(AdmissionError) -> (SequenceID, TokenStream) {
+        var standing: AnswerConstraint.Outcome?
+        if let constraint = request.constraint, let origin = request.origin {
+            let answer = head.keeping.memory.requests[origin.request.id]?.answers[origin.answer]
+            standing = await constraintDesk.standing(
+                of: constraint, after: answer?.tokens.map(\.token) ?? [])
         }
-        readers[id] = continuation
+        let id = try head.resume(request, standing: standing, now: now)
+        let (stream, continuation) = addReader(to: id, of: request)
+        let shown = head.keeping.shown(of: id)
+        for event in shown?.events ?? [] { continuation.yield(event) }
+        switch shown?.end {
+        case .finished: readers.close(id, nil)
+        case .failed(let refusal): readers.close(id, refusal)
+        case nil: break
+        }
         carryOut()
         return (id, stream)
+    }
+
+    private func addReader(
+        to id: SequenceID, of request: GenerationRequest
+    ) -> (stream: TokenStream, continuation: TokenStream.Continuation) {
+        readers.add(to: id, eventsMax: request.eventsMax(settings.configuration)) {
+            [weak self] number in Task { await self?.noteLeft(number, from: id) }
+        }
+    }
+
+    /// A reader has gone away; where it was the last one, nobody waits for the answer now.
+    private func noteLeft(_ number: Int, from id: SequenceID) {
+        guard readers.remove(number, from: id) else { return }
+        head.leave(id, now: now)
+        carryOut()
     }
 
     /// Ends a sequence whose text is complete.
@@ -166,6 +224,19 @@ public actor Coordinator {
 
     /// What is known now.
     public func status() -> ClusterStatus { head.status(now: now) }
+
+    /// A tenant's request by its name; requests of others are not seen.
+    public func request(named name: String, of tenant: String) -> RememberedRequest? {
+        head.keeping.memory.request(named: name, of: tenant)
+    }
+
+    /// A tenant's request by its idempotency key.
+    public func request(withKey key: String, of tenant: String) -> RememberedRequest? {
+        head.keeping.memory.request(withKey: key, of: tenant)
+    }
+
+    /// Requests that a head before this one has left in the middle, the oldest first.
+    public var interrupted: [ClientRequest] { head.interrupted }
 
     /// Asks every node for its vital signs and waits for the answers, one second at most.
     public func freshStatus() async -> ClusterStatus {
@@ -251,9 +322,15 @@ public actor Coordinator {
         // A link that opens, or does not, is an event with directives of its own.
         while true {
             let directives = head.takeDirectives()
-            if directives.isEmpty { return }
+            if directives.isEmpty { return writeRecords() }
             for directive in directives { carryOut(directive) }
         }
+    }
+
+    private func writeRecords() {
+        guard !records.isEmpty else { return }
+        journal?.append(records, through: head.keeping.recordCount)
+        records = []
     }
 
     private func carryOut(_ directive: HeadDirective) {
@@ -267,9 +344,12 @@ public actor Coordinator {
             }
         case .disconnect(let name, let drains): outboxes.close(name, drains: drains)
         case .tell(let name, let envelope): outboxes.tell(name, envelope)
-        case .yield(let id, let event): readers[id]?.yield(event)
-        case .close(let id, let refusal):
-            readers.removeValue(forKey: id)?.finish(throwing: refusal)
+        case .yield(let id, let event): readers.yield(event, of: id)
+        case .close(let id, let refusal): readers.close(id, refusal)
+        case .record(let record, _): records.append(record)
+        case .rewrite(let all, let number):
+            records = []
+            journal?.rewrite(all, through: number)
         case .resume(let wait): waiting.removeValue(forKey: wait)?.resume()
         case .workOut(let questions):
             Task {

@@ -30,6 +30,12 @@ public struct CoordinatorSettings: Sendable {
     public var lossPatience = Duration.seconds(2)
     /// How patient the judgement of health is.
     public var healthPatience = HealthPatience()
+    /// How long an answer is kept for a client that has left, or has it.
+    public var answerRetention = Duration.seconds(Limits.answerRetentionSeconds)
+    /// How long a journal that could not be written is left alone.
+    public var journalRetryPause = Duration.seconds(5)
+    /// Whether no request is taken in while it cannot be written down.
+    public var refusesUnwritten = false
     /// Is told how the cluster forms.
     public var onProgress: @Sendable (ClusterProgress) -> Void = { _ in }
 

@@ -1,5 +1,21 @@
 public import SkeinCore
+public import SkeinJournal
 public import SkeinText
+
+/// Where a generation comes from: one of the answers of a client's request.
+public struct RequestOrigin: Sendable {
+    /// The request, the same for all of its answers.
+    public var request: ClientRequest
+
+    /// Which of its answers, from 0.
+    public var answer: Int
+
+    /// Names an answer of a request.
+    public init(request: ClientRequest, answer: Int) {
+        self.request = request
+        self.answer = answer
+    }
+}
 
 /// What a client asks once, in tokens.
 public struct GenerationRequest: Sendable {
@@ -34,12 +50,16 @@ public struct GenerationRequest: Sendable {
     /// The name of the client's request in every log line; empty where it has none.
     public var label: String
 
+    /// The client's request that it is an answer of; `nil` where nobody can come back for it.
+    public var origin: RequestOrigin?
+
     /// Describes a request.
     public init(
         promptTokens: [TokenID], newTokensMax: Int, sampling: SamplingParameters = .init(),
         stopTokens: Set<TokenID> = [], constraint: AnswerConstraint? = nil,
         scoresPrompt: Bool = false, capture: Capture = [],
-        chunkRowCount: Int? = nil, tenant: String = "", label: String = ""
+        chunkRowCount: Int? = nil, tenant: String = "", label: String = "",
+        origin: RequestOrigin? = nil
     ) {
         self.promptTokens = promptTokens
         self.newTokensMax = newTokensMax
@@ -51,6 +71,7 @@ public struct GenerationRequest: Sendable {
         self.chunkRowCount = chunkRowCount
         self.tenant = tenant
         self.label = label
+        self.origin = origin
     }
 }
 

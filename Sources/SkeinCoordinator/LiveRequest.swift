@@ -9,10 +9,13 @@ struct LiveRequest: Sendable {
     var endedFor: FinishReason?
     /// How far the answer has come, where it is constrained.
     var progress: ConstraintProgress?
+    /// Whether its reader was told that it has begun.
+    var hasBegun: Bool
 
-    init(request: GenerationRequest, progress: ConstraintProgress?) {
+    init(request: GenerationRequest, progress: ConstraintProgress?, hasBegun: Bool = false) {
         self.request = request
         self.progress = progress
+        self.hasBegun = hasBegun
     }
 
     /// Why the request has ended, once everything is there; an answer that became whole with its

@@ -229,6 +229,17 @@ public enum Limits {
     /// Bytes of an HTTP request's body: a full context as token ids takes seven bytes a token.
     public static let httpBodyBytesMax = 8 << 20
 
+    /// Seconds for which an answer is kept for a client that has left, or has it: longer than
+    /// clients wait between two tries.
+    public static let answerRetentionSeconds = 600
+
+    /// About how many bytes of requests and answers are kept; beyond that the oldest that nobody
+    /// waits for are forgotten.
+    public static let rememberedBytesMax = 256 << 20
+
+    /// Bytes of one line of a journal: a body whose every byte is written as an escape.
+    public static let journalLineBytesMax = 6 * httpBodyBytesMax + 65_536
+
     /// HTTP connections at once: as many as sequences may run and wait.
     public static let httpConnectionsMax = 2_048
 

@@ -67,7 +67,8 @@ public struct PipelineSchedule: Sendable {
             request.targets.isEmpty || request.targets.count == request.promptTokens.count,
             "one target for each prompt token")
         if let refusal = refusal(of: request) { return [.refuse(request.id, refusal)] }
-        if !request.isProbe, table.waiting.count >= plan.waitingSequencesMax {
+        let mayBeBusy = !request.isProbe && !request.wasTakenIn
+        if mayBeBusy, table.waiting.count >= plan.waitingSequencesMax {
             return [
                 .busy(
                     request.id,
@@ -131,6 +132,15 @@ public struct PipelineSchedule: Sendable {
             }.min() ?? microBatch.id
         }
         return nil
+    }
+
+    /// Why a sequence ends with the tokens that it arrives with; `nil` where it goes on.
+    public func endReason(of request: SequenceRequest) -> FinishReason? {
+        guard let last = request.completionTokens.last else { return nil }
+        return request.stopRule.reason(
+            after: last, completionCount: request.completionTokens.count,
+            tokenCount: request.promptTokens.count + request.completionTokens.count,
+            positionCountMax: plan.sequencePositionsMax)
     }
 
     /// Ends a sequence because of its text: a stop string, or a grammar that is complete.

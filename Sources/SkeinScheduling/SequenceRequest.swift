@@ -41,6 +41,12 @@ public struct SequenceRequest: Equatable, Sendable {
     /// for ``PipelineSchedule/onAllowed(_:)`` before its next step.
     public var isConstrained: Bool
 
+    /// Scores of the prompt that were given out before the sequence arrived here.
+    public var scoredCount = 0
+
+    /// Whether it was taken in before, by a head that has ended: it is never told to come later.
+    public var wasTakenIn = false
+
     /// Whether this is the cluster's own question whether tokens flow: it is never told to come
     /// later, and counts in no total.
     public var isProbe: Bool

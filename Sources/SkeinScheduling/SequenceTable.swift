@@ -64,6 +64,7 @@ struct SequenceState {
     init(_ request: SequenceRequest) {
         self.request = request
         tokens = request.promptTokens + request.completionTokens
+        scoredCount = request.scoredCount
     }
 
     var completionTokens: ArraySlice<TokenID> { tokens[request.promptTokens.count...] }

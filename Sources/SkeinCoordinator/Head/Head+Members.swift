@@ -156,6 +156,7 @@ extension Head {
             if settings.endsWithItsNodes { end(refusal) }
         case .placed(let epoch, let placement):
             placedAt = now
+            notePlacement(epoch)
             for name in placement.nodes { place(placement, on: name, epoch: epoch) }
         case .allReady(let epoch): becomeReady(epoch)
         case .suspect(let name, let silence):

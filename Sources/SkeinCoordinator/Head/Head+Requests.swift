@@ -1,5 +1,6 @@
 internal import Logging
 internal import SkeinCore
+internal import SkeinJournal
 internal import SkeinScheduling
 internal import SkeinText
 
@@ -14,6 +15,7 @@ extension Head {
     ) throws(AdmissionError) -> SequenceID {
         self.now = now
         if let endReason { throw .ended(endReason) }
+        try checkKeeping(of: request)
         do throws(Refusal) { try check(request) } catch { throw .invalid(error) }
         let progress = try Self.progress(of: request, beginning)
         let id = newSequence()
@@ -29,6 +31,7 @@ extension Head {
             default: carryOut(directive)
             }
         }
+        keep(request, as: id)
         fillRing()
         return id
     }
@@ -90,7 +93,7 @@ extension Head {
     // asked for. Stages are told it with each step and keep nothing, so a replay on other stages
     // draws the same.
 
-    private static func progress(
+    static func progress(
         of request: GenerationRequest, _ beginning: AnswerConstraint.Outcome?
     ) throws(AdmissionError) -> ConstraintProgress? {
         guard let constraint = request.constraint else { return nil }
@@ -152,13 +155,16 @@ extension Head {
 
     /// Ends a request that has failed.
     mutating func close(_ id: SequenceID, _ refusal: Refusal) {
-        if live.removeValue(forKey: id) != nil { add(.close(id, refusal)) }
+        guard live[id] != nil else { return }
+        record(.ended(id, .failed(refusal)), of: id)
+        live[id] = nil
+        show(.close(id, refusal))
     }
 }
 
 extension GenerationRequest {
     /// The request as the schedule takes it in.
-    fileprivate func arrival(_ id: SequenceID) -> SequenceRequest {
+    func arrival(_ id: SequenceID) -> SequenceRequest {
         var arrival = SequenceRequest(
             id: id, promptTokens: promptTokens,
             stopRule: StopRule(completionTokensMax: newTokensMax, stopTokens: stopTokens),

@@ -1,5 +1,6 @@
 internal import Logging
 internal import SkeinCore
+internal import SkeinJournal
 internal import SkeinMembership
 internal import SkeinScheduling
 internal import SkeinWire
@@ -19,9 +20,10 @@ extension Head {
     mutating func carryOut(_ directive: Directive) {
         switch directive {
         case .send(let microBatch): send(microBatch)
-        case .began(let id, let count): yield(id, .began(cachedTokenCount: count))
+        case .began(let id, let count): begin(id, cachedTokenCount: count)
         case .deliver(let id, let tokens):
             for token in tokens {
+                record(.drawn(token), of: id)
                 yield(id, .token(token))
                 follow(token.token, of: id)
             }
@@ -29,7 +31,9 @@ extension Head {
             guard let request = live[id]?.request else { return }
             // The score of row p is of the token at p + 1; the last row's stands in for nothing.
             let count = min(scores.count, request.promptTokens.count - 1 - firstPosition)
-            yield(id, .scored(Array(scores.prefix(max(0, count)))))
+            let known = Array(scores.prefix(max(0, count)))
+            record(.scored(id, firstPosition: firstPosition, known), of: id)
+            yield(id, .scored(known))
         case .finished(let id, let reason):
             endProbe(id, reason)
             live[id]?.endedFor = reason
@@ -43,7 +47,15 @@ extension Head {
     }
 
     private mutating func yield(_ id: SequenceID, _ event: GenerationEvent) {
-        if live[id] != nil { add(.yield(id, event)) }
+        if live[id] != nil { show(.yield(id, event)) }
+    }
+
+    /// Tells that a sequence has begun, once for all the heads and lives that it has.
+    private mutating func begin(_ id: SequenceID, cachedTokenCount count: Int) {
+        guard live[id]?.hasBegun == false else { return }
+        live[id]?.hasBegun = true
+        record(.began(id, cachedTokenCount: count), of: id)
+        yield(id, .began(cachedTokenCount: count))
     }
 
     /// Ends a request's stream once its tokens and its captured values are all there.
@@ -52,9 +64,10 @@ extension Head {
             let reason = request.finalReason(settings.configuration)
         else { return }
         captureFlights = captureFlights.filter { !$0.value.contains { $0.sequence == id } }
+        record(.ended(id, .finished(reason)), of: id)
         yield(id, .finished(reason))
         live[id] = nil
-        add(.close(id, nil))
+        show(.close(id, nil))
     }
 
     private mutating func send(_ microBatch: MicroBatch) {

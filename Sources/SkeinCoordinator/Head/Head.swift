@@ -1,5 +1,6 @@
 internal import Logging
 internal import SkeinCore
+internal import SkeinJournal
 internal import SkeinMembership
 internal import SkeinScheduling
 internal import SkeinWire
@@ -31,6 +32,7 @@ struct Head: Sendable {
     /// Hellos that wait for their link.
     var pendingHellos: [String: (hello: Hello, report: NodeReport)] = [:]
     var live: [SequenceID: LiveRequest] = [:]
+    var keeping: RequestKeeping
     var captureFlights: [MicroBatchID: [SequenceSpan]] = [:]
     var nextSequenceNumber: UInt64 = 1
     var ringProgress = RingProgress()
@@ -41,6 +43,8 @@ struct Head: Sendable {
     var readiness = Readiness.forming
     var readyWaits: [WaitID] = []
     var statusWaits: [StatusWait] = []
+    /// Callers who wait until the disk has a record.
+    var writtenWaits: [(id: WaitID, after: UInt64)] = []
     var collection: TraceCollection?
     var traceWait: (id: WaitID, since: Duration)?
     /// What the return at hand left to be worked out.
@@ -66,13 +70,21 @@ struct Head: Sendable {
     }
 
     /// Waits for the nodes of a cluster.
-    init(settings: CoordinatorSettings, address: String) {
+    ///
+    /// - Parameter keeping: what is known of requests, and whether it is written down.
+    init(
+        settings: CoordinatorSettings, address: String,
+        keeping: RequestKeeping = RequestKeeping(.nowhere)
+    ) {
         self.settings = settings
         self.address = address
+        self.keeping = keeping
+        let epoch = keeping.memory.epoch.next
         membership = MembershipView(
             placement: settings.placement, standbys: settings.standbys,
-            reference: settings.reference, patience: settings.patience)
-        schedule = PipelineSchedule(plan: settings.schedulePlan, epoch: Epoch.none.next)
+            reference: settings.reference, patience: settings.patience, epoch: epoch)
+        schedule = PipelineSchedule(plan: settings.schedulePlan, epoch: epoch)
+        nextSequenceNumber = keeping.memory.newestSequence.rawValue + 1
     }
 
     /// Why the cluster has ended; `nil` while it lives.
@@ -98,6 +110,7 @@ struct Head: Sendable {
         beat()
         releaseLateTrace()
         continueTrace()
+        tidyJournal()
     }
 
     /// Tells every node that the cluster ends, and ends.
@@ -122,11 +135,14 @@ struct Head: Sendable {
     mutating func end(_ refusal: Refusal) {
         if endReason != nil { return }
         readiness = .ended(refusal)
-        for id in live.keys.sorted() { add(.close(id, refusal)) }
+        // They are not written down as ended: the next head goes on with them.
+        for id in live.keys.sorted() { show(.close(id, refusal)) }
         live = [:]
-        for wait in readyWaits + statusWaits.map(\.id) { add(.resume(wait)) }
+        let waits = readyWaits + statusWaits.map(\.id) + writtenWaits.map(\.id)
+        for wait in waits { add(.resume(wait)) }
         readyWaits = []
         statusWaits = []
+        writtenWaits = []
         releaseTraceWait()
         settleProbe(.failed(refusal))
     }

@@ -1,5 +1,6 @@
 internal import Logging
 public import SkeinCore
+internal import SkeinJournal
 internal import SkeinMembership
 internal import SkeinWire
 
@@ -28,6 +29,13 @@ enum HeadDirective: Sendable {
     /// The reader of a request gets nothing more; with the reason where the request failed.
     case close(SequenceID, Refusal?)
 
+    /// Write a record down, the last one of this number; ``Head/onJournal(_:now:)`` tells what
+    /// became of it.
+    case record(JournalRecord, number: UInt64)
+
+    /// Write the whole journal anew; these records stand for all up to a number.
+    case rewrite([JournalRecord], through: UInt64)
+
     /// Let a caller go on.
     case resume(WaitID)
 
@@ -47,13 +55,16 @@ public enum AdmissionError: Error, Equatable, Sendable, CustomStringConvertible 
     case invalid(Refusal)
     /// Too many wait already; it may be tried again later.
     case busy(Refusal)
-    /// The cluster has ended.
+    /// The cluster has ended, or takes in nothing that it cannot write down.
     case ended(Refusal)
+    /// Its client has asked the same before, by the same idempotency key.
+    case repeated(request: String)
 
     /// Why, in one line.
     public var refusal: Refusal {
         switch self {
         case .invalid(let refusal), .busy(let refusal), .ended(let refusal): refusal
+        case .repeated(let name): Refusal("request", "is known as \(name)")
         }
     }
 

@@ -1,5 +1,5 @@
-internal import Foundation
 internal import SkeinCore
+internal import SkeinJournal
 internal import SkeinText
 
 /// Writes answers in OpenAI's form, whole or as chunks.
@@ -8,12 +8,30 @@ struct AnswerForm: Sendable {
     let id: String
     private let isChat: Bool
     private let service: ModelService
-    private let created = Int(Date().timeIntervalSince1970)
+    private let created: Int
 
-    init(_ call: CompletionCall, service: ModelService) {
+    /// - Parameter request: the client's request; whoever answers it, and however often, names the
+    ///   answer the same.
+    init(_ call: CompletionCall, of request: ClientRequest, service: ModelService) {
         isChat = call.conversation != nil
-        id = RandomName.text(isChat ? "chatcmpl-" : "cmpl-")
+        id = (isChat ? Self.chatPrefix : Self.textPrefix) + request.id.dropFirst(Self.prefix.count)
+        created = request.acceptedAt
         self.service = service
+    }
+
+    private static let prefix = "req_"
+    private static let chatPrefix = "chatcmpl-"
+    private static let textPrefix = "cmpl-"
+
+    /// A name that no other request has.
+    static func newRequestName() -> String { RandomName.text(prefix) }
+
+    /// The name of the request that an answer's name comes from; other names are as they are.
+    static func requestName(of name: String) -> String {
+        for other in [chatPrefix, textPrefix] where name.hasPrefix(other) {
+            return prefix + name.dropFirst(other.count)
+        }
+        return name
     }
 
     /// The whole answer.

@@ -54,6 +54,9 @@ struct CompletionCall: Sendable {
         newTokensMax = min(newTokensMax ?? bound, bound)
     }
 
+    /// Answers to all prompts.
+    var answerCount: Int { prompts.count * choiceCount }
+
     /// Tokens of all prompts.
     var promptTokenCount: Int { prompts.reduce(0) { $0 + $1.count } }
 

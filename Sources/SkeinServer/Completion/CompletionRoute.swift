@@ -21,19 +21,27 @@ struct CompletionRoute: Sendable {
     private var opened: Set<Int> = []
     /// When the tokens of each answer came.
     private(set) var timelines: [RequestTimeline] = []
-    private let metrics: FrontMetrics
+    /// Measures what the first reader of an answer is given; `nil` for later ones.
+    let metrics: FrontMetrics?
     private let received: ContinuousClock.Instant
+    /// How far the stream has come, and what of it the client has.
+    private var position: EventPosition
+    private let known: EventPosition
 
+    /// - Parameter known: what the client has of the stream, by the last `id:` line it got.
     init(
         _ call: CompletionCall, running: RunningCompletion, service: ModelService,
-        metrics: FrontMetrics, since received: ContinuousClock.Instant
+        metrics: FrontMetrics?, since received: ContinuousClock.Instant,
+        known: EventPosition? = nil
     ) throws(APIError) {
         self.call = call
         self.running = running
         self.metrics = metrics
         self.received = received
-        form = AnswerForm(call, service: service)
-        for _ in 0..<(call.prompts.count * call.choiceCount) {
+        position = EventPosition(answerCount: call.answerCount)
+        self.known = known ?? position
+        form = AnswerForm(call, of: running.request, service: service)
+        for _ in 0..<call.answerCount {
             readers.append(
                 try ChoiceReader(call, text: service.text))
         }
@@ -86,8 +94,9 @@ struct CompletionRoute: Sendable {
             let opening = JSONValue.fields(["role": .string("assistant"), "content": .string("")])
             for index in readers.indices {
                 let choice = form.choice(index, delta: opening, logprobs: .null, finishReason: nil)
-                try await writer.write(
-                    chunk(choice, prompt: call.returnsTokens ? call.prompts.first : nil))
+                try await write(
+                    chunk(choice, prompt: call.returnsTokens ? call.prompts.first : nil),
+                    of: index, to: &writer)
             }
         }
         for try await event in running.events {
@@ -99,28 +108,40 @@ struct CompletionRoute: Sendable {
             }
             if !event.isPrompt, let echo = echoes[index] {
                 echoes[index] = nil
-                try await writer.write(chunk(opening(index, echo)))
+                try await write(chunk(opening(index, echo)), of: index, to: &writer)
                 offsets[index] += echo.text.unicodeScalars.count
             }
             for delta in deltas {
                 let logprobs = form.logprobs(
                     readers[index].takeTokens(), textOffset: offsets[index])
                 offsets[index] += delta["content"]?.string?.unicodeScalars.count ?? 0
-                try await writer.write(
+                try await write(
                     chunk(
                         form.choice(
                             index, delta: delta, logprobs: logprobs, finishReason: nil,
-                            tokens: takeNumbers(index))))
+                            tokens: takeNumbers(index))), of: index, to: &writer)
             }
             guard case .finished = event.event else { continue }
             let logprobs = form.logprobs(readers[index].takeTokens(), textOffset: offsets[index])
-            try await writer.write(
+            try await write(
                 chunk(
                     form.choice(
                         index, delta: .object([]), logprobs: logprobs,
-                        finishReason: readers[index].finishWord, tokens: takeNumbers(index))))
+                        finishReason: readers[index].finishWord, tokens: takeNumbers(index))),
+                of: index, to: &writer)
         }
-        if call.includesUsage { try await writer.write(form.chunk([], usage: usage.json)) }
+        if call.includesUsage {
+            try await write(form.chunk([], usage: usage.json), of: nil, to: &writer)
+        }
+    }
+
+    /// Writes an event of an answer, or of none, unless the client has it.
+    private mutating func write(
+        _ value: JSONValue, of answer: Int?, to writer: inout EventStreamWriter
+    ) async throws {
+        position.step(of: answer)
+        if known.holds(position, of: answer) { return }
+        try await writer.write(value, id: position.text)
     }
 
     /// Reads an event, and ends the answer whose stop string it completed.
@@ -129,7 +150,7 @@ struct CompletionRoute: Sendable {
         case .token(let token):
             let gap = timelines[event.choice].onEmission(
                 tokenCount: 1, at: event.instant - received)
-            if let gap { metrics.onGap(gap) }
+            if let gap { metrics?.onGap(gap) }
             let wasStopped = readers[event.choice].isStopped
             if call.returnsTokens, !wasStopped { drawn[event.choice].append(token.token) }
             let pieces = readers[event.choice].push(token)
@@ -191,8 +212,11 @@ struct EventStreamWriter {
     init(_ body: any ResponseBodyWriter) { self.body = body }
 
     /// Writes one event.
-    mutating func write(_ value: JSONValue) async throws {
-        try await body.write(ByteBuffer(string: "data: \(value.pythonText)\n\n"))
+    ///
+    /// - Parameter id: by which a client tells, when it comes back, what it has.
+    mutating func write(_ value: JSONValue, id: String? = nil) async throws {
+        let line = id.map { "id: \($0)\n" } ?? ""
+        try await body.write(ByteBuffer(string: "\(line)data: \(value.pythonText)\n\n"))
     }
 
     /// Writes the event by which clients know that the stream was not cut off.

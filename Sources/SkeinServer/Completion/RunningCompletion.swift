@@ -1,5 +1,6 @@
 internal import SkeinCoordinator
 internal import SkeinCore
+internal import SkeinJournal
 
 /// An event of one of a request's answers.
 struct ChoiceEvent: Sendable {
@@ -21,6 +22,9 @@ final class RunningCompletion: Sendable {
         let lostNode: Duration
     }
 
+    /// What the client has asked.
+    let request: ClientRequest
+
     /// What happens to all answers, each in its own order.
     let events: AsyncThrowingStream<ChoiceEvent, any Error>
 
@@ -31,9 +35,10 @@ final class RunningCompletion: Sendable {
     private let lostNodeWatch: Task<Void, Never>
 
     private init(
-        coordinator: Coordinator, streams: [(SequenceID, TokenStream)], eventsMax: Int,
-        bounds: Bounds, onOverdue: @escaping @Sendable () -> Void
+        _ request: ClientRequest, coordinator: Coordinator, streams: [(SequenceID, TokenStream)],
+        eventsMax: Int, bounds: Bounds, onOverdue: @escaping @Sendable () -> Void
     ) {
+        self.request = request
         self.coordinator = coordinator
         sequences = streams.map(\.0)
         let (events, continuation) = AsyncThrowingStream<ChoiceEvent, any Error>.makeStream(
@@ -100,39 +105,47 @@ final class RunningCompletion: Sendable {
         }
     }
 
-    /// Submits every sequence of a call; where one is not taken, none runs.
+    /// How a request comes to run.
+    enum Beginning {
+        /// It is new.
+        case submit
+        /// It was taken in before: its answers are read from their first tokens on.
+        case resume
+    }
+
+    /// Submits or resumes every sequence of a call; where one is not taken, none runs.
     ///
     /// - Parameters:
+    ///   - request: what the client has asked, of which `call` was read.
     ///   - bounds: how long the answers may take.
     ///   - onOverdue: is called where they took longer and nobody reads that they did.
+    /// - Throws: `AdmissionError.repeated` by itself; every other error as the client is told it.
     static func start(
-        _ call: CompletionCall, on service: ModelService, tenant: String, label: String,
-        bounds: Bounds, onOverdue: @escaping @Sendable () -> Void
-    ) async throws(APIError) -> RunningCompletion {
+        _ call: CompletionCall, of request: ClientRequest, on service: ModelService,
+        tenant: String, by beginning: Beginning, bounds: Bounds,
+        onOverdue: @escaping @Sendable () -> Void
+    ) async throws(AdmissionError) -> RunningCompletion {
         var streams: [(SequenceID, TokenStream)] = []
         var eventsMax = 0
-        for prompt in call.prompts.indices {
-            for choice in 0..<call.choiceCount {
-                let wanted = call.request(
-                    prompt: prompt, choice: choice, positionCountMax: service.positionCountMax)
-                do throws(AdmissionError) {
-                    streams.append(
-                        try await service.coordinator.submit(
-                            GenerationRequest(
-                                promptTokens: wanted.promptTokens,
-                                newTokensMax: wanted.newTokensMax, sampling: wanted.sampling,
-                                stopTokens: call.stopTokens, constraint: call.constraint,
-                                scoresPrompt: wanted.scoresPrompt,
-                                tenant: tenant, label: label)))
-                } catch {
+        for answer in 0..<call.answerCount {
+            let (generation, count) = call.generation(
+                of: request, answer: answer, tenant: tenant, service: service)
+            do throws(AdmissionError) {
+                streams.append(
+                    switch beginning {
+                    case .submit: try await service.coordinator.submit(generation)
+                    case .resume: try await service.coordinator.resume(generation)
+                    })
+            } catch {
+                if beginning == .submit {
                     for stream in streams { await service.coordinator.cancel(stream.0) }
-                    throw .notAdmitted(error, promptField: call.promptField)
                 }
-                eventsMax += wanted.eventsMax
+                throw error
             }
+            eventsMax += count
         }
         return RunningCompletion(
-            coordinator: service.coordinator, streams: streams, eventsMax: eventsMax,
+            request, coordinator: service.coordinator, streams: streams, eventsMax: eventsMax,
             bounds: bounds, onOverdue: onOverdue)
     }
 
@@ -144,11 +157,29 @@ final class RunningCompletion: Sendable {
         for sequence in sequences { await coordinator.cancel(sequence) }
     }
 
-    /// Ends all answers; nobody waits for them.
-    func cancel() async {
+    /// Reads no further: where nobody else does, the answers rest, or go on for a client that
+    /// means to come back.
+    func leave() {
         clock.cancel()
         lostNodeWatch.cancel()
         pump.cancel()
-        for sequence in sequences { await coordinator.cancel(sequence) }
+    }
+}
+
+extension CompletionCall {
+    /// What one answer is drawn from, and how many events it can have at most.
+    fileprivate func generation(
+        of request: ClientRequest, answer: Int, tenant: String, service: ModelService
+    ) -> (GenerationRequest, eventsMax: Int) {
+        let wanted = self.request(
+            prompt: answer / choiceCount, choice: answer % choiceCount,
+            positionCountMax: service.positionCountMax)
+        return (
+            GenerationRequest(
+                promptTokens: wanted.promptTokens, newTokensMax: wanted.newTokensMax,
+                sampling: wanted.sampling, stopTokens: stopTokens, constraint: constraint,
+                scoresPrompt: wanted.scoresPrompt, tenant: tenant, label: request.label,
+                origin: RequestOrigin(request: request, answer: answer)), wanted.eventsMax
+        )
     }
 }

@@ -8,6 +8,14 @@ public struct APIKeys: Sendable {
     /// Who shares can tell by the time of an answer whether somebody else has asked the same.
     public var sharesPrefixes = false
 
+    /// Who calls, by the key that it has.
+    struct Client: Equatable {
+        /// A name that no other key has.
+        let owner: String
+        /// With whom latent pages are shared.
+        let tenant: String
+    }
+
     private let keys: [[UInt8]]
 
     /// Reads a file with one key a line; empty lines and lines that begin with `#` are skipped.
@@ -50,13 +58,13 @@ public struct APIKeys: Sendable {
         self.keys = keys
     }
 
-    /// The tenant to whom the key of a request belongs: of `Authorization: Bearer KEY`, or of
+    /// Whom the key of a request belongs to: of `Authorization: Bearer KEY`, or of
     /// `x-api-key: KEY` where there is no `Authorization`.
     ///
-    /// The tenant's name tells nothing of the key.
+    /// The names tell nothing of the key.
     ///
     /// - Returns: `nil` where the headers carry no known key.
-    func admit(authorization: String?, key: String? = nil) -> String? {
+    func admit(authorization: String?, key: String? = nil) -> Client? {
         var offered = Array((key ?? "").utf8)
         if let authorization {
             let words = authorization.split(separator: " ", maxSplits: 1)
@@ -70,7 +78,8 @@ public struct APIKeys: Sendable {
             found = isEqual ? index : found
         }
         guard found >= 0 else { return nil }
-        return sharesPrefixes ? "" : "key \(found)"
+        let owner = "key \(found)"
+        return Client(owner: owner, tenant: sharesPrefixes ? "" : owner)
     }
 
     private static func areEqual(_ offered: [UInt8], _ key: [UInt8]) -> Bool {

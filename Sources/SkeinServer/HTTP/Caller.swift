@@ -11,7 +11,7 @@ struct Caller: InitializableFromSource, Sendable {
     /// When the request's head was read.
     let received = ContinuousClock.now
     /// A name that no other request has, whatever clients call theirs.
-    let key = RandomName.text("req_")
+    let key = AnswerForm.newRequestName()
     /// The name in logs and answers: the client's own, where it gives a usable one.
     private(set) var requestID: String
     /// What was asked for.
@@ -94,6 +94,12 @@ extension HTTPField.Name {
 
     /// A client's key, as Anthropic's clients send it.
     static let apiKey = known("x-api-key")
+
+    /// By what a client recognises a request that it asks again.
+    static let idempotencyKey = known("idempotency-key")
+
+    /// The last event that a client has of a stream.
+    static let lastEventID = known("last-event-id")
 
     /// Fields of a request that meant nothing to the server.
     static let ignoredFields = known("x-ignored-fields")

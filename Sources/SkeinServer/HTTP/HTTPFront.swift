@@ -33,7 +33,8 @@ public actor HTTPFront {
         service: ModelService, host: String, port: Int, apiKeys: APIKeys?,
         settings: FrontSettings = FrontSettings(), logger: Logger
     ) {
-        routes = FrontRoutes(service: service, apiKeys: apiKeys, settings: settings)
+        routes = FrontRoutes(
+            service: service, apiKeys: apiKeys, settings: settings, logger: logger)
         self.settings = settings
         let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
         self.host = isBracketed ? String(host.dropFirst().dropLast()) : host
@@ -48,6 +49,7 @@ public actor HTTPFront {
     ///   task is cancelled before it is, and then nothing listens.
     public func start() async throws -> Int {
         DescriptorLimit.raise()
+        await routes.resumeInterrupted()
         let (bound, continuation) = AsyncStream.makeStream(
             of: Int.self, bufferingPolicy: .bufferingOldest(1))
         let application = Application(

@@ -7,11 +7,20 @@ internal import SkeinText
 struct RequestFields: Sendable {
     private let object: JSONValue
     private let path: String
+    /// The whole body, as it came.
+    let body: String
+    /// The seed of draws where the body names none.
+    let standingSeed: UInt64
 
     /// Reads a body.
-    init(body: [UInt8]) throws(APIError) {
+    ///
+    /// - Parameter seed: of its draws where it names none; a request that is gone on with has the
+    ///   one of before.
+    init(body: [UInt8], seed: UInt64 = .random(in: 0...(.max))) throws(APIError) {
         object = try Self.json(body, subject: "body")
         path = ""
+        self.body = String(decoding: body, as: UTF8.self)
+        standingSeed = seed
         guard object.members != nil else {
             throw .invalid(nil, "body: found \(object.summary), expected an object")
         }
@@ -29,6 +38,8 @@ struct RequestFields: Sendable {
     private init(_ object: JSONValue, path: String) {
         self.object = object
         self.path = path
+        body = ""
+        standingSeed = 0
     }
 
     /// The names in their order; a body has none twice.

@@ -41,7 +41,7 @@ struct SamplingFields {
         parameters.logitBias = try logitBias()
         let seed = try fields.whole("seed", in: Int.min...Int.max)
         parameters.seed =
-            seed.map { UInt64(bitPattern: Int64($0)) } ?? UInt64.random(in: 0...(.max))
+            seed.map { UInt64(bitPattern: Int64($0)) } ?? fields.standingSeed
         return parameters
     }
 

@@ -23,12 +23,19 @@ final class FrontRoutes: Sendable {
     private let settings: FrontSettings
     private let state = Mutex(State())
     let metrics = FrontMetrics()
+    let logger: Logger
 
-    init(service: ModelService, apiKeys: APIKeys?, settings: FrontSettings) {
+    init(
+        service: ModelService, apiKeys: APIKeys?, settings: FrontSettings, logger: Logger
+    ) {
         self.service = service
         self.apiKeys = apiKeys
         self.settings = settings
+        self.logger = logger
     }
+
+    /// Whether all keys share latent pages.
+    var sharesPrefixes: Bool { apiKeys?.sharesPrefixes ?? false }
 
     /// Whether no new completion begins.
     var isDraining: Bool { state.withLock { $0.isDraining } }
@@ -81,13 +88,13 @@ final class FrontRoutes: Sendable {
         if settings.crossOrigin != nil, CrossOriginRule.isPreflight(request.head) {
             return Response(status: .noContent)
         }
-        var tenant = ""
+        var client = APIKeys.Client(owner: "", tenant: "")
         if let apiKeys, found?.route.needsKey != false {
             guard
                 let known = apiKeys.admit(
                     authorization: request.headers[.authorization], key: request.headers[.apiKey])
             else { throw .unauthorized }
-            tenant = known
+            client = known
         }
         guard let (route, rest) = found else {
             let path = request.uri.path.prefix(200)
@@ -98,7 +105,10 @@ final class FrontRoutes: Sendable {
             throw .wrongMethod(request.method.rawValue, allowed: route.allowed)
         }
         return try await route.run(
-            self, Route.Asking(request: request, caller: caller, tenant: tenant, rest: rest))
+            self,
+            Route.Asking(
+                request: request, caller: caller, owner: client.owner, tenant: client.tenant,
+                rest: rest))
     }
 
     /// The JSON body of a request.
@@ -135,31 +145,75 @@ final class FrontRoutes: Sendable {
 
 extension FrontRoutes {
     /// Reads a call, runs it and answers it.
-    func complete(
-        _ asking: Route.Asking, _ read: (RequestFields) throws(APIError) -> CompletionCall
-    ) async throws(APIError) -> Response {
+    ///
+    /// A request with an idempotency key that was asked before is answered by what is known of it.
+    func complete(_ asking: Route.Asking) async throws(APIError) -> Response {
         let caller = asking.caller
         try await checkAdmission()
-        var call = try read(try await fields(of: asking))
-        call.bound(newTokensMax: settings.newTokensMax)
+        let fields = try await fields(of: asking)
+        let asked = try ClientRequest(fields, asking)
+        if let known = try await repeated(asked) { return try await goOn(known, asking) }
+        let call = try read(fields, path: asked.path)
         try await waitForRing()
+        let running: RunningCompletion
+        do throws(AdmissionError) {
+            running = try await start(call, of: asked, asking, by: .submit)
+        } catch {
+            // Asked twice at the same time: the other one was first.
+            if let known = try await repeated(asked) { return try await goOn(known, asking) }
+            throw .notAdmitted(error, promptField: call.promptField)
+        }
+        return try await answer(call, running, caller, metrics: metrics)
+    }
+
+    /// A call as a path reads it, within the server's own bound.
+    func read(_ fields: RequestFields, path: String) throws(APIError) -> CompletionCall {
+        var call =
+            path == Route.chatPath
+            ? try CompletionCall(chat: fields, service: service)
+            : try CompletionCall(text: fields, service: service)
+        call.bound(newTokensMax: settings.newTokensMax)
+        return call
+    }
+
+    /// Begins to run a call, or to read what is drawn of it.
+    func start(
+        _ call: CompletionCall, of asked: ClientRequest, _ asking: Route.Asking,
+        by beginning: RunningCompletion.Beginning
+    ) async throws(AdmissionError) -> RunningCompletion {
+        let caller = asking.caller
         let running = try await RunningCompletion.start(
-            call, on: service, tenant: asking.tenant, label: caller.requestID,
-            bounds: RunningCompletion.Bounds(
-                whole: settings.requestBound, lostNode: settings.lostNodeBound),
+            call, of: asked, on: service, tenant: asking.tenant, by: beginning, bounds: bounds,
             onOverdue: { caller.channel.close(promise: nil) })
         state.withLock { $0.running[caller.key] = running }
         await watch(caller)
+        return running
+    }
+
+    var bounds: RunningCompletion.Bounds {
+        RunningCompletion.Bounds(whole: settings.requestBound, lostNode: settings.lostNodeBound)
+    }
+
+    /// Answers a call that runs, whole or as a stream.
+    ///
+    /// - Parameters:
+    ///   - metrics: measures the answer, for its first reader.
+    ///   - known: what the client has of a stream; `nil` for one that begins.
+    func answer(
+        _ call: CompletionCall, _ running: RunningCompletion, _ caller: Caller,
+        metrics: FrontMetrics?, isStreaming: Bool? = nil, known: EventPosition? = nil
+    ) async throws(APIError) -> Response {
         var route: CompletionRoute
         do {
             route = try CompletionRoute(
-                call, running: running, service: service, metrics: metrics, since: caller.received)
+                call, running: running, service: service, metrics: metrics, since: caller.received,
+                known: known)
         } catch {
-            await end(running, caller)
+            end(running, caller)
             throw error
         }
         var response =
-            call.isStreaming
+            isStreaming ?? call.isStreaming
             ? stream(route, running, caller) : try await gather(&route, running, caller)
         let ignored = call.ignoredFields.map { $0.prefix(60).filter(\.isPlain) }
         if !ignored.isEmpty {
@@ -169,7 +223,7 @@ extension FrontRoutes {
     }
 
     /// Refuses completions that need not be read.
-    private func checkAdmission() async throws(APIError) {
+    func checkAdmission() async throws(APIError) {
         guard !isDraining else { throw .unavailable("the server is shutting down") }
         if await service.coordinator.endReason == nil, await !service.coordinator.hasBeenReady {
             throw .unavailable("the cluster is loading; /health tells what it waits for")
@@ -178,7 +232,7 @@ extension FrontRoutes {
 
     /// Waits for a lost node, within a bound; a client of a stream learns by the status, too, that
     /// it waited for nothing.
-    private func waitForRing() async throws(APIError) {
+    func waitForRing() async throws(APIError) {
         let end = ContinuousClock.now + settings.lostNodeBound
         while await !service.coordinator.isReady, await service.coordinator.endReason == nil {
             guard ContinuousClock.now < end else { throw .nodeAway(settings.lostNodeBound) }
@@ -196,13 +250,13 @@ extension FrontRoutes {
     ) async throws(APIError) -> Response {
         do {
             let answer = try await route.gather()
-            await end(running, caller)
-            metrics.onCompletion(route)
+            end(running, caller)
+            route.metrics?.onCompletion(route)
             caller.log(route)
             return Self.response(answer)
         } catch {
-            await end(running, caller)
-            metrics.onCompletion(route)
+            end(running, caller)
+            route.metrics?.onCompletion(route)
             throw error as? APIError ?? .broken(error)
         }
     }
@@ -216,12 +270,12 @@ extension FrontRoutes {
             do {
                 try await route.stream(to: &events)
                 try await events.writeEnd()
-                await end(running, caller)
-                metrics.onCompletion(route)
+                end(running, caller)
+                route.metrics?.onCompletion(route)
                 caller.log(route)
             } catch {
-                await end(running, caller)
-                metrics.onCompletion(route)
+                end(running, caller)
+                route.metrics?.onCompletion(route)
                 caller.log(route, brokenBy: error)
                 // Where the client is there still, it learns why.
                 try await events.write((error as? APIError ?? .broken(error)).json)
@@ -261,10 +315,10 @@ extension FrontRoutes {
                 .compactMap { state.running[$0] }
         }
         guard !ended.isEmpty else { return }
-        Task { for running in ended { await running.cancel() } }
+        for running in ended { running.leave() }
     }
 
-    private func end(_ running: RunningCompletion, _ caller: Caller) async {
+    private func end(_ running: RunningCompletion, _ caller: Caller) {
         let waits = state.withLock { state in
             state.running[caller.key] = nil
             state.connections[ObjectIdentifier(caller.channel)]?.remove(caller.key)
@@ -273,7 +327,7 @@ extension FrontRoutes {
             return state.idleWaits
         }
         for wait in waits { wait.resume() }
-        await running.cancel()
+        running.leave()
     }
 }
 

@@ -20,7 +20,9 @@ struct Route: Sendable {
     struct Asking: Sendable {
         let request: Request
         let caller: Caller
-        /// Who asks, as far as keys tell.
+        /// Who asks, as far as keys tell: nobody else sees the request.
+        let owner: String
+        /// With whom latent pages are shared.
         let tenant: String
         /// What stands in the place of the path's `*`.
         let rest: String
@@ -69,16 +71,14 @@ extension Route {
         get("/v1/models/*", "one of them") { front, asking throws(APIError) in
             FrontRoutes.response(try front.modelCard(named: asking.rest))
         },
-        post("/v1/chat/completions", "answers to a conversation") {
-            front, asking throws(APIError) in
-            try await front.complete(asking) { fields throws(APIError) in
-                try CompletionCall(chat: fields, service: front.service)
-            }
+        post(chatPath, "answers to a conversation") { front, asking throws(APIError) in
+            try await front.complete(asking)
         },
-        post("/v1/completions", "texts that go on") { front, asking throws(APIError) in
-            try await front.complete(asking) { fields throws(APIError) in
-                try CompletionCall(text: fields, service: front.service)
-            }
+        post(textPath, "texts that go on") { front, asking throws(APIError) in
+            try await front.complete(asking)
+        },
+        get("/v1/requests/*", "a request's state and answer, or its /events from anywhere on") {
+            front, asking throws(APIError) in try await front.request(asking)
         },
         post("/tokenize", "text or a conversation to token ids") {
             front, asking throws(APIError) in
@@ -97,6 +97,12 @@ extension Route {
             try await front.trace(asking.request)
         },
     ]
+
+    /// Where conversations are answered.
+    static let chatPath = "/v1/chat/completions"
+
+    /// Where texts are gone on with.
+    static let textPath = "/v1/completions"
 
     /// The route of a path and what stands in the place of its `*`.
     static func of(_ path: String) -> (route: Route, rest: String)? {

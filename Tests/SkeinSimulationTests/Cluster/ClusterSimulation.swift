@@ -13,6 +13,10 @@ struct ClusterClient {
     var seed: UInt64
     var expected: [TokenID]
     var cancelsAt: UInt64?
+    /// The name of its request at the server.
+    var requestName: String?
+    /// By what the server recognises the request; without it an answer rests while it is away.
+    var key: String?
     var sequence: SequenceID?
     var received: [TokenID] = []
     var hasEnded = false
@@ -35,12 +39,22 @@ struct ClusterSimulation {
         case linkBroke(String)
         case arrival(Int)
         case cancel(Int)
+        case leave(Int, for: UInt64)
+        case comeBack(Int)
+        case startHead
+        case diskTurn(process: UInt64)
     }
 
     let seed: UInt64
     var numbers: SeededNumbers
     var timeline = Timeline<Event>()
     var head: Head
+    var isHeadDown = false
+    var headProcess: UInt64 = 1
+    var headStartedAt: UInt64 = 0
+    var disk = SimulatedDisk()
+    /// Whether the head that ended last had written down all that it showed.
+    var wasWritten = true
     var nodes: [String: SimulatedNode] = [:]
     /// Where the head's links lead.
     var headLinks: [String: String] = [:]
@@ -75,7 +89,7 @@ struct ClusterSimulation {
             serving: ServingSettings(positionCount: 512, pageCount: pageCount),
             softwareVersion: "simulated")
         settings.standbys = numbers.chance(40) ? ["y", "z"] : []
-        head = Head(settings: settings, address: "head")
+        head = Head(settings: settings, address: "head", keeping: RequestKeeping(.written))
         planClients()
         let all = names + settings.standbys
         for (time, fault) in SimulatedFault.random(
@@ -101,8 +115,12 @@ struct ClusterSimulation {
                 prompt: prompt, seed: seed,
                 expected: SimulatedModel.alone(
                     prompt: prompt, newTokensMax: count, seed: seed, stageCount: stageCount))
+            if numbers.chance(50) { client.key = "key \(number)" }
             if numbers.chance(10) {
                 client.cancelsAt = time + UInt64.random(in: 0...3_000_000, using: &numbers)
+            } else if numbers.chance(15) {
+                let away = UInt64.random(in: 100_000...3_000_000, using: &numbers)
+                timeline.plan(.leave(number, for: away), at: time + away)
             }
             clients.append(client)
             timeline.plan(.arrival(number), at: time)
@@ -125,7 +143,7 @@ struct ClusterSimulation {
             }
             happen(event, time)
             eventCount += 1
-            if eventCount % 16 == 0 { faults += head.schedule.audit() }
+            if eventCount % 16 == 0, !isHeadDown { faults += head.schedule.audit() }
             if time > Self.faultSpan, clients.allSatisfy(\.hasEnded) { break }
             if time > Self.endMax { break }
         }
@@ -135,14 +153,16 @@ struct ClusterSimulation {
     /// Which process an event needs.
     private func place(of event: Event) -> String? {
         switch event {
-        case .tick, .toHead, .linkBroke, .arrival, .cancel: SimulatedNode.headName
+        case .tick, .toHead, .linkBroke, .arrival, .cancel, .leave, .comeBack, .diskTurn:
+            SimulatedNode.headName
         case .toNode(let name, _, _), .wake(let name, _, _): name
-        case .start, .fault: nil
+        case .start, .startHead, .fault: nil
         }
     }
 
     private mutating func happen(_ event: Event, _ now: UInt64) {
-        let moment = Duration.microseconds(Int64(now))
+        if isHeadDown, place(of: event) == SimulatedNode.headName { return miss(event, now) }
+        let moment = headTime(now)
         switch event {
         case .tick:
             head.onTick(now: moment)
@@ -164,8 +184,23 @@ struct ClusterSimulation {
         case .arrival(let number): arrive(number, now)
         case .cancel(let number):
             if let sequence = clients[number].sequence { head.cancel(sequence, now: moment) }
+        case .leave(let number, let time): leave(number, for: time, now)
+        case .comeBack(let number): comeBack(number, now)
+        case .startHead:
+            startHead(now)
+            timeline.plan(.tick, at: now)
+        case .diskTurn(let process): turnDisk(process, now)
         }
-        carryOutHead(now)
+        if !isHeadDown { carryOutHead(now) }
+    }
+
+    /// Nobody is there to take the event; clients try again.
+    private mutating func miss(_ event: Event, _ now: UInt64) {
+        switch event {
+        case .arrival, .cancel: timeline.plan(event, at: now + 200_000)
+        case .comeBack(let number): comeBack(number, now)
+        default: break
+        }
     }
 
     private mutating func start(_ name: String, _ now: UInt64) {
@@ -196,6 +231,8 @@ struct ClusterSimulation {
             links["\(from) \(to)", default: SimulatedLink()].repeatsNextAfter = after
         case .late(let from, let to, let by):
             links["\(from) \(to)", default: SimulatedLink()].delaysNextBy = by
+        case .killHead(let downFor): killHead(downFor: downFor, now)
+        case .fullDisk(let time): disk.fullUntil = max(disk.fullUntil, now + time)
         case .falseBreak(let name):
             if let address = headLinks[name] { timeline.plan(.linkBroke(address), at: now) }
         }
@@ -237,7 +274,7 @@ struct ClusterSimulation {
         switch directive {
         case .connect(let name, let address, _):
             headLinks[name] = address
-            head.onConnected(name, now: .microseconds(Int64(now)))
+            head.onConnected(name, now: headTime(now))
         case .disconnect(let name, _): headLinks[name] = nil
         case .tell(let name, let envelope):
             guard let address = headLinks[name],
@@ -249,6 +286,8 @@ struct ClusterSimulation {
             for time in arrivals {
                 timeline.plan(.toNode(name, process: process, .envelope(envelope)), at: time)
             }
+        case .record(let record, let number): hand(.append(record, number: number), now)
+        case .rewrite(let records, let number): hand(.rewrite(records, through: number), now)
         case .yield(let id, let event): take(event, of: id)
         case .close(let id, let refusal): close(id, refusal)
         case .log(let level, let line, _):
@@ -259,27 +298,25 @@ struct ClusterSimulation {
 
     // MARK: Clients
 
-    private mutating func arrive(_ number: Int, _ now: UInt64) {
-        let client = clients[number]
-        var sampling = SamplingParameters()
-        sampling.temperature = 1
-        sampling.seed = client.seed
+    mutating func arrive(_ number: Int, _ now: UInt64) {
+        clients[number].requestName = "r\(number) of head \(headProcess)"
         do throws(AdmissionError) {
-            let id = try head.submit(
-                GenerationRequest(
-                    promptTokens: client.prompt, newTokensMax: client.expected.count,
-                    sampling: sampling),
-                now: .microseconds(Int64(now)))
+            let id = try head.submit(request(number), now: headTime(now))
             clients[number].sequence = id
             clientOf[id] = number
-            if let time = client.cancelsAt { timeline.plan(.cancel(number), at: max(now, time)) }
+            if let time = clients[number].cancelsAt {
+                timeline.plan(.cancel(number), at: max(now, time))
+            }
         } catch {
             faults.append("request \(number) was not taken in: \(error)")
         }
     }
 
-    private mutating func take(_ event: GenerationEvent, of id: SequenceID) {
-        guard let number = clientOf[id] else { return faults.append("an event for nobody") }
+    mutating func take(_ event: GenerationEvent, of id: SequenceID) {
+        guard let number = clientOf[id] else {
+            if head.keeping.memory.answer(of: id) == nil { faults.append("an event for nobody") }
+            return
+        }
         if clients[number].hasEnded { faults.append("request \(number): an event after its end") }
         switch event {
         case .token(let token):
@@ -294,8 +331,8 @@ struct ClusterSimulation {
         }
     }
 
-    private mutating func close(_ id: SequenceID, _ refusal: Refusal?) {
-        guard let number = clientOf[id] else { return faults.append("an end for nobody") }
+    mutating func close(_ id: SequenceID, _ refusal: Refusal?) {
+        guard let number = clientOf[id] else { return }
         if clients[number].hasEnded { faults.append("request \(number) ended twice") }
         clients[number].hasEnded = true
         clients[number].refusal = refusal

@@ -14,6 +14,10 @@ enum SimulatedFault: Sendable {
     case repeated(from: String, to: String, after: UInt64)
     /// The next message comes late, after those behind it.
     case late(from: String, to: String, by: UInt64)
+    /// The head's process ends, and another one starts later.
+    case killHead(downFor: UInt64)
+    /// The head's disk has no room.
+    case fullDisk(for: UInt64)
     /// The head is told that a connection broke which is whole.
     case falseBreak(String)
 
@@ -30,7 +34,7 @@ enum SimulatedFault: Sendable {
             let short = UInt64.random(in: 100_000...2_000_000, using: &numbers)
             let long = UInt64.random(in: 200_000...9_000_000, using: &numbers)
             let fault: SimulatedFault =
-                switch Int.random(in: 0..<9, using: &numbers) {
+                switch Int.random(in: 0..<11, using: &numbers) {
                 case 0: .kill(node, downFor: long)
                 case 1: .pause(node, for: long)
                 case 2: .pause(SimulatedNode.headName, for: short)
@@ -39,6 +43,8 @@ enum SimulatedFault: Sendable {
                 case 5: .drop(from: from, to: to)
                 case 6: .repeated(from: from, to: to, after: short)
                 case 7: .late(from: from, to: to, by: short)
+                case 8: .killHead(downFor: short)
+                case 9: .fullDisk(for: long)
                 default: .falseBreak(node)
                 }
             return (time, fault)

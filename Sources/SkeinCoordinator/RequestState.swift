@@ -1,0 +1,48 @@
+public import SkeinCore
+public import SkeinJournal
+
+/// Where a coordinator keeps the state of requests, as it was found.
+public enum RequestState: Sendable {
+    /// In memory, as long as the process lives.
+    case nowhere
+    /// In a journal; with what was found there.
+    case journal(Journal, RequestMemory)
+    /// It should be in a journal that cannot be opened.
+    case failed(Refusal)
+
+    /// Opens the journal of a folder.
+    ///
+    /// - Parameters:
+    ///   - refusesUnwritten: whether a folder that cannot be written is an error.
+    ///   - onRemark: is told what was odd about the journal, in one line each.
+    /// - Throws: a `Refusal` where it is an error; where another head uses the folder or its
+    ///   journal is of another version, always.
+    public static func open(
+        _ folder: String, settings: CoordinatorSettings, onRemark: (String) -> Void
+    ) throws(Refusal) -> RequestState {
+        do throws(JournalError) {
+            let (journal, found) = try Journal.open(
+                folder: folder, cluster: settings.clusterName, fingerprint: settings.fingerprint)
+            for remark in found.remarks { onRemark(remark) }
+            return .journal(journal, found.memory)
+        } catch {
+            guard case .disk(let refusal) = error, !settings.refusesUnwritten else {
+                throw error.refusal
+            }
+            onRemark("\(refusal); requests are not kept beyond this process")
+            return .failed(refusal)
+        }
+    }
+
+    var journal: Journal? { if case .journal(let journal, _) = self { journal } else { nil } }
+
+    func keeping(refusesUnwritten: Bool) -> RequestKeeping {
+        switch self {
+        case .nowhere: RequestKeeping(.nowhere)
+        case .journal(_, let memory):
+            RequestKeeping(.written, memory: memory, refusesUnwritten: refusesUnwritten)
+        case .failed(let refusal):
+            RequestKeeping(.failed(refusal), refusesUnwritten: refusesUnwritten)
+        }
+    }
+}
