@@ -32,7 +32,6 @@ let argumentParser = Target.Dependency.product(
     name: "ArgumentParser", package: "swift-argument-parser")
 let asyncHTTPClient = Target.Dependency.product(
     name: "AsyncHTTPClient", package: "async-http-client")
-let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
@@ -60,7 +59,6 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.0.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.70.0"),
@@ -74,6 +72,7 @@ let package = Package(
         // Floor 0: foundations
         .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CProtobufC", providers: [.apt(["libprotobuf-c-dev"])]),
+        .systemLibrary(name: "CSodium", providers: [.apt(["libsodium-dev"])]),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
 
         // Floor 1: ground floor
@@ -82,7 +81,7 @@ let package = Package(
         room("SkeinCore"),
 
         // Floor 2: three doors to C
-        room("SkeinTensor", ["CSkeinKernels", "COpenBLAS", "SkeinCore"]),
+        room("SkeinTensor", ["CSkeinKernels", "COpenBLAS", "CSodium", "SkeinCore"]),
         room("SkeinWire", ["SkeinCore", "CSkeinProto", "CProtobufC"]),
         room("SkeinTransport", ["SkeinCore", "CZeroMQ"]),
 
@@ -90,7 +89,7 @@ let package = Package(
         room("SkeinText", ["SkeinCore"]),
         room("SkeinScheduling", ["SkeinCore"]),
         room("SkeinMembership", ["SkeinCore"]),
-        room("SkeinWeights", ["SkeinCore", "SkeinTensor"], outside: [crypto]),
+        room("SkeinWeights", ["SkeinCore", "SkeinTensor"]),
         room("SkeinCache", ["SkeinCore", "SkeinTensor"]),
         room("SkeinDecoding", ["SkeinCore"]),
         room("SkeinTelemetry", ["SkeinCore"]),
@@ -203,7 +202,7 @@ let package = Package(
                 "SkeinCore", "SkeinTensor", "SkeinTransport", "SkeinText", "SkeinWeights",
                 "SkeinTelemetry", "SkeinStage", "SkeinCoordinator", "SkeinCluster", "skein",
             ], outside: [httpTypes, hummingbird, logging, nioCore]),
-        tests("SkeinStyleTests", [], outside: [crypto]),
+        tests("SkeinStyleTests", ["SkeinTensor"]),
     ]
 )
 

@@ -31,6 +31,7 @@ has_package() {
     local header="$1"
     case "$1" in
         libzmq3-dev) header=zmq.h ;;
+        libsodium-dev) header=sodium.h ;;
         libprotobuf-c-dev) header=protobuf-c/protobuf-c.h ;;
         libopenblas-dev) header=cblas.h ;;
         protobuf-c-compiler) command -v protoc-c >/dev/null; return ;;
