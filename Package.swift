@@ -10,17 +10,35 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+// Tests open rooms with @testable, which a debug build allows by itself. cluster/prepare.bash asks
+// for it in release builds, of our rooms alone: outside packages compile faster without.
+let testable: [SwiftSetting] =
+    Context.environment["SKEIN_TESTABLE"] == nil
+    ? [] : [.unsafeFlags(["-enable-testing"], .when(configuration: .release))]
+
+// Most tests take longer to optimise than to run.
+let unoptimised: [SwiftSetting] = [.unsafeFlags(["-Onone"], .when(configuration: .release))]
+
 /// One room of the house: a Swift target, the lower rooms it may open, and outside packages.
 func room(
     _ name: String, _ lower: [String] = [], outside: [Target.Dependency] = []
 ) -> Target {
     .target(
         name: name, dependencies: lower.map { .byName(name: $0) } + outside,
-        swiftSettings: settings)
+        swiftSettings: settings + testable)
 }
 
 /// The tests of one room, or of several rooms together.
 func tests(
+    _ name: String, _ opens: [String], outside: [Target.Dependency] = []
+) -> Target {
+    .testTarget(
+        name: name, dependencies: opens.map { .byName(name: $0) } + outside,
+        swiftSettings: settings + unoptimised)
+}
+
+/// Tests that compute much themselves.
+func testsThatCompute(
     _ name: String, _ opens: [String], outside: [Target.Dependency] = []
 ) -> Target {
     .testTarget(
@@ -144,21 +162,21 @@ let package = Package(
                 "SkeinBench", argumentParser, asyncHTTPClient, logging, nioCore, nioHTTP1, nioSSL,
                 unixSignals,
             ],
-            swiftSettings: settings),
+            swiftSettings: settings + testable),
 
         // Tests, a room each, then several rooms together
         tests("SkeinCoreTests", ["SkeinCore"]),
-        tests("SkeinTensorTests", ["SkeinCore", "SkeinTensor"]),
+        testsThatCompute("SkeinTensorTests", ["SkeinCore", "SkeinTensor"]),
         tests("SkeinWireTests", ["SkeinCore", "SkeinWire"]),
         tests("SkeinTransportTests", ["SkeinCore", "SkeinTransport"]),
-        tests("SkeinTextTests", ["SkeinCore", "SkeinText"]),
-        tests("SkeinSchedulingTests", ["SkeinCore", "SkeinScheduling"]),
+        testsThatCompute("SkeinTextTests", ["SkeinCore", "SkeinText"]),
+        testsThatCompute("SkeinSchedulingTests", ["SkeinCore", "SkeinScheduling"]),
         tests("SkeinMembershipTests", ["SkeinCore", "SkeinMembership"]),
-        tests("SkeinWeightsTests", ["SkeinCore", "SkeinTensor", "SkeinWeights"]),
-        tests("SkeinCacheTests", ["SkeinCore", "SkeinTensor", "SkeinCache"]),
+        testsThatCompute("SkeinWeightsTests", ["SkeinCore", "SkeinTensor", "SkeinWeights"]),
+        testsThatCompute("SkeinCacheTests", ["SkeinCore", "SkeinTensor", "SkeinCache"]),
         tests("SkeinDecodingTests", ["SkeinCore", "SkeinDecoding"]),
         tests("SkeinTelemetryTests", ["SkeinCore", "SkeinTelemetry"]),
-        tests(
+        testsThatCompute(
             "SkeinModelTests",
             ["SkeinCore", "SkeinTensor", "SkeinWeights", "SkeinCache", "SkeinModel"]),
         tests(
@@ -190,19 +208,19 @@ let package = Package(
             ["SkeinCore", "SkeinScheduling", "SkeinTelemetry", "SkeinPlanning", "SkeinBench"],
             outside: [asyncHTTPClient, histogram, nioCore, nioHTTP1, nioPosix, nioSSL]),
         tests("SkeinCommandTests", ["SkeinCore", "skein"], outside: [argumentParser]),
-        tests(
+        testsThatCompute(
             "SkeinSimulationTests",
             [
                 "SkeinCore", "SkeinWire", "SkeinScheduling", "SkeinMembership", "SkeinPlanning",
                 "SkeinCoordinator",
             ], outside: [logging]),
-        tests(
+        testsThatCompute(
             "SkeinEndToEndTests",
             [
                 "SkeinCore", "SkeinTensor", "SkeinTransport", "SkeinText", "SkeinWeights",
                 "SkeinTelemetry", "SkeinStage", "SkeinCoordinator", "SkeinCluster", "skein",
             ], outside: [httpTypes, hummingbird, logging, nioCore]),
-        tests("SkeinStyleTests", ["SkeinTensor"]),
+        testsThatCompute("SkeinStyleTests", ["SkeinTensor"]),
     ]
 )
 
