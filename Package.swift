@@ -10,17 +10,35 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+// Tests open rooms with @testable, which a debug build allows by itself. cluster/prepare.bash asks
+// for it in release builds, of our rooms alone: outside packages compile faster without.
+let testable: [SwiftSetting] =
+    Context.environment["SKEIN_TESTABLE"] == nil
+    ? [] : [.unsafeFlags(["-enable-testing"], .when(configuration: .release))]
+
+// Most tests take longer to optimise than to run.
+let unoptimised: [SwiftSetting] = [.unsafeFlags(["-Onone"], .when(configuration: .release))]
+
 /// One room of the house: a Swift target, the lower rooms it may open, and outside packages.
 func room(
     _ name: String, _ lower: [String] = [], outside: [Target.Dependency] = []
 ) -> Target {
     .target(
         name: name, dependencies: lower.map { .byName(name: $0) } + outside,
-        swiftSettings: settings)
+        swiftSettings: settings + testable)
 }
 
 /// The tests of one room, or of several rooms together.
 func tests(
+    _ name: String, _ opens: [String], outside: [Target.Dependency] = []
+) -> Target {
+    .testTarget(
+        name: name, dependencies: opens.map { .byName(name: $0) } + outside,
+        swiftSettings: settings + unoptimised)
+}
+
+/// Tests that compute much themselves.
+func testsThatCompute(
     _ name: String, _ opens: [String], outside: [Target.Dependency] = []
 ) -> Target {
     .testTarget(
@@ -32,7 +50,6 @@ let argumentParser = Target.Dependency.product(
     name: "ArgumentParser", package: "swift-argument-parser")
 let asyncHTTPClient = Target.Dependency.product(
     name: "AsyncHTTPClient", package: "async-http-client")
-let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
@@ -60,7 +77,6 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.0.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.70.0"),
@@ -74,6 +90,7 @@ let package = Package(
         // Floor 0: foundations
         .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CProtobufC", providers: [.apt(["libprotobuf-c-dev"])]),
+        .systemLibrary(name: "CSodium", providers: [.apt(["libsodium-dev"])]),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
 
         // Floor 1: ground floor
@@ -82,7 +99,7 @@ let package = Package(
         room("SkeinCore"),
 
         // Floor 2: three doors to C
-        room("SkeinTensor", ["CSkeinKernels", "COpenBLAS", "SkeinCore"]),
+        room("SkeinTensor", ["CSkeinKernels", "COpenBLAS", "CSodium", "SkeinCore"]),
         room("SkeinWire", ["SkeinCore", "CSkeinProto", "CProtobufC"]),
         room("SkeinTransport", ["SkeinCore", "CZeroMQ"]),
 
@@ -90,7 +107,7 @@ let package = Package(
         room("SkeinText", ["SkeinCore"]),
         room("SkeinScheduling", ["SkeinCore"]),
         room("SkeinMembership", ["SkeinCore"]),
-        room("SkeinWeights", ["SkeinCore", "SkeinTensor"], outside: [crypto]),
+        room("SkeinWeights", ["SkeinCore", "SkeinTensor"]),
         room("SkeinCache", ["SkeinCore", "SkeinTensor"]),
         room("SkeinDecoding", ["SkeinCore"]),
         room("SkeinJournal", ["SkeinCore"]),
@@ -149,22 +166,22 @@ let package = Package(
                 "SkeinBench", argumentParser, asyncHTTPClient, logging, nioCore, nioHTTP1, nioSSL,
                 unixSignals,
             ],
-            swiftSettings: settings),
+            swiftSettings: settings + testable),
 
         // Tests, a room each, then several rooms together
         tests("SkeinCoreTests", ["SkeinCore"]),
-        tests("SkeinTensorTests", ["SkeinCore", "SkeinTensor"]),
+        testsThatCompute("SkeinTensorTests", ["SkeinCore", "SkeinTensor"]),
         tests("SkeinWireTests", ["SkeinCore", "SkeinWire"]),
         tests("SkeinTransportTests", ["SkeinCore", "SkeinTransport"]),
-        tests("SkeinTextTests", ["SkeinCore", "SkeinText"]),
-        tests("SkeinSchedulingTests", ["SkeinCore", "SkeinScheduling"]),
+        testsThatCompute("SkeinTextTests", ["SkeinCore", "SkeinText"]),
+        testsThatCompute("SkeinSchedulingTests", ["SkeinCore", "SkeinScheduling"]),
         tests("SkeinMembershipTests", ["SkeinCore", "SkeinMembership"]),
-        tests("SkeinWeightsTests", ["SkeinCore", "SkeinTensor", "SkeinWeights"]),
-        tests("SkeinCacheTests", ["SkeinCore", "SkeinTensor", "SkeinCache"]),
+        testsThatCompute("SkeinWeightsTests", ["SkeinCore", "SkeinTensor", "SkeinWeights"]),
+        testsThatCompute("SkeinCacheTests", ["SkeinCore", "SkeinTensor", "SkeinCache"]),
         tests("SkeinDecodingTests", ["SkeinCore", "SkeinDecoding"]),
         tests("SkeinJournalTests", ["SkeinCore", "SkeinJournal"]),
         tests("SkeinTelemetryTests", ["SkeinCore", "SkeinTelemetry"]),
-        tests(
+        testsThatCompute(
             "SkeinModelTests",
             ["SkeinCore", "SkeinTensor", "SkeinWeights", "SkeinCache", "SkeinModel"]),
         tests(
@@ -196,19 +213,19 @@ let package = Package(
             ["SkeinCore", "SkeinScheduling", "SkeinTelemetry", "SkeinPlanning", "SkeinBench"],
             outside: [asyncHTTPClient, histogram, nioCore, nioHTTP1, nioPosix, nioSSL]),
         tests("SkeinCommandTests", ["SkeinCore", "skein"], outside: [argumentParser]),
-        tests(
+        testsThatCompute(
             "SkeinSimulationTests",
             [
                 "SkeinCore", "SkeinWire", "SkeinScheduling", "SkeinMembership", "SkeinPlanning",
                 "SkeinJournal", "SkeinCoordinator",
             ], outside: [logging]),
-        tests(
+        testsThatCompute(
             "SkeinEndToEndTests",
             [
                 "SkeinCore", "SkeinTensor", "SkeinTransport", "SkeinText", "SkeinWeights",
                 "SkeinTelemetry", "SkeinStage", "SkeinCoordinator", "SkeinCluster", "skein",
             ], outside: [httpTypes, hummingbird, logging, nioCore]),
-        tests("SkeinStyleTests", [], outside: [crypto]),
+        testsThatCompute("SkeinStyleTests", ["SkeinTensor"]),
     ]
 )
 

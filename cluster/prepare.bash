@@ -2,9 +2,12 @@
 # libraries that are missing, and build with one set of flags, so that neither rebuilds what the
 # other has built. Sourced, not run.
 
-# The flags of every release build here. Tests need -enable-testing; without the import check the
-# compiler would let a room open one that it does not declare.
-build_flags=(-c release -Xswiftc -enable-testing --explicit-target-dependency-import-check error)
+# The flags of every release build here. Without the import check the compiler would let a room open
+# one that it does not declare; without debug information all of it compiles faster.
+build_flags=(-c release -debug-info-format none --explicit-target-dependency-import-check error)
+
+# Release builds with what tests need; Package.swift reads it.
+export SKEIN_TESTABLE=1
 
 # Says what happens, with the seconds since the start.
 say() { printf '[%4ds] %s\n' "$SECONDS" "$*"; }
@@ -31,6 +34,7 @@ has_package() {
     local header="$1"
     case "$1" in
         libzmq3-dev) header=zmq.h ;;
+        libsodium-dev) header=sodium.h ;;
         libprotobuf-c-dev) header=protobuf-c/protobuf-c.h ;;
         libopenblas-dev) header=cblas.h ;;
         protobuf-c-compiler) command -v protoc-c >/dev/null; return ;;

@@ -1,5 +1,5 @@
-import Crypto
 public import SkeinCore
+import SkeinTensor
 
 extension Checkpoint {
     /// A number by which nodes see that their folders hold the same checkpoint: SHA-256 in hex.
@@ -20,9 +20,7 @@ extension Checkpoint {
         Self.add("skein checkpoint 1", to: &hash)
         Self.add(document.canonical.text, to: &hash)
         for shard in index.shardNames.indices { try add(shard: shard, to: &hash) }
-        return hash.finalize().map { byte in
-            (byte < 16 ? "0" : "") + String(byte, radix: 16)
-        }.joined()
+        return hash.hex
     }
 
     static var sampleCount: Int { 16 }
@@ -62,7 +60,7 @@ extension Checkpoint {
 
     /// Adds a part with its length before it, so that no two lists of parts look alike.
     private static func add(_ bytes: [UInt8], to hash: inout SHA256) {
-        hash.update(data: (0..<8).map { UInt8(truncatingIfNeeded: bytes.count >> (8 * $0)) })
-        hash.update(data: bytes)
+        hash.update((0..<8).map { UInt8(truncatingIfNeeded: bytes.count >> (8 * $0)) })
+        hash.update(bytes)
     }
 }

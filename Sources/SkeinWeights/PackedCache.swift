@@ -1,4 +1,3 @@
-import Crypto
 import Foundation
 import SkeinCore
 import SkeinTensor
@@ -49,15 +48,11 @@ struct PackedCache {
                 "fingerprint": .string(try checkpoint.fingerprint(of: form)),
                 "files": .array(files),
                 "layout": .integer(Self.layoutVersion),
-                "tensors": .string(Self.digest(Array(names.utf8))),
+                "tensors": .string(SHA256.hex(of: Array(names.utf8))),
             ]).text.utf8)
         self.byteCount = byteCount
         path = Checkpoint.path(
-            of: "skein-" + Self.digest(description).prefix(32) + ".packed", in: folder)
-    }
-
-    private static func digest(_ bytes: [UInt8]) -> String {
-        SHA256.hash(data: bytes).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+            of: "skein-" + SHA256.hex(of: description).prefix(32) + ".packed", in: folder)
     }
 
     /// The matrices, with the numbers of those parts that hold a NaN; nothing where no file is.

@@ -1,5 +1,5 @@
-import Crypto
 import Foundation
+import SkeinTensor
 import Testing
 
 /// Golden values are what they were when somebody vouched for them.
@@ -24,10 +24,8 @@ import Testing
         #expect(manifest.files.map(\.path) == manifest.files.map(\.path).sorted())
         for entry in manifest.files {
             let content = SourceTree.bytes(Self.folder + entry.path)
-            let digest = SHA256.hash(data: content)
-            let hex = digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
             #expect(
-                content.count == entry.bytes && hex == entry.sha256,
+                content.count == entry.bytes && SHA256.hex(of: content) == entry.sha256,
                 "\(Self.folder)\(entry.path):1: differs from the manifest; \(Self.script) if meant")
             #expect(!entry.source.isEmpty, "\(Self.folder)\(entry.path):1: has no source")
         }

@@ -49,7 +49,8 @@ struct HousePlan {
     ) -> Room? {
         let token = file.tokens[index]
         let makers: Set = [
-            "room", "tests", "target", "executableTarget", "systemLibrary", "testTarget",
+            "room", "tests", "testsThatCompute", "target", "executableTarget", "systemLibrary",
+            "testTarget",
         ]
         guard token.kind == .word, makers.contains(token.text),
             file.token(index - 1)?.text != "func", file.token(index + 1)?.text == "("

@@ -24,7 +24,7 @@ make_environment() {
 start_server() {
     if [[ ! -x $skein ]]; then
         need_swift
-        need_packages libzmq3-dev libprotobuf-c-dev libopenblas-dev
+        need_packages libzmq3-dev libsodium-dev libprotobuf-c-dev libopenblas-dev
         say "building skein"
         build --product skein
     fi
