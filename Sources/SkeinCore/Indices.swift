@@ -89,6 +89,10 @@ public struct Epoch: RawRepresentable, Hashable, Comparable, Sendable {
     /// The epoch that follows.
     public var next: Epoch { Epoch(rawValue: rawValue + 1) }
 
+    /// The first epoch of a head that follows another one, of which this is the last that is known:
+    /// placements that it may have told since then are left out.
+    public var afterUnknown: Epoch { Epoch(rawValue: rawValue + Limits.epochsUnknownMax) }
+
     /// Orders placements by time.
     public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }

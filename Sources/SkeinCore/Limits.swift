@@ -12,6 +12,10 @@ public enum Limits {
     /// Placements of one cluster: one a microsecond for nine years.
     public static let epochMax = Epoch(rawValue: 1 << 48)
 
+    /// Placements that a head can have told without anyone who is asked later knowing of them: its
+    /// disk was full, and its nodes are gone with it.
+    public static let epochsUnknownMax: UInt64 = 1_024
+
     /// Nodes of one cluster: design section 1 speaks of 2 to 64 hosts; two nodes a host.
     public static let nodesMax = 128
 

@@ -126,6 +126,8 @@ public struct MembershipView: Sendable {
     private var wasAnnounced = false
     /// The newest placement that a node has told of.
     private var newestHeard = Epoch.none
+    /// The newest placement that was told from here.
+    private var newestTold = Epoch.none
     var lastTick: Duration?
 
     /// Waits for the nodes of a placement, and lets standbys join.
@@ -228,7 +230,7 @@ public struct MembershipView: Sendable {
             precondition(nodes[name] != nil, "unknown node \(name)")
         }
         self.placement = placement
-        epoch = max(epoch, newestHeard).next
+        epoch = nextEpoch
         isReady = false
         wasAnnounced = false
         let placed = Set(placement.nodes)
@@ -327,12 +329,22 @@ extension MembershipView {
     private mutating func announce(into directives: inout [MembershipDirective]) {
         guard missing.isEmpty else { return }
         if wasAnnounced || newestHeard >= epoch {
-            epoch = max(epoch, newestHeard).next
+            epoch = nextEpoch
             for name in nodes.keys where isHere(name) { expectAgain(name) }
         }
         isReady = false
         wasAnnounced = true
+        newestTold = epoch
         directives.append(.placed(epoch, placement))
+    }
+
+    /// The number of the next placement.
+    ///
+    /// What another head has told may have gone further than any node that is here knows, and its
+    /// messages may still be on their way: numbers that it may have used are left out.
+    private var nextEpoch: Epoch {
+        newestHeard > newestTold && newestHeard >= epoch
+            ? newestHeard.afterUnknown : max(epoch, newestHeard).next
     }
 
     /// A node that is here must load and report under the new epoch.

@@ -54,7 +54,7 @@ extension Head {
         let shown: [HeadDirective]
         switch outcome {
         case .written(let number):
-            if case .failed = keeping.standing { log(.notice, "the journal is written again") }
+            if keeping.isRecovering { log(.notice, "the journal is written again") }
             shown = keeping.onWritten(through: number)
         case .failed(let refusal):
             log(.error, "the journal cannot be written: \(refusal)")
@@ -66,7 +66,7 @@ extension Head {
 
     /// Writes the whole journal anew.
     mutating func rewriteJournal() {
-        add(.rewrite(keeping.memory.records, through: keeping.recordCount))
+        add(.rewrite(keeping.memory.records, through: keeping.beginRewriting()))
     }
 
     /// Forgets what nobody has asked for in a while, and tries a journal again that has failed.

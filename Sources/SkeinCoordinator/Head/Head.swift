@@ -79,7 +79,8 @@ struct Head: Sendable {
         self.settings = settings
         self.address = address
         self.keeping = keeping
-        let epoch = keeping.memory.epoch.next
+        let known = keeping.memory.epoch
+        let epoch = known == .none ? known.next : known.afterUnknown
         membership = MembershipView(
             placement: settings.placement, standbys: settings.standbys,
             reference: settings.reference, patience: settings.patience, epoch: epoch)

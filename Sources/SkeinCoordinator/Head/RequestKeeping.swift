@@ -19,6 +19,8 @@ struct RequestKeeping: Sendable {
 
     var memory: RequestMemory
     private(set) var standing: Standing
+    /// Whether a journal that could not be written is written anew just now.
+    private(set) var isRecovering = false
     /// Whether nothing new is taken in while it cannot be written down.
     let refusesUnwritten: Bool
     /// Records that were handed over, and those of them that the disk has.
@@ -82,12 +84,22 @@ struct RequestKeeping: Sendable {
         return false
     }
 
+    /// The whole journal is about to be written anew: records go behind it from now on.
+    ///
+    /// - Returns: the number under which it is written.
+    mutating func beginRewriting() -> UInt64 {
+        if case .failed = standing { isRecovering = true }
+        standing = .written
+        recordCount += 1
+        return recordCount
+    }
+
     /// The disk has all records up to a number.
     ///
     /// - Returns: what may be shown now.
     mutating func onWritten(through number: UInt64) -> [HeadDirective] {
         writtenCount = max(writtenCount, number)
-        standing = .written
+        isRecovering = false
         let count = held.prefix { $0.after <= writtenCount }.count
         defer { held.removeFirst(count) }
         return held.prefix(count).map(\.directive)
@@ -96,6 +108,7 @@ struct RequestKeeping: Sendable {
     /// The disk takes no records: what was held back is shown without it.
     mutating func onFailed(_ refusal: Refusal, now: Duration) -> [HeadDirective] {
         standing = .failed(refusal)
+        isRecovering = false
         triedAt = now
         writtenCount = recordCount
         defer { held = [] }

@@ -1,5 +1,7 @@
 import SkeinCore
 import SkeinJournal
+import SkeinMembership
+import SkeinPlanning
 
 @testable import SkeinCoordinator
 
@@ -12,11 +14,13 @@ extension ClusterSimulation {
         guard !isHeadDown else { return }
         isHeadDown = true
         disk.breakOff(&numbers)
-        wasWritten = head.keeping.standing == .written
+        let wasWritten = head.keeping.standing == .written && !head.keeping.isRecovering
         headLinks = [:]
         pausedUntil[SimulatedNode.headName] = nil
         clientOf = [:]
-        for number in clients.indices where clients[number].sequence != nil {
+        for number in clients.indices {
+            clients[number].isWritten = wasWritten && clients[number].sequence != nil
+            guard clients[number].sequence != nil else { continue }
             clients[number].sequence = nil
             guard !clients[number].hasEnded else { continue }
             let wait = UInt64.random(in: 50_000...3_000_000, using: &numbers)
@@ -30,10 +34,12 @@ extension ClusterSimulation {
         headProcess += 1
         headStartedAt = now
         let memory = disk.read()
-        if wasWritten { checkShown(is: memory) }
+        checkShown(is: memory)
         head = Head(
             settings: head.settings, address: "head",
-            keeping: RequestKeeping(.written, memory: memory))
+            keeping: RequestKeeping(
+                now < disk.fullUntil ? .failed(Refusal("disk", "is full")) : .written,
+                memory: memory))
         newestEpoch = head.membership.epoch
         for request in head.interrupted {
             guard let number = Int(request.body) else { continue }
@@ -43,7 +49,7 @@ extension ClusterSimulation {
 
     /// Whatever a client was shown was written down before.
     private mutating func checkShown(is memory: RequestMemory) {
-        for (number, client) in clients.enumerated() where !client.hasEnded {
+        for (number, client) in clients.enumerated() where client.isWritten && !client.hasEnded {
             guard !client.received.isEmpty, let name = client.requestName else { continue }
             let known = memory.requests[name]?.answers[0]?.tokens.map(\.token) ?? []
             if !known.starts(with: client.received) {
@@ -90,7 +96,7 @@ extension ClusterSimulation {
             ?? clients[number].key.flatMap { memory.request(withKey: $0, of: "") }
         guard let known else {
             // Nobody has seen anything of it, or it was not written down and is asked anew.
-            if wasWritten, !clients[number].received.isEmpty {
+            if clients[number].isWritten, !clients[number].received.isEmpty {
                 faults.append("request \(number) was lost")
             }
             return arrive(number, now)
@@ -102,6 +108,8 @@ extension ClusterSimulation {
         clients[number].requestName = request.id
         do throws(AdmissionError) {
             let id = try head.resume(self.request(number), now: headTime(now))
+            // A journal that could not be written does not know that its client has it all.
+            guard !clients[number].hasEnded else { return }
             clients[number].sequence = id
             clientOf[id] = number
             clients[number].received = []

@@ -1,5 +1,6 @@
 import Logging
 import SkeinCore
+import SkeinJournal
 import SkeinMembership
 import SkeinPlanning
 import SkeinScheduling
@@ -17,6 +18,8 @@ struct ClusterClient {
     var requestName: String?
     /// By what the server recognises the request; without it an answer rests while it is away.
     var key: String?
+    /// Whether the head that ended last had written down all that this client was shown.
+    var isWritten = false
     var sequence: SequenceID?
     var received: [TokenID] = []
     var hasEnded = false
@@ -53,8 +56,6 @@ struct ClusterSimulation {
     var headProcess: UInt64 = 1
     var headStartedAt: UInt64 = 0
     var disk = SimulatedDisk()
-    /// Whether the head that ended last had written down all that it showed.
-    var wasWritten = true
     var nodes: [String: SimulatedNode] = [:]
     /// Where the head's links lead.
     var headLinks: [String: String] = [:]
@@ -300,6 +301,7 @@ struct ClusterSimulation {
 
     mutating func arrive(_ number: Int, _ now: UInt64) {
         clients[number].requestName = "r\(number) of head \(headProcess)"
+        clients[number].received = []
         do throws(AdmissionError) {
             let id = try head.submit(request(number), now: headTime(now))
             clients[number].sequence = id
