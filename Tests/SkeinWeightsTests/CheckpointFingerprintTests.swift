@@ -40,6 +40,21 @@ struct CheckpointFingerprintTests {
         #expect(Set(others + [original]).count == others.count + 1)
     }
 
+    /// Nodes of two versions that load one checkpoint must agree.
+    @Test(arguments: [
+        ("cluster/models/gosling", "9e1297d6a41160f3"),
+        ("Tests/Golden/oracle/v2", "a1fd8b66cebc8cd8"),
+        ("Tests/Golden/oracle/v3", "4804754d43cff893"),
+        ("Tests/Golden/oracle/v32", "710952fd1305a1b5"),
+        ("Tests/Golden/oracle/v3fp8", "065064f7fd6838e0"),
+        ("Tests/Golden/oracle/kimi", "0cc633e48b21a2c0"),
+    ])
+    func aKnownCheckpointKeepsItsFingerprint(_ folder: String, _ first: String) throws {
+        let top = URL(fileURLWithPath: #filePath)
+            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        #expect(try fingerprint(of: top.appendingPathComponent(folder).path).hasPrefix(first))
+    }
+
     @Test func sixteenSamplesAreSpreadOverAFile() {
         let ranges = Checkpoint.sampleRanges(of: 100..<(100 + 10 << 20))
         #expect(ranges.count == 16)
