@@ -199,6 +199,15 @@ class Relay:
         self._tell(f"rate {rate_bps}")
         self._tell(f"loss {loss}")
 
+    def shape_link(self, sender, receiver, delay_ms=0.0, loss=0.0):
+        """Delays or loses what one host sends to another; with loss 1 the link is cut that way."""
+        self._tell(f"delay {delay_ms * 1000} {sender} {receiver}")
+        self._tell(f"loss {loss} {sender} {receiver}")
+
+    def pace(self, host, rate_bps=0.0):
+        """Bounds what one host sends; 0 is without a bound."""
+        self._tell(f"rate {rate_bps} {host}")
+
     def stats(self):
         return json.loads(self._tell("stats", None))
 

@@ -9,8 +9,8 @@
 // input, a line each:
 //
 //   delay MICROSECONDS [FROM TO]     one way, of all links or of the one between two hosts
-//   rate BITS_PER_SECOND             of what each host sends; 0 is without a bound
-//   loss SHARE                       0 to 1, of the packets
+//   rate BITS_PER_SECOND [HOST]      of what each host or one sends; 0 is without a bound
+//   loss SHARE [FROM TO]             0 to 1, of the packets of all links or of one, one way
 //   stats                            packets, bytes, drops, and how late packets were handed on
 //
 // When standard input ends, so does the relay, and its devices with it.
@@ -52,6 +52,7 @@ struct host {
     const char *name;
     uint32_t address;
     int device;
+    double rate;
     // When the host has put all that it has sent so far on the wire.
     int64_t free_at;
 };
@@ -67,8 +68,7 @@ struct packet {
 static struct host hosts[hosts_max];
 static int host_count;
 static int64_t delays[hosts_max][hosts_max];
-static double rate;
-static double loss;
+static double losses[hosts_max][hosts_max];
 // A binary heap: the packet that is due first on top.
 static struct packet **heap;
 static size_t heap_count, heap_room;
@@ -185,7 +185,7 @@ static int receiver(const uint8_t *content, int bytes) {
     return -1;
 }
 
-static int is_lost(int frame_count) {
+static int is_lost(double loss, int frame_count) {
     for (int frame = 0; loss > 0 && frame < frame_count; frame++)
         if (drand48() < loss) return 1;
     return 0;
@@ -201,13 +201,13 @@ static void take(int from) {
         int frame_count, to = receiver(content, (int)bytes);
         if (to < 0) continue;
         int64_t on_wire = wire_bytes(content, (int)bytes, &frame_count);
-        if (is_lost(frame_count) || waiting_bytes > waiting_bytes_max) {
+        if (is_lost(losses[from][to], frame_count) || waiting_bytes > waiting_bytes_max) {
             dropped_count++;
             continue;
         }
         struct host *host = &hosts[from];
         if (host->free_at < arrived) host->free_at = arrived;
-        if (rate > 0) host->free_at += (int64_t)((double)on_wire * 8e9 / rate);
+        if (host->rate > 0) host->free_at += (int64_t)((double)on_wire * 8e9 / host->rate);
         struct packet *packet = malloc(sizeof *packet + (size_t)bytes);
         if (!packet) fail("no memory for a packet");
         packet->due = host->free_at + delays[from][to];
@@ -249,10 +249,13 @@ static void obey(char *line) {
         for (int a = 0; a < host_count; a++)
             for (int b = 0; b < host_count; b++)
                 if (count == 1 || (a == from && b == to)) delays[a][b] = (int64_t)(value * 1000);
-    } else if (sscanf(line, "rate %lf", &value) == 1) {
-        rate = value;
-    } else if (sscanf(line, "loss %lf", &value) == 1) {
-        loss = value;
+    } else if ((count = sscanf(line, "rate %lf %d", &value, &from)) > 0) {
+        for (int a = 0; a < host_count; a++)
+            if (count == 1 || a == from) hosts[a].rate = value;
+    } else if ((count = sscanf(line, "loss %lf %d %d", &value, &from, &to)) == 1 || count == 3) {
+        for (int a = 0; a < host_count; a++)
+            for (int b = 0; b < host_count; b++)
+                if (count == 1 || (a == from && b == to)) losses[a][b] = value;
     } else if (strncmp(line, "stats", 5) == 0) {
         printf("{\"packets\": %llu, \"bytes\": %llu, \"dropped\": %llu, \"waiting_bytes\": %zu, "
                "\"late_mean_us\": %.1f, \"late_max_us\": %.1f}\n",
