@@ -225,9 +225,53 @@ let package = Package(
                 "SkeinCore", "SkeinTensor", "SkeinTransport", "SkeinText", "SkeinWeights",
                 "SkeinTelemetry", "SkeinStage", "SkeinCoordinator", "SkeinCluster", "skein",
             ], outside: [httpTypes, hummingbird, logging, nioCore]),
+        // A table of what reads bytes from outside; the tests replay the corpora of fuzzing.
+        tests(
+            "SkeinFuzzTests",
+            [
+                "SkeinCore", "SkeinTensor", "SkeinWire", "SkeinWeights", "SkeinText",
+                "SkeinTransport",
+                "SkeinMembership", "SkeinPlanning", "SkeinCoordinator", "SkeinCluster",
+                "SkeinServer",
+            ], outside: [logging]),
         testsThatCompute("SkeinStyleTests", ["SkeinTensor"]),
     ]
 )
+
+// cluster/fuzz builds the same table as a program of libFuzzer. Our rooms are optimised and watched
+// for coverage, those with pointers for memory too; packages from outside are built as they are.
+if let fuzzer = Context.environment["SKEIN_FUZZES"] {
+    let watched = ["-O", "-parse-as-library"]
+    let doors = ["SkeinTensor", "SkeinWire", "SkeinTransport"]
+    for target in package.targets where target.type == .regular {
+        if target.name.hasPrefix("C") {
+            target.cSettings =
+                (target.cSettings ?? [])
+                + [.unsafeFlags(["-O1", "-fsanitize=fuzzer-no-link,address"])]
+        } else {
+            let memory = doors.contains(target.name) ? ",address" : ""
+            let sanitizers = "-sanitize=fuzzer\(memory)"
+            target.swiftSettings = settings + [.unsafeFlags(watched + [sanitizers])]
+        }
+    }
+    let programs = package.targets.filter { $0.name == "SkeinFuzzTests" }.map { table in
+        Target.executableTarget(
+            name: table.name, dependencies: table.dependencies, path: "Tests/SkeinFuzzTests",
+            exclude: ["Corpora", "CorpusTests.swift"],
+            swiftSettings: settings + [.unsafeFlags(watched)],
+            linkerSettings: [
+                .unsafeFlags(["-sanitize=address", "-use-ld=lld", "-Xlinker", fuzzer]),
+                .linkedLibrary("stdc++"),
+            ])
+    }
+    package.targets.removeAll { $0.type == .test || $0.name == "skein" }
+    package.targets += programs
+    package.products = []
+} else {
+    for target in package.targets where target.name == "SkeinFuzzTests" {
+        target.exclude = ["Corpora", "FuzzDriver.swift"]
+    }
+}
 
 // cluster/sanitize builds a few rooms with flags of its own, and nothing from outside.
 if let rooms = Context.environment["SKEIN_ROOMS"]?.split(separator: ",").map(String.init) {

@@ -71,9 +71,12 @@ extension ChatFormat {
     /// the first call's.
     private static func resultsInCallOrder(_ messages: [ChatMessage]) -> [ChatMessage] {
         var ordered = messages
-        var calls: [String] = []
+        /// The places of the calls of each id, and how many of them have a result.
+        var calls: [String: (places: [Int], answeredCount: Int)] = [:]
+        var callCount = 0
         var results: [(place: Int, message: ChatMessage)] = []
         func settle(upTo end: Int) {
+            guard !results.isEmpty else { return }
             let sorted = results.enumerated().sorted {
                 ($0.element.place, $0.offset) < ($1.element.place, $1.offset)
             }
@@ -81,20 +84,24 @@ extension ChatFormat {
             ordered.replaceSubrange((end - messages.count)..<end, with: messages)
             results = []
         }
-        var answered: Set<Int> = []
         for (index, message) in messages.enumerated() {
             guard message.role == .tool else {
                 settle(upTo: index)
                 if message.role == .assistant {
-                    calls = message.toolCalls.map(\.id)
-                    answered = []
+                    calls = [:]
+                    callCount = message.toolCalls.count
+                    for (place, call) in message.toolCalls.enumerated() {
+                        calls[call.id, default: ([], 0)].places.append(place)
+                    }
                 }
                 continue
             }
-            let places = calls.indices.filter { calls[$0] == message.toolCallID }
-            let place = places.first { !answered.contains($0) } ?? places.last
-            if let place { answered.insert(place) }
-            results.append((place ?? calls.count, message))
+            var place = callCount
+            if let id = message.toolCallID, let known = calls[id] {
+                place = known.places[min(known.answeredCount, known.places.count - 1)]
+                calls[id]?.answeredCount += 1
+            }
+            results.append((place, message))
         }
         settle(upTo: messages.count)
         return ordered

@@ -45,25 +45,20 @@ public struct ChatPrompt: Equatable, Sendable {
     }
 
     /// Writes a part of the format itself.
-    mutating func write(_ text: String) {
-        guard !text.isEmpty, !isClosed else { return }
-        if case .template(let last) = segments.last {
-            segments[segments.count - 1] = .template(last + text)
-        } else {
-            segments.append(.template(text))
-        }
-    }
+    mutating func write(_ text: String) { append(.template(text)) }
 
     /// Ends the prompt here.
     mutating func close() { isClosed = true }
 
     /// Writes what somebody else wrote.
-    mutating func quote(_ text: String) {
-        guard !text.isEmpty, !isClosed else { return }
-        if case .foreign(let last) = segments.last {
-            segments[segments.count - 1] = .foreign(last + text)
+    mutating func quote(_ text: String) { append(.foreign(text)) }
+
+    private mutating func append(_ part: TextSegment) {
+        guard !part.text.isEmpty, !isClosed else { return }
+        if segments.last?.isTemplate == part.isTemplate {
+            segments[segments.count - 1].append(part.text)
         } else {
-            segments.append(.foreign(text))
+            segments.append(part)
         }
     }
 }

@@ -17,4 +17,20 @@ public enum TextSegment: Equatable, Sendable {
     public var isTemplate: Bool {
         if case .template = self { true } else { false }
     }
+
+    /// Makes the part longer in place: a conversation of many short messages is written in time
+    /// that grows with its length, and not with its square.
+    mutating func append(_ more: String) {
+        // While `self` holds the text too, growing it would copy it.
+        switch self {
+        case .template(var text):
+            self = .template("")
+            text += more
+            self = .template(text)
+        case .foreign(var text):
+            self = .foreign("")
+            text += more
+            self = .foreign(text)
+        }
+    }
 }
