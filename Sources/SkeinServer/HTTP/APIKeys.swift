@@ -8,10 +8,24 @@ public struct APIKeys: Sendable {
     /// Who shares can tell by the time of an answer whether somebody else has asked the same.
     public var sharesPrefixes = false
 
-    private let keys: [[UInt8]]
+    /// A key, and the number by which its holder's tenant is named.
+    private struct Entry {
+        let key: [UInt8]
+        let number: Int
+    }
+
+    private let entries: [Entry]
+    /// The number that the next new key gets.
+    private let nextNumber: Int
+
+    /// How many keys there are.
+    public var count: Int { entries.count }
 
     /// Reads a file with one key a line; empty lines and lines that begin with `#` are skipped.
-    public init(file path: String) throws(Refusal) {
+    ///
+    /// - Parameter former: the keys that these replace: one that stays keeps its tenant, and a new
+    ///   one never gets the tenant of another, with what is cached of its prompts.
+    public init(file path: String, replacing former: APIKeys? = nil) throws(Refusal) {
         guard let file = FileHandle(forReadingAtPath: path) else {
             throw Refusal(path, "cannot be opened, expected a file with one API key a line")
         }
@@ -25,11 +39,12 @@ public struct APIKeys: Sendable {
             throw Refusal(
                 path, "has more than \(Limits.apiKeysFileBytesMax) bytes, expected at most that")
         }
-        try self.init(text: String(decoding: bytes, as: UTF8.self), file: path)
+        try self.init(
+            text: String(decoding: bytes, as: UTF8.self), file: path, replacing: former)
     }
 
     /// Reads a file's text.
-    init(text: String, file: String) throws(Refusal) {
+    init(text: String, file: String, replacing former: APIKeys? = nil) throws(Refusal) {
         var keys: [[UInt8]] = []
         for (number, line) in text.split(
             omittingEmptySubsequences: false, whereSeparator: \.isNewline
@@ -47,7 +62,16 @@ public struct APIKeys: Sendable {
         guard !keys.isEmpty else {
             throw Refusal(file, "has no key, expected one a line")
         }
-        self.keys = keys
+        var nextNumber = former?.nextNumber ?? 0
+        var entries: [Entry] = []
+        for key in keys {
+            let known = former?.entries.last { $0.key == key } ?? entries.last { $0.key == key }
+            entries.append(Entry(key: key, number: known?.number ?? nextNumber))
+            if known == nil { nextNumber += 1 }
+        }
+        self.entries = entries
+        self.nextNumber = nextNumber
+        sharesPrefixes = former?.sharesPrefixes ?? false
     }
 
     /// The tenant to whom the key of a request belongs: of `Authorization: Bearer KEY`, or of
@@ -65,9 +89,9 @@ public struct APIKeys: Sendable {
         }
         // Every key is compared to its end, so that the time tells nothing about any of them.
         var found = -1
-        for (index, key) in keys.enumerated() {
-            let isEqual = Self.areEqual(offered, key)
-            found = isEqual ? index : found
+        for entry in entries {
+            let isEqual = Self.areEqual(offered, entry.key)
+            found = isEqual ? entry.number : found
         }
         guard found >= 0 else { return nil }
         return sharesPrefixes ? "" : "key \(found)"

@@ -14,7 +14,8 @@ internal import SkeinCore
 ///     └── EventStreamWriter ◄── CompletionRoute ◄── ChoiceReader ◄┘
 /// ```
 public actor HTTPFront {
-    private let routes: FrontRoutes
+    nonisolated let routes: FrontRoutes
+    nonisolated let identity: ServedIdentity?
     private let host: String
     private let port: Int
     private let settings: FrontSettings
@@ -35,6 +36,7 @@ public actor HTTPFront {
     ) {
         routes = FrontRoutes(service: service, apiKeys: apiKeys, settings: settings)
         self.settings = settings
+        identity = settings.identity.map { ServedIdentity($0) }
         let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
         self.host = isBracketed ? String(host.dropFirst().dropLast()) : host
         self.port = port
@@ -112,7 +114,7 @@ public actor HTTPFront {
                 maxHeaderFieldSize: headerBytesMax, maxHeaderListSize: headerBytesMax))
         configuration.additionalChannelHandlers = { [FramingPlacement()] }
         let plain = HTTPServerBuilder.http1(configuration: configuration)
-        guard let identity = settings.identity else { return plain }
+        guard let identity else { return plain }
         return try .tls(plain, tlsConfiguration: identity.configuration)
     }
 
