@@ -93,7 +93,7 @@ import Testing
         let cluster = try await SeparateNodes(standbys: ["s"])
         var nodes = try await cluster.startNodes()
         #expect(try await cluster.waitForHealth(0).status == 0)
-        let streams = try (0..<3).map { _ in try cluster.startStream(tokens: 2_000) }
+        let streams = try (0..<3).map { _ in try cluster.startStream(tokens: 800) }
         for stream in streams { try #require(await stream.waitForOutput()) }
         if byCommand {
             let drain = try await Self.run("drain", "b", cluster.file)
@@ -106,7 +106,7 @@ import Testing
         try #require(
             await cluster.head.waitForError(containing: "node s takes the place of node b"))
         let texts = try await Self.wholeTexts(streams)
-        let undisturbed = try await Self.answer(cluster, tokens: 2_000)
+        let undisturbed = try await Self.answer(cluster, tokens: 800)
         #expect(texts == [undisturbed])
         nodes["b"] = nil
         try await cluster.stop(Array(nodes.values))
@@ -115,7 +115,7 @@ import Testing
     @Test func withoutAStandbyRequestsWaitForTheReturnOfANode() async throws {
         let cluster = try await SeparateNodes()
         var nodes = try await cluster.startNodes()
-        let streams = try (0..<3).map { _ in try cluster.startStream(tokens: 2_000) }
+        let streams = try (0..<3).map { _ in try cluster.startStream(tokens: 800) }
         for stream in streams { try #require(await stream.waitForOutput()) }
         let refused = try await Self.run("drain", "b", cluster.file)
         #expect(refused.status == 1 && refused.errors.split(separator: "\n").count == 1)
@@ -132,7 +132,7 @@ import Testing
         #expect(try await nodes["a"]?.finish(secondsMax: 10).status == 0)
         nodes["a"] = try cluster.startNode("a")
         let texts = try await Self.wholeTexts(streams)
-        let undisturbed = try await Self.answer(cluster, tokens: 2_000)
+        let undisturbed = try await Self.answer(cluster, tokens: 800)
         #expect(texts == [undisturbed])
         try await cluster.stop(Array(nodes.values))
     }
