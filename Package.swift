@@ -141,7 +141,8 @@ let package = Package(
         room(
             "SkeinServer",
             [
-                "SkeinCore", "SkeinText", "SkeinTelemetry", "SkeinCoordinator", "SkeinJournal",
+                "SkeinCore", "SkeinTensor", "SkeinText", "SkeinTelemetry", "SkeinCoordinator",
+                "SkeinJournal",
                 "SkeinMembership",
             ],
             outside: [

@@ -25,7 +25,8 @@ public enum ClusterFile {
         let peers = FilePeers(
             nodes: zip(topology.nodes, nodes).map {
                 .init(
-                    name: $0.name, address: $0.address, publicKey: $0.publicKey, fields: $1)
+                    name: $0.name, address: $0.address, publicKey: $0.publicKey,
+                    nextPublicKey: $0.nextPublicKey, fields: $1)
             },
             coordinator: (
                 topology.coordinator,

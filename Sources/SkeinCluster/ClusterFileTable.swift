@@ -104,6 +104,9 @@ extension Topology.Node {
             "public_key", .key, \.publicKey, absent: "none",
             "its CURVE key, as `skein keys new` prints it"),
         FileField(
+            "next_public_key", .key, \.nextPublicKey, absent: "none",
+            "a second key that is accepted too, while one replaces the other"),
+        FileField(
             "layers", .ranges(of: Limits.layersMax), \.layerRanges, standard: [],
             absent: "cut evenly",
             "its layers, for `vfold` a list of two; all nodes of the ring name them or none does"),

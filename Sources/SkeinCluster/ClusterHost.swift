@@ -24,13 +24,27 @@ public final class ClusterHost: Sendable {
     /// Names of the nodes that run here.
     public let nodeNames: [String]
 
-    private let processes: [NodeProcess]
-    private let links: ZeroMQLinks?
+    let clusterFile: String
+    let processes: [NodeProcess]
+    let links: ZeroMQLinks?
     private let loop: Task<Void, Never>?
 
     /// The nodes of this host that have ended by themselves, until it is stopped.
-    private let losses: AsyncStream<Refusal>
-    private let loss: AsyncStream<Refusal>.Continuation
+    private let losses: AsyncStream<Loss>
+    private let loss: AsyncStream<Loss>.Continuation
+
+    /// A node of this host that has ended, and how.
+    private struct Loss {
+        let name: String
+        let status: Int32
+
+        var refusal: Refusal {
+            Refusal(
+                "node \(name)",
+                status == 0
+                    ? "has ended, as it was asked to" : "its process ended with status \(status)")
+        }
+    }
 
     /// Starts this host's part.
     ///
@@ -48,6 +62,7 @@ public final class ClusterHost: Sendable {
         onProgress: @escaping @Sendable (ClusterProgress) -> Void
     ) throws {
         self.topology = topology
+        self.clusterFile = clusterFile
         let local = try LocalAddresses()
         nodeNames =
             startsNodes
@@ -67,9 +82,7 @@ public final class ClusterHost: Sendable {
                 fingerprint: try checkpoint.fingerprint(of: topology.serving.weightForm),
                 placement: placement, serving: topology.serving,
                 softwareVersion: softwareVersion)
-            for node in topology.nodes {
-                if let key = node.publicKey { settings.publicKeys[node.name] = key }
-            }
+            settings.publicKeys = topology.nodeKeys
             settings.standbys = topology.standbys.map(\.name)
             settings.onProgress = onProgress
             let links = try ClusterKeys.links(of: ClusterKeys.coordinatorName, in: topology)
@@ -114,36 +127,56 @@ public final class ClusterHost: Sendable {
     /// Waits until one of this host's nodes ends by itself and the cluster cannot do without, or
     /// this host is stopped.
     ///
-    /// May be called once. Where nodes stand by, a cluster that has been ready goes on, and so does
-    /// a host that has nodes left.
+    /// May be called once. A node that was asked to end is no loss: others go on, and away from the
+    /// head the host has come to its end with the last one. Where nodes stand by, a cluster that
+    /// has been ready goes on, and so does a host that has nodes left.
     ///
-    /// - Parameter onLoss: is told of each loss with which this host goes on.
-    /// - Returns: what happened, in one line.
-    public func waitForLostNode(onLoss: @Sendable (Refusal) -> Void) async -> Refusal {
+    /// - Parameter onLoss: is told of each end with which this host goes on.
+    /// - Returns: what happened, in one line; `nil` where every node was asked to end.
+    public func waitForLostNode(onLoss: @Sendable (Refusal) -> Void) async -> Refusal? {
         var leftCount = processes.count
         for process in processes {
             // Not children of this task: they wait on while one loss ends it.
             Task { [loss] in
                 let status = await process.waitForEnd()
-                loss.yield(
-                    Refusal("node \(process.name)", "its process ended with status \(status)"))
+                loss.yield(Loss(name: process.name, status: status))
             }
         }
-        for await refusal in losses {
+        for await end in losses {
             leftCount -= 1
+            if end.status == 0 {
+                onLoss(end.refusal)
+                if coordinator == nil, leftCount == 0 { return nil }
+                continue
+            }
             let canGoOn = await coordinator?.hasBeenReady ?? (leftCount > 0)
-            guard canGoOn, !topology.standbys.isEmpty else { return refusal }
-            onLoss(refusal)
+            guard canGoOn, !topology.standbys.isEmpty else { return end.refusal }
+            onLoss(end.refusal)
         }
         return Refusal("this host", "was asked to end")
     }
 
-    /// Ends the nodes of this host; on the head, of the whole cluster.
+    /// Ends this host's part: the nodes that were started here, and the head.
+    ///
+    /// Nodes of other hosts, and those that `skein node` runs, keep their weights and wait for a
+    /// head to come back.
     public func stop() async {
         loss.finish()
+        await coordinator?.retire(ending: nodeNames)
+        await end()
+    }
+
+    /// Ends the whole cluster: every node of every host, and this host's part.
+    public func endCluster() async {
+        loss.finish()
         await coordinator?.shutdown()
+        await end()
+    }
+
+    private func end() async {
         for process in processes { process.release() }
-        for process in processes { await process.waitForEnd(atMost: .seconds(5)) }
+        let bound = Duration.seconds(Limits.leaveSecondsMax + 5)
+        for process in processes { await process.waitForEnd(atMost: bound) }
         await loop?.value
         await links?.close()
     }

@@ -23,16 +23,21 @@ struct ClusterKeys: Sendable {
         let keys = try CurveKeyPair(readingSecretFrom: file)
         let published =
             name == coordinatorName
-            ? topology.coordinator.publicKey
-            : topology.nodes.first { $0.name == name }?.publicKey
-        guard keys.publicKey == published else {
+            ? [topology.coordinator.publicKey].compactMap(\.self)
+            : topology.nodes.first { $0.name == name }?.publicKeys ?? []
+        guard published.contains(keys.publicKey) else {
             throw Refusal(
                 file,
                 "belongs to the public key \(keys.publicKey), the cluster file gives \(name) "
-                    + "\(published ?? "none")")
+                    + (published.isEmpty ? "none" : published.joined(separator: " or ")))
         }
-        let peers = ([topology.coordinator.publicKey] + topology.nodes.map(\.publicKey))
-            .compactMap(\.self)
-        return ZeroMQLinks(hub: try ZeroMQHub(keys: keys, allowing: Set(peers)))
+        return ZeroMQLinks(hub: try ZeroMQHub(keys: keys, allowing: allowed(in: topology)))
+    }
+
+    /// The keys of all peers.
+    static func allowed(in topology: Topology) -> Set<String> {
+        Set(
+            [topology.coordinator.publicKey].compactMap(\.self)
+                + topology.nodes.flatMap(\.publicKeys))
     }
 }

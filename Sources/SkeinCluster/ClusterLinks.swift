@@ -60,4 +60,9 @@ struct ZeroMQLinks: ClusterLinks {
     }
 
     func close() async { await hub.close() }
+
+    /// Lets the peers of a cluster file in that has been read again.
+    func allow(_ topology: Topology) throws(Refusal) {
+        try hub.allow(ClusterKeys.allowed(in: topology))
+    }
 }

@@ -8,6 +8,7 @@ struct FilePeers {
         let name: String
         let address: TCPAddress
         let publicKey: String?
+        var nextPublicKey: String?
         let fields: ClusterFields
     }
 
@@ -91,11 +92,18 @@ struct FilePeers {
         var taken: [String: String] = [:]
         if let key = coordinator?.value.publicKey { taken[key] = "the coordinator" }
         for node in nodes {
-            guard let key = node.publicKey,
-                let other = taken.updateValue("node \(node.name)", forKey: key)
-            else { continue }
-            throw node.fields.refusal(
-                "public_key", "found the key of \(other), expected one of its own")
+            for (field, key) in [
+                ("public_key", node.publicKey), ("next_public_key", node.nextPublicKey),
+            ] {
+                guard let key, let other = taken.updateValue("node \(node.name)", forKey: key)
+                else { continue }
+                throw node.fields.refusal(
+                    field, "found the key of \(other), expected one of its own")
+            }
+            guard node.nextPublicKey == nil || node.publicKey != nil else {
+                throw node.fields.refusal(
+                    "next_public_key", "found a key, expected none without a public_key")
+            }
         }
     }
 }

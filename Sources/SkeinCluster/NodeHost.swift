@@ -9,11 +9,14 @@ internal import SkeinTransport
 public enum NodeHost {
     /// Joins the cluster and works.
     ///
-    /// - Parameter onProgress: is told how the node joins and loads.
+    /// - Parameters:
+    ///   - renewals: the cluster file, each time that it was read again; its keys are taken up.
+    ///   - onProgress: is told how the node joins and loads.
     /// - Throws: a `Refusal` where the node is not in the file, cannot listen, has no keys, cannot
     ///   open its checkpoint, or is refused by the coordinator.
     public static func run(
         name: String, topology: Topology, softwareVersion: String, logger: Logger,
+        renewals: AsyncStream<Topology>? = nil,
         onProgress: @escaping @Sendable (NodeProgress) -> Void = { _ in }
     ) async throws {
         let node = try topology.node(named: name)
@@ -33,11 +36,20 @@ public enum NodeHost {
             settings: settings, inbox: inbox, links: links,
             pool: ComputePool(threadCount: node.threadCount ?? ClusterLayout.coreCount),
             computeThread: ComputeThread(name: "skein-compute"), logger: logger)
+        let renewal = Task { [logger] in
+            guard let renewals else { return }
+            for await renewed in renewals {
+                do throws(Refusal) { try links.allow(renewed) } catch { logger.error("\(error)") }
+            }
+        }
+        defer { renewal.cancel() }
+        // A task of its own: one that is cancelled would hear no more, and so could not be let go.
+        let work = Task { try await service.run() }
         do {
             try await withTaskCancellationHandler {
-                try await service.run()
+                try await work.value
             } onCancel: {
-                Task { await inbox.close() }
+                Task { await service.endInGoodOrder() }
             }
         } catch {
             await links.close()

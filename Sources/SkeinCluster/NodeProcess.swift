@@ -89,6 +89,12 @@ public final class NodeProcess: Sendable {
         }
     }
 
+    /// Has the child read its keys again.
+    func hangUp() {
+        guard process.isRunning else { return }
+        Foundation.kill(process.processIdentifier, SIGHUP)
+    }
+
     /// Ends the child at once.
     public func kill() {
         guard process.isRunning else { return }

@@ -20,12 +20,12 @@ internal import SkeinWire
 /// directives without a pause in between, and keeps the streams of those who wait. It is not on the
 /// way of activations.
 public actor Coordinator {
-    private let inbox: any Inbox
+    let inbox: any Inbox
     private let logger: Logger
     private let settings: CoordinatorSettings
     private let start = ContinuousClock.now
-    private var head: Head
-    private var outboxes: NodeOutboxes
+    var head: Head
+    var outboxes: NodeOutboxes
     private var readers = AnswerReaders()
     private let journal: Journal?
     /// Records of the event at hand, which are written together.
@@ -51,7 +51,7 @@ public actor Coordinator {
     }
 
     /// Time since this coordinator started.
-    private var now: Duration { ContinuousClock.now - start }
+    var now: Duration { ContinuousClock.now - start }
 
     /// Works until the task is cancelled or `shutdown()` is called.
     public func run() async {
@@ -318,7 +318,7 @@ public actor Coordinator {
     }
 
     /// Does what the head says, in order and without a pause.
-    private func carryOut() {
+    func carryOut() {
         // A link that opens, or does not, is an event with directives of its own.
         while true {
             let directives = head.takeDirectives()

@@ -15,8 +15,8 @@ public struct CoordinatorSettings: Sendable {
     public var placement: SkeinMembership.Placement
     /// Nodes that hold nothing until one of the placement is lost.
     public var standbys: [String] = []
-    /// The nodes' CURVE keys as Z85 text, where links leave loopback.
-    public var publicKeys: [String: String] = [:]
+    /// The CURVE keys that each node may prove, as Z85 text, where links leave loopback.
+    public var publicKeys: [String: [String]] = [:]
     /// How the cluster serves.
     public var serving: ServingSettings
     /// Whether all nodes compute on the same threads, one after the other.

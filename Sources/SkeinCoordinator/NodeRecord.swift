@@ -11,6 +11,8 @@ struct NodeRecord: Sendable {
     var address: String?
     /// What it said when it came.
     var hello: Hello?
+    /// The CURVE key that it has proven, where links have keys.
+    var provenKey: String?
     /// Its last vital signs.
     var alive: Alive?
     /// When they came.

@@ -128,6 +128,14 @@ public enum Limits {
     /// Bytes of an answer about a cluster's health: 4 KB for every node and stage.
     public static let statusBytesMax = (nodesMax + stagesMax) * 4_096
 
+    /// Wire versions that two processes may be apart: one, so that a cluster can be upgraded
+    /// process by process, and no more, since more steps could not all be tested.
+    public static let wireVersionStepsMax = 1
+
+    /// Seconds for which a node that is asked to end waits for the coordinator to let it go: twice
+    /// the patience for a micro-batch that is away.
+    public static let leaveSecondsMax = 4
+
     /// Seconds to wait for that answer: a probe may take five, vital signs one, and the links the
     /// rest.
     public static let statusSecondsMax = 10

@@ -73,6 +73,9 @@ extension Topology {
         /// The node's CURVE key, in Z85.
         public var publicKey: String?
 
+        /// A second key of the node, accepted beside the first while one replaces the other.
+        public var nextPublicKey: String?
+
         /// Its layers: nothing (the planner cuts evenly), one range, or for `vfold` two.
         public var layerRanges: [Range<Int>]
 
@@ -103,6 +106,9 @@ extension Topology {
             self.modelPath = modelPath
             self.isStandby = isStandby
         }
+
+        /// The keys that the node may prove.
+        public var publicKeys: [String] { [publicKey, nextPublicKey].compactMap(\.self) }
 
         /// Whether it holds experts and no slice.
         public var isExpertHostAlone: Bool { layerRanges.isEmpty && !shard.isEmpty }

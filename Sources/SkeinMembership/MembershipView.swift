@@ -132,7 +132,8 @@ public struct MembershipView: Sendable {
 
     /// Waits for the nodes of a placement, and lets standbys join.
     ///
-    /// - Parameter reference: The head's own report; versions and fingerprint must equal its own.
+    /// - Parameter reference: The head's own report; a node's fingerprint must equal its own, the
+    ///   wire version may be a step apart, and the program may be of another version.
     public init(
         placement: Placement, standbys: [String] = [], reference: NodeReport,
         patience: FailureDetector.Patience = FailureDetector.Patience(),
@@ -301,16 +302,11 @@ extension MembershipView {
                 "holds slices of epoch \(report.epoch.rawValue), expected "
                     + "\(Limits.epochMax.rawValue) at most")
         }
-        if report.wireVersion != reference.wireVersion {
+        if let far = peersTooFar(from: report).first {
             return Refusal(
                 subject,
-                "speaks wire version \(report.wireVersion), \(reference.name) speaks "
-                    + "\(reference.wireVersion)")
-        }
-        if report.version != reference.version {
-            return Refusal(
-                subject,
-                "runs version \(report.version), \(reference.name) runs \(reference.version)")
+                "speaks wire version \(report.wireVersion), \(far.name) speaks "
+                    + "\(far.wireVersion)")
         }
         if report.fingerprint != reference.fingerprint {
             return Refusal(
@@ -319,6 +315,16 @@ extension MembershipView {
                     + reference.fingerprint)
         }
         return nil
+    }
+
+    /// Those whose messages a node would not understand: the head, then nodes that are here.
+    private func peersTooFar(from report: NodeReport) -> [NodeReport] {
+        let others = nodes.keys.sorted().filter { $0 != report.name && isHere($0) }
+            .compactMap { nodes[$0]?.report }
+        let own = Int64(report.wireVersion)
+        return ([reference] + others).filter {
+            abs(Int64($0.wireVersion) - own) > Int64(Limits.wireVersionStepsMax)
+        }
     }
 
     /// Tells the slices as soon as everyone of the placement is here.

@@ -85,6 +85,8 @@ public actor NodeService {
     var mayBeReplaced = false
     /// Whether the coordinator has let us in and has not fallen silent since.
     var hasJoined = false
+    /// Whether we have asked the coordinator to let us go.
+    var isLeaving = false
     var lastError = ""
     var lastErrorAt: ContinuousClock.Instant
     var loadTask: Task<Void, Never>?
@@ -176,7 +178,9 @@ public actor NodeService {
         case .traceRequest(let request):
             await tell(.traceAnswer(recorder.answer(request)), epoch: envelope.epoch)
         case .shutdown:
-            logger.info("the coordinator ends the cluster")
+            logger.info(
+                isLeaving
+                    ? "the coordinator lets this node go" : "the coordinator has this node end")
             if case .running(let stages) = life { await stages.close() }
             life = .left
             return false

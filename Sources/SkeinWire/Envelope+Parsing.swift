@@ -10,13 +10,16 @@ extension Envelope {
         let reader = FieldReader(peer: peer, kind: "envelope")
         let bytes = try Self.envelopeBytes(frames, reader)
         guard let unpacked = UnpackedEnvelope(bytes) else {
+            // A far version may not unpack as this one; say so rather than calling it torn.
+            if let version = Self.leadingVersion(bytes), !WireVersion.canRead(version) {
+                throw reader.versionError(version)
+            }
             throw reader.error("", "\(bytes.count) bytes that are no envelope", reason: .torn)
         }
         defer { unpacked.free() }
         let envelope = unpacked.pointer.pointee
-        guard envelope.wire_version == WireVersion.current else {
-            throw reader.versionError(UInt64(envelope.wire_version))
-        }
+        guard Self.isOfEveryVersion(envelope) || WireVersion.canRead(UInt64(envelope.wire_version))
+        else { throw reader.versionError(UInt64(envelope.wire_version)) }
         guard let kind = Self.kind(of: envelope.body_case) else {
             throw reader.kindError(envelope.base)
         }
@@ -60,11 +63,15 @@ extension Envelope {
                 "", "\(frames.count) frames, at most \(Limits.framesMax) expected",
                 reason: .tooLong)
         }
-        // A later version may not unpack as this one; say so rather than calling it torn.
-        if let version = leadingVersion(first.bytes), version != UInt64(WireVersion.current) {
-            throw reader.versionError(version)
-        }
         return first.bytes
+    }
+
+    /// Whether a message is of a kind that every version reads, so that peers whose versions are
+    /// too far apart can tell each other so.
+    private static func isOfEveryVersion(_ envelope: Skein__V1__Envelope) -> Bool {
+        envelope.wire_version > 0
+            && (envelope.body_case == SKEIN__V1__ENVELOPE__BODY_HELLO
+                || envelope.body_case == SKEIN__V1__ENVELOPE__BODY_REFUSED)
     }
 
     /// The varint of field 1 where the bytes begin with it, as those of every packer do.

@@ -12,7 +12,8 @@ struct Skein: AsyncParsableCommand {
         version: SoftwareVersion.text,
         subcommands: [
             Up.self, RunNode.self, Serve.self, Generate.self, Score.self, Inspect.self,
-            Plan.self, Health.self, Bench.self, Trace.self, Synth.self, Keys.self,
+            Plan.self, Health.self, Down.self, Drain.self, Bench.self, Trace.self, Synth.self,
+            Keys.self,
         ])
 
     /// Runs a command and maps its outcome to the exit codes others script against:

@@ -56,11 +56,16 @@ final class SeparateNodes: Sendable {
 
     private static func startHead(
         _ file: String, isOneHost: Bool = false, log: [String] = ["info", "text"],
-        options: [String] = []
+        options: [String] = [], pretending version: String? = nil
     ) throws -> RunningProgram {
         try SkeinProgram.start(
             ["up", file, "--log-level", log[0], "--log-format", log[1]]
-                + (isOneHost ? [] : ["--without-nodes"]) + options)
+                + (isOneHost ? [] : ["--without-nodes"]) + options, through: pretence(version))
+    }
+
+    /// What has a process speak another version of the wire.
+    private static func pretence(_ version: String?) -> [String] {
+        version.map { ["SKEIN_PRETEND_WIRE_VERSION=\($0)"] } ?? []
     }
 
     deinit { head.signal(SIGKILL) }
@@ -69,15 +74,24 @@ final class SeparateNodes: Sendable {
     func replaceHead() async throws {
         head.signal(SIGKILL)
         _ = try await head.finish(secondsMax: 10)
-        let next = try Self.startHead(file)
+        try startNextHead()
+    }
+
+    /// Starts a head after the former one has ended.
+    ///
+    /// - Parameter version: the version of the wire that it pretends to speak.
+    func startNextHead(pretending version: String? = nil) throws {
+        let next = try Self.startHead(file, pretending: version)
         heads.withLock { $0.append(next) }
     }
 
     /// Starts a node; its log tells every step.
-    func startNode(_ name: String) throws -> RunningProgram {
-        try SkeinProgram.start([
-            "node", "--cluster", file, "--name", name, "--log-level", "debug",
-        ])
+    ///
+    /// - Parameter version: the version of the wire that it pretends to speak.
+    func startNode(_ name: String, pretending version: String? = nil) throws -> RunningProgram {
+        try SkeinProgram.start(
+            ["node", "--cluster", file, "--name", name, "--log-level", "debug"],
+            through: Self.pretence(version))
     }
 
     /// Starts all nodes and waits until the head serves.

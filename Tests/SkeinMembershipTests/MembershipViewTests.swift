@@ -55,7 +55,6 @@ import Testing
 
     @Test(arguments: [
         (report("x"), "node x: is not in this cluster; its nodes are a, b, c"),
-        (report("a", version: "2.0"), "node a: runs version 2.0, head runs 1.0"),
         (report("a", wire: 7), "node a: speaks wire version 7, head speaks 1"),
         (
             report("a", fingerprint: "beef"),
@@ -71,6 +70,26 @@ import Testing
         }
         #expect(directives.count == 1 && name == report.name && refusal.description == line)
         #expect(view.nodes["a"]?.state == .waiting)
+    }
+
+    @Test func versionsThatAreOneStepApartWorkTogether() throws {
+        var view = try Self.view()
+        let report = Self.report("a", version: "2.0", wire: 2)
+        #expect(view.onHello(report, now: .zero) == [.welcome("a")])
+        #expect(view.isHere("a"))
+    }
+
+    @Test func nodesThatDoNotUnderstandEachOtherDoNotJoinBoth() throws {
+        var view = MembershipView(
+            placement: try Self.placement("a", "b"), reference: Self.report("head", wire: 2))
+        _ = view.onHello(Self.report("a", wire: 1), now: .zero)
+        #expect(
+            view.onHello(Self.report("b", wire: 3), now: .zero) == [
+                .refuse(
+                    "b", Refusal("node b", "speaks wire version 3, a speaks 1"))
+            ])
+        // It may come once the other is of a version that it understands.
+        #expect(view.onHello(Self.report("b", wire: 2), now: .zero).count == 2)
     }
 
     @Test func aNameWithControlCharactersStaysOneLine() throws {
@@ -166,7 +185,7 @@ import Testing
         #expect(view.onRestart(Self.report("b")).isEmpty)
         #expect(view.onRestart(Self.report("x", incarnation: 9)).isEmpty)
         // Who would be refused anyway cannot push a living node out.
-        #expect(view.onRestart(Self.report("b", version: "2.0", incarnation: 9)).isEmpty)
+        #expect(view.onRestart(Self.report("b", wire: 7, incarnation: 9)).isEmpty)
         let reason = Refusal("node b", "was started again and has lost its cache")
         #expect(view.onRestart(Self.report("b", incarnation: 9)) == [.dead("b", reason)])
         #expect(view.missing == ["b"] && !view.isReady)

@@ -38,16 +38,38 @@ import Testing
         }
     }
 
-    @Test(arguments: Samples.all)
-    func anUnknownVersionIsRefused(envelope: Envelope) throws {
+    private static func framesOfVersion(_ version: UInt8, _ envelope: Envelope) throws -> [Frame] {
         var frames = try envelope.packed()
         var bytes = frames[0].bytes
         #expect(bytes.prefix(2) == [0x08, 0x01])
-        bytes[1] = 2
+        bytes[1] = version
         frames[0] = Frame(bytes)
-        let error = refusal(frames)
-        #expect(error?.reason == .unknownVersion)
-        #expect(error?.detail == "2, this node speaks 1")
+        return frames
+    }
+
+    @Test(arguments: Samples.all)
+    func aVersionThatIsOneStepAwayIsRead(envelope: Envelope) throws {
+        let frames = try Self.framesOfVersion(2, envelope)
+        #expect(try Envelope(parsing: frames, from: "test") == envelope)
+    }
+
+    /// Only who comes, and who is turned away, is understood across all versions.
+    @Test(arguments: Samples.all)
+    func aVersionThatIsFurtherAwayIsRefused(envelope: Envelope) throws {
+        let frames = try Self.framesOfVersion(3, envelope)
+        switch envelope.body {
+        case .hello, .refused: #expect(try Envelope(parsing: frames, from: "test") == envelope)
+        default:
+            let error = refusal(frames)
+            #expect(error?.reason == .unknownVersion)
+            #expect(error?.detail == "3, this node speaks 1")
+        }
+        #expect(refusal(try Self.framesOfVersion(0, envelope))?.reason == .unknownVersion)
+    }
+
+    @Test func theNewestVersionIsTheLastOfTheTable() {
+        #expect(WireVersion.newest == 1 && WireVersion.current == WireVersion.newest)
+        #expect(WireVersion.additions.count == 1)
     }
 
     @Test(arguments: Samples.all)

@@ -17,10 +17,16 @@ extension Head {
     ) {
         self.now = now
         let sender = envelope.sender
-        if let expected = settings.publicKeys[sender], peerKey != expected {
+        guard mayProve(peerKey, as: sender) else {
             return log(.warning, "\(peer): speaks as \(sender) with another node's key")
         }
-        if case .hello(let hello) = envelope.body { return receive(hello, holding: envelope.epoch) }
+        if case .hello(let hello) = envelope.body {
+            guard hello.nodeName == sender else {
+                return log(.warning, "\(peer): \(sender) says hello as \(hello.nodeName)")
+            }
+            note(peerKey, of: sender)
+            return receive(hello, holding: envelope.epoch)
+        }
         guard membership.isHere(sender) else {
             return log(
                 .debug, "dropped a \(envelope.body.kind) message of \(sender), who is not here")
@@ -52,7 +58,7 @@ extension Head {
             note(alive, of: sender)
             settleStatusWaits(answered: sender)
         case .traceAnswer(let answer): note(answer, of: sender)
-        case .leave: carryOut(membership.onLeave(sender))
+        case .leave: letGo(sender)
         case .tokenReturn(let tokenReturn): receive(tokenReturn)
         case .captured(let captured) where isCurrent: receive(captured)
         case .fault(let fault) where envelope.epoch == membership.epoch:
@@ -78,7 +84,7 @@ extension Head {
         }
         add(
             .connect(
-                node: name, address: hello.inboxAddress, publicKey: settings.publicKeys[name]))
+                node: name, address: hello.inboxAddress, publicKey: publicKey(of: name)))
     }
 
     /// The link to a node that has come is open.
@@ -194,12 +200,12 @@ extension Head {
             RingStage(
                 index: stage.stage, nodeName: stage.node,
                 address: nodes[stage.node]?.address ?? "",
-                publicKey: settings.publicKeys[stage.node], slice: stage.slice)
+                publicKey: publicKey(of: stage.node), slice: stage.slice)
         }
         let expertHosts = placement.expertHosts.map { host in
             ExpertHost(
                 nodeName: host.node, address: nodes[host.node]?.address ?? "",
-                publicKey: settings.publicKeys[host.node], shard: host.shard)
+                publicKey: publicKey(of: host.node), shard: host.shard)
         }
         tell(
             name,
@@ -254,17 +260,20 @@ extension Head {
     /// - Returns: `false` where there is nobody to replace or to replace them.
     @discardableResult
     private mutating func failOver() -> Bool {
-        let failovers = membership.failovers { standby, lost in
-            let available = nodes[standby]?.hello?.memoryAvailableBytes ?? 0
-            // A host that cannot say what it has is believed to have enough.
-            return available == 0 || available >= bytesHeld(by: lost)
-        }
+        let failovers = membership.failovers { hasRoom($0, for: $1) }
         guard !failovers.isEmpty else { return false }
         for (lost, standby) in failovers.sorted(by: { $0.key < $1.key }) {
             add(.report(.failedOver(node: lost, by: standby)))
         }
         carryOut(membership.onPlacement(membership.placement.replacing(failovers)))
         return true
+    }
+
+    /// Whether a standby has the memory for what a node holds.
+    func hasRoom(_ standby: String, for name: String) -> Bool {
+        let available = nodes[standby]?.hello?.memoryAvailableBytes ?? 0
+        // A host that cannot say what it has is believed to have enough.
+        return available == 0 || available >= bytesHeld(by: name)
     }
 
     /// Bytes of weights, as the node itself has told, and of its latent cache.

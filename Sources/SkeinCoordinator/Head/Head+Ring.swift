@@ -9,7 +9,7 @@ internal import SkeinWire
 extension Head {
     /// Spends free credits.
     mutating func fillRing() {
-        guard readiness == .ready else { return }
+        guard !settleLeaves(), readiness == .ready else { return }
         carryOut(schedule.fillRing())
     }
 

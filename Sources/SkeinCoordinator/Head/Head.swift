@@ -21,7 +21,7 @@ internal import SkeinWire
 /// (``Coordinator``) takes after each event and carries out without a pause in between. A simulator
 /// does the same on a clock and a network of its own.
 struct Head: Sendable {
-    let settings: CoordinatorSettings
+    var settings: CoordinatorSettings
     /// Where the coordinator listens for nodes.
     let address: String
     var membership: MembershipView
@@ -31,6 +31,8 @@ struct Head: Sendable {
     var joinedNodes: Set<String> = []
     /// Hellos that wait for their link.
     var pendingHellos: [String: (hello: Hello, report: NodeReport)] = [:]
+    /// Nodes that go once the ring is empty, and since when they wait for that.
+    var leaving: [String: Duration] = [:]
     var live: [SequenceID: LiveRequest] = [:]
     var keeping: RequestKeeping
     var captureFlights: [MicroBatchID: [SequenceSpan]] = [:]
@@ -104,6 +106,7 @@ struct Head: Sendable {
     mutating func onTick(now: Duration) {
         self.now = now
         carryOut(membership.onTick(now: now))
+        settleLeaves()
         recoverLostMicroBatch()
         repeatPlacement()
         settleStatusWaits()

@@ -67,6 +67,19 @@ struct APIError: Error, Equatable {
     static let hostMissing = APIError.invalid(
         "Host", "Host: expected one such header, which HTTP/1.1 asks for")
 
+    /// What is not allowed to who asks.
+    static func forbidden(_ message: String) -> APIError {
+        APIError(
+            status: 403, type: "permission_error", message: message, code: "permission_denied")
+    }
+
+    /// What the cluster's state does not allow.
+    static func conflict(_ refusal: Refusal) -> APIError {
+        APIError(
+            status: 409, type: "invalid_request_error", message: refusal.description,
+            code: "conflict")
+    }
+
     /// Too large a body.
     static let tooLarge = APIError(
         status: 413, type: "invalid_request_error",

@@ -1,5 +1,6 @@
 internal import Foundation
 public import SkeinCore
+internal import SkeinTensor
 
 /// The keys by which clients may call.
 public struct APIKeys: Sendable {
@@ -10,16 +11,33 @@ public struct APIKeys: Sendable {
 
     /// Who calls, by the key that it has.
     struct Client: Equatable {
-        /// A name that no other key has.
+        /// A name that no other key has, the same in every process.
         let owner: String
         /// With whom latent pages are shared.
         let tenant: String
     }
 
-    private let keys: [[UInt8]]
+    private struct Entry {
+        let key: [UInt8]
+        let owner: String
+
+        init(_ key: [UInt8]) {
+            var hash = SHA256()
+            hash.update(key)
+            self.key = key
+            owner = "key " + hash.finalize().prefix(32)
+        }
+    }
+
+    private let entries: [Entry]
+
+    /// How many keys there are.
+    public var count: Int { entries.count }
 
     /// Reads a file with one key a line; empty lines and lines that begin with `#` are skipped.
-    public init(file path: String) throws(Refusal) {
+    ///
+    /// - Parameter former: the keys that these replace; they share prefixes as those did.
+    public init(file path: String, replacing former: APIKeys? = nil) throws(Refusal) {
         guard let file = FileHandle(forReadingAtPath: path) else {
             throw Refusal(path, "cannot be opened, expected a file with one API key a line")
         }
@@ -33,11 +51,12 @@ public struct APIKeys: Sendable {
             throw Refusal(
                 path, "has more than \(Limits.apiKeysFileBytesMax) bytes, expected at most that")
         }
-        try self.init(text: String(decoding: bytes, as: UTF8.self), file: path)
+        try self.init(
+            text: String(decoding: bytes, as: UTF8.self), file: path, replacing: former)
     }
 
     /// Reads a file's text.
-    init(text: String, file: String) throws(Refusal) {
+    init(text: String, file: String, replacing former: APIKeys? = nil) throws(Refusal) {
         var keys: [[UInt8]] = []
         for (number, line) in text.split(
             omittingEmptySubsequences: false, whereSeparator: \.isNewline
@@ -55,7 +74,8 @@ public struct APIKeys: Sendable {
         guard !keys.isEmpty else {
             throw Refusal(file, "has no key, expected one a line")
         }
-        self.keys = keys
+        entries = keys.map { Entry($0) }
+        sharesPrefixes = former?.sharesPrefixes ?? false
     }
 
     /// Whom the key of a request belongs to: of `Authorization: Bearer KEY`, or of
@@ -72,13 +92,12 @@ public struct APIKeys: Sendable {
             offered = Array(words[1].utf8)
         }
         // Every key is compared to its end, so that the time tells nothing about any of them.
-        var found = -1
-        for (index, key) in keys.enumerated() {
-            let isEqual = Self.areEqual(offered, key)
-            found = isEqual ? index : found
+        var found: String?
+        for entry in entries {
+            let isEqual = Self.areEqual(offered, entry.key)
+            found = isEqual ? entry.owner : found
         }
-        guard found >= 0 else { return nil }
-        let owner = "key \(found)"
+        guard let owner = found else { return nil }
         return Client(owner: owner, tenant: sharesPrefixes ? "" : owner)
     }
 

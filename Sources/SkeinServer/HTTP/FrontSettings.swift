@@ -22,6 +22,13 @@ public struct FrontSettings: Sendable {
     /// How long a connection may rest, or take to bring a whole request.
     public var idleBound: Duration = .seconds(Limits.httpIdleSecondsMax)
 
+    /// Whether it is the front of a cluster of several hosts, whose nodes may be sent away and
+    /// which may be ended over HTTP.
+    public var isHead = false
+
+    /// Whether holders of keys may do so from other hosts too.
+    public var takesRemoteOrders = false
+
     /// The usual settings.
     public init() {}
 }

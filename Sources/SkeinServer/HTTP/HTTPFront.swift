@@ -14,7 +14,8 @@ internal import SkeinCore
 ///     └── EventStreamWriter ◄── CompletionRoute ◄── ChoiceReader ◄┘
 /// ```
 public actor HTTPFront {
-    private let routes: FrontRoutes
+    nonisolated let routes: FrontRoutes
+    nonisolated let identity: ServedIdentity?
     private let host: String
     private let port: Int
     private let settings: FrontSettings
@@ -36,6 +37,7 @@ public actor HTTPFront {
         routes = FrontRoutes(
             service: service, apiKeys: apiKeys, settings: settings, logger: logger)
         self.settings = settings
+        identity = settings.identity.map { ServedIdentity($0) }
         let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
         self.host = isBracketed ? String(host.dropFirst().dropLast()) : host
         self.port = port
@@ -114,7 +116,7 @@ public actor HTTPFront {
                 maxHeaderFieldSize: headerBytesMax, maxHeaderListSize: headerBytesMax))
         configuration.additionalChannelHandlers = { [FramingPlacement()] }
         let plain = HTTPServerBuilder.http1(configuration: configuration)
-        guard let identity = settings.identity else { return plain }
+        guard let identity else { return plain }
         return try .tls(plain, tlsConfiguration: identity.configuration)
     }
 

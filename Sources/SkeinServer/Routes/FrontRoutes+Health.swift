@@ -36,7 +36,7 @@ extension FrontRoutes {
     }
 
     /// A 0 or 1 behind a name of the query.
-    private static func flag(
+    static func flag(
         _ name: String, of request: Request, absent: Bool
     ) throws(APIError) -> Bool {
         switch request.uri.queryParameters[name[...]] {

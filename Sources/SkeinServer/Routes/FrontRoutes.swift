@@ -12,6 +12,8 @@ internal import Synchronization
 final class FrontRoutes: Sendable {
     private struct State {
         var isDraining = false
+        var isAskedToEnd = false
+        var apiKeys: APIKeys?
         var running: [String: RunningCompletion] = [:]
         /// Keys of what runs for each open connection that ever asked for a completion.
         var connections: [ObjectIdentifier: Set<String>] = [:]
@@ -19,9 +21,8 @@ final class FrontRoutes: Sendable {
     }
 
     let service: ModelService
-    private let apiKeys: APIKeys?
-    private let settings: FrontSettings
-    private let state = Mutex(State())
+    let settings: FrontSettings
+    private let state: Mutex<State>
     let metrics = FrontMetrics()
     let logger: Logger
 
@@ -29,7 +30,7 @@ final class FrontRoutes: Sendable {
         service: ModelService, apiKeys: APIKeys?, settings: FrontSettings, logger: Logger
     ) {
         self.service = service
-        self.apiKeys = apiKeys
+        state = Mutex(State(apiKeys: apiKeys))
         self.settings = settings
         self.logger = logger
     }
@@ -39,6 +40,23 @@ final class FrontRoutes: Sendable {
 
     /// Whether no new completion begins.
     var isDraining: Bool { state.withLock { $0.isDraining } }
+
+    /// The keys that let clients in; `nil` where everybody may come.
+    var apiKeys: APIKeys? { state.withLock { $0.apiKeys } }
+
+    /// From now on other keys let clients in.
+    func replaceKeys(by keys: APIKeys) {
+        state.withLock { if $0.apiKeys != nil { $0.apiKeys = keys } }
+    }
+
+    /// Whether the cluster was asked to end.
+    var isAskedToEnd: Bool { state.withLock { $0.isAskedToEnd } }
+
+    /// Notes that the cluster was asked to end.
+    func noteEnd() { state.withLock { $0.isAskedToEnd = true } }
+
+    /// How many completions run.
+    var runningCount: Int { state.withLock { $0.running.count } }
 
     /// From now on no new completion begins.
     func beginDraining() { state.withLock { $0.isDraining = true } }

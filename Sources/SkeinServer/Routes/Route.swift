@@ -93,6 +93,12 @@ extension Route {
         get("/v1/cluster", "nodes, stages, pages and queues") { front, asking throws(APIError) in
             try await front.cluster(asking.request)
         },
+        post("/v1/cluster/drain", "has ?node=NAME go away; ?force=1 even without a standby") {
+            front, asking throws(APIError) in try await front.drainNode(asking)
+        },
+        post("/v1/cluster/shutdown", "ends the head and every node") {
+            front, asking throws(APIError) in try await front.shutDown(asking)
+        },
         post("/v1/trace", "what every stage did for ?seconds=N") { front, asking throws(APIError) in
             try await front.trace(asking.request)
         },

@@ -1,4 +1,5 @@
 import Foundation
+import SkeinCluster
 import SkeinCore
 
 /// Where a head answers over HTTP: scheme, host, port, and a path where a proxy adds one.
@@ -20,6 +21,18 @@ struct HeadAddress: Equatable, Sendable {
         while trimmed.hasSuffix("/") { trimmed = trimmed.dropLast() }
         if trimmed.hasSuffix("/v1") { trimmed = trimmed.dropLast(3) }
         self.text = String(trimmed)
+    }
+
+    /// The address that a cluster file names.
+    init(clusterFile: String) throws(Refusal) {
+        let coordinator = try ClusterFile.read(path: clusterFile).coordinator
+        guard let http = coordinator.httpAddress else {
+            throw Refusal(
+                "\(clusterFile): coordinator.http",
+                "found nothing; a cluster without an HTTP address cannot be asked, since nodes "
+                    + "answer their coordinator only")
+        }
+        self.init(http, coordinator: coordinator.address)
     }
 
     /// The HTTP address of a cluster file; one that means every address of the head is asked at the

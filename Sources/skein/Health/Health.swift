@@ -64,15 +64,7 @@ struct Health: AsyncParsableCommand {
 
     private func address() throws(Refusal) -> HeadAddress {
         if let url { return try HeadAddress(parsing: url, subject: "--url") }
-        let file = cluster ?? ""
-        let coordinator = try ClusterFile.read(path: file).coordinator
-        guard let http = coordinator.httpAddress else {
-            throw Refusal(
-                "\(file): coordinator.http",
-                "found nothing; a cluster without an HTTP address cannot be asked, since nodes "
-                    + "answer their coordinator only")
-        }
-        return HeadAddress(http, coordinator: coordinator.address)
+        return try HeadAddress(clusterFile: cluster ?? "")
     }
 
     /// Looks again and again until the program is interrupted.

@@ -9,7 +9,7 @@ struct HeadRun {
     let topology: Topology
     let log: LogOption
 
-    /// Runs `work` once every stage is loaded; then the whole cluster ends.
+    /// Runs `work` once every stage is loaded; then the head ends, and the nodes wait for another.
     ///
     /// - Throws: a `Refusal` where this host is not the head, or a node cannot take its place.
     func run<Answer: Sendable>(

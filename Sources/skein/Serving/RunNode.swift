@@ -33,13 +33,35 @@ struct RunNode: AsyncParsableCommand {
         let topology = try ClusterFile.read(path: cluster)
         let logger = log.logger("skein.node")
         let display = isWithoutProgress ? nil : NodeDisplay(name: name)
+        let (renewals, renewed) = AsyncStream.makeStream(
+            of: Topology.self, bufferingPolicy: .bufferingNewest(1))
+        let (cluster, name) = (cluster, name)
+        let hangups = Task {
+            await Hangups.each { Self.renew(cluster, name, renewed) }
+        }
+        defer { hangups.cancel() }
         try await Interruptible.run(
             // A child is told to leave by its parent; the terminal's Ctrl-C is for the parent.
             ignoringInterrupts: exitsWithInput, watchingInput: exitsWithInput
         ) {
             try await NodeHost.run(
                 name: name, topology: topology, softwareVersion: SoftwareVersion.text,
-                logger: logger, onProgress: { display?.show($0) })
+                logger: logger, renewals: renewals, onProgress: { display?.show($0) })
+        }
+    }
+
+    /// Reads the peers' keys again.
+    private static func renew(
+        _ cluster: String, _ name: String, _ renewed: AsyncStream<Topology>.Continuation
+    ) {
+        do throws(Refusal) {
+            let topology = try ClusterFile.read(path: cluster)
+            guard topology.keysPath != nil else { return }
+            renewed.yield(topology)
+            Console.say("node \(name): read again: the keys in \(cluster)")
+        } catch {
+            Console.say(
+                "node \(name): not read again, the former stays: \(error)", level: .error)
         }
     }
 }
@@ -52,6 +74,7 @@ final class NodeDisplay: Sendable {
 
     private let name: String
     private let lastTenth = Mutex<Int?>(nil)
+    private let hasJoined = Mutex(false)
 
     /// Opens a display for the node of a name.
     init(name: String) { self.name = name }
@@ -65,8 +88,13 @@ final class NodeDisplay: Sendable {
     /// What there is to say, `nil` for what was said already.
     func line(of progress: NodeProgress) -> String? {
         switch progress {
-        case .waiting(let address): return "waiting for the coordinator at \(address)"
-        case .joined: return "joined"
+        case .waiting(let address):
+            return hasJoined.withLock { $0 }
+                ? "the coordinator at \(address) is silent; waiting for it, weights in memory"
+                : "waiting for the coordinator at \(address)"
+        case .joined:
+            hasJoined.withLock { $0 = true }
+            return "joined"
         case .replaced: return "another node has our place; standing by"
         case .ready(let stages, let weights, let resident):
             lastTenth.withLock { $0 = nil }

@@ -57,6 +57,10 @@ struct Serve: AsyncParsableCommand {
                     status: await cluster.coordinator.freshStatus(), address: address,
                     hasKeys: keys != nil)
                 banner.show()
+                let renewal = Renewal(
+                    keys: front.keysOption, served: front.served, server: server)
+                let renewals = Task { await renewal.run() }
+                defer { renewals.cancel() }
                 try await ServedModel.serve(server, until: cluster.coordinator)
             }
         } catch is CancellationError {
@@ -127,30 +131,5 @@ struct KeysOption: ParsableArguments {
         Console.say(
             "warning: \(host) is reachable from other machines, and without --api-keys anyone "
                 + "there may use the model", level: .warning)
-    }
-}
-
-/// What `serve` and `up` have in common.
-enum ServedModel {
-    /// How long running requests may take to finish when the server is asked to end.
-    private static let drainSecondsMax = 30
-
-    /// The name by which clients ask for the model in a folder.
-    static func name(folder: String) -> String {
-        URL(filePath: folder).resolvingSymlinksInPath().lastPathComponent
-    }
-
-    /// Serves until the task is cancelled or the cluster ends; then drains.
-    ///
-    /// - Throws: the reason for which the cluster ended.
-    static func serve(_ server: HTTPFront, until coordinator: Coordinator) async throws {
-        var ending: Refusal?
-        while !Task.isCancelled, ending == nil {
-            ending = await coordinator.endReason
-            do { try await Task.sleep(for: .milliseconds(250)) } catch { break }
-        }
-        // Draining must go on where this task is cancelled already.
-        await Task { await server.drain(atMost: .seconds(drainSecondsMax)) }.value
-        if let ending { throw ending }
     }
 }

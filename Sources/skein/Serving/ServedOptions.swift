@@ -72,13 +72,16 @@ struct ServedOptions: ParsableArguments {
         names.isEmpty ? [ServedModel.name(folder: folder)] : names
     }
 
+    /// The certificate and its key, read and checked; `nil` for plain HTTP.
+    func identity() throws(Refusal) -> TLSIdentity? {
+        guard let certificateFile, let keyFile else { return nil }
+        return try TLSIdentity(certificateFile: certificateFile, keyFile: keyFile)
+    }
+
     /// The settings, with the certificate read and checked.
     func settings() throws(Refusal) -> FrontSettings {
         var settings = FrontSettings()
-        if let certificateFile, let keyFile {
-            settings.identity = try TLSIdentity(
-                certificateFile: certificateFile, keyFile: keyFile)
-        }
+        settings.identity = try identity()
         if !crossOrigins.isEmpty { settings.crossOrigin = try CrossOriginRule(crossOrigins) }
         settings.newTokensMax = newTokensMax
         settings.requestBound = .seconds(requestSecondsMax)

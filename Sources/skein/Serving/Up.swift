@@ -21,16 +21,30 @@ struct Up: AsyncParsableCommand {
         help: "Start the head only; its host's nodes are started by 'skein node'.")
     var withoutNodes = false
 
+    @Flag(
+        name: .customLong("remote-orders"),
+        help: "Let every holder of an API key end the cluster and send nodes away, from anywhere.")
+    var takesRemoteOrders = false
+
     @OptionGroup var keys: KeysOption
     @OptionGroup var served: ServedOptions
     @OptionGroup var log: LogOption
+
+    func validate() throws {
+        guard !takesRemoteOrders || keys.path != nil else {
+            throw ValidationError("--remote-orders: expected --api-keys, too")
+        }
+    }
 
     func run() async throws {
         let topology = try ClusterFile.read(path: clusterFile)
         let log = log
         // What cannot be read is said before a node is started.
+        var settings = try served.settings()
+        settings.isHead = true
+        settings.takesRemoteOrders = takesRemoteOrders
         let front = try HeadFront(
-            keys: keys.read(), settings: served.settings(),
+            keys: keys.read(), settings: settings,
             names: served.modelNames(folder: topology.modelPath))
         let banner = ClusterBanner()
         let host = try ClusterHost(
@@ -42,58 +56,125 @@ struct Up: AsyncParsableCommand {
         if host.coordinator != nil, let address = topology.coordinator.httpAddress {
             try keys.warn(host: address.bindName)
         }
+        let (keys, served) = (keys, served)
         try await Interruptible.run {
-            try await withThrowingTaskGroup(of: Void.self) { parts in
+            try await withThrowingTaskGroup(of: Part.self) { parts in
                 parts.addTask { try await Self.watchNodes(of: host) }
-                if let coordinator = host.coordinator {
-                    parts.addTask {
-                        try await Self.serve(host, coordinator, front: front, log: log)
-                    }
-                } else {
-                    parts.addTask { try await Self.waitForCancellation() }
+                parts.addTask {
+                    await Self.serve(host, front: front, renewing: (keys, served), log: log)
                 }
                 // The first part to end, ends the others; the nodes leave before they are waited
                 // for, in a task of its own, since this one may be cancelled.
-                let first = await parts.nextResult()
+                let ending = await Self.ending(of: &parts)
                 parts.cancelAll()
-                await Task { await host.stop() }.value
-                if case .failure(let error) = first, !(error is CancellationError) { throw error }
+                await Task {
+                    if case .cluster = ending { await host.endCluster() } else { await host.stop() }
+                }.value
+                if case .failure(let error) = ending, !(error is CancellationError) { throw error }
             }
         }
+    }
+
+    /// What is left to do when this host's part ends.
+    private enum Ending {
+        /// Its own nodes and the head end; other hosts' nodes wait for another head.
+        case host
+        /// Every node of every host ends too.
+        case cluster
+        /// As for the host, and the reason is told.
+        case failure(any Error)
+    }
+
+    /// What has come to its end.
+    private enum Part {
+        /// The watch over this host's nodes, since this host is asked to end.
+        case nodes
+        /// Every node of a host that is not the head was asked to end.
+        case everyNode
+        /// What the head serves; on other hosts the wait for being asked to end.
+        case serving(Ending)
+    }
+
+    /// Waits until this host's part ends: by a loss, or when what it serves has been drained.
+    private static func ending(
+        of parts: inout ThrowingTaskGroup<Part, any Error>
+    ) async -> Ending {
+        while let part = await parts.nextResult() {
+            switch part {
+            case .success(.serving(let ending)): return ending
+            case .success(.nodes): continue
+            case .success(.everyNode): return .host
+            case .failure(let error): return .failure(error)
+            }
+        }
+        return .host
     }
 
     /// Waits until a node of this host ends.
     ///
     /// The wait is a task of its own: a cancelled one would no longer see the nodes leave.
-    private static func watchNodes(of host: ClusterHost) async throws {
-        guard !host.nodeNames.isEmpty else { return try await waitForCancellation() }
+    private static func watchNodes(of host: ClusterHost) async throws -> Part {
+        guard !host.nodeNames.isEmpty else {
+            await waitForCancellation()
+            return .nodes
+        }
         let refusal = await Task {
             await host.waitForLostNode { Console.say("\($0)", level: .warning) }
         }.value
-        if !Task.isCancelled { throw refusal }
+        guard !Task.isCancelled else { return .nodes }
+        guard let refusal else { return .everyNode }
+        throw refusal
     }
 
-    private static func waitForCancellation() async throws {
-        while true { try await Task.sleep(for: .seconds(3_600)) }
+    private static func waitForCancellation() async {
+        while !Task.isCancelled {
+            do { try await Task.sleep(for: .seconds(3_600)) } catch { return }
+        }
+    }
+
+    /// This host's part beside its nodes: the head's HTTP, and on every host SIGHUP.
+    private static func serve(
+        _ host: ClusterHost, front: HeadFront, renewing options: (KeysOption, ServedOptions),
+        log: LogOption
+    ) async -> Part {
+        do {
+            var banner: StartBanner?
+            var server: HTTPFront?
+            if let coordinator = host.coordinator {
+                var begun = StartBanner(status: await coordinator.status())
+                server = try await listen(host, coordinator, front, log, banner: &begun)
+                banner = begun
+            }
+            let renewal = Renewal(keys: options.0, served: options.1, server: server, host: host)
+            let renewals = Task { await renewal.run() }
+            defer { renewals.cancel() }
+            guard let coordinator = host.coordinator, let banner else {
+                await waitForCancellation()
+                return .serving(.host)
+            }
+            try await serve(host, coordinator, server, banner)
+            return .serving(server?.isAskedToEnd == true ? .cluster : .host)
+        } catch {
+            return .serving(.failure(error))
+        }
     }
 
     /// The head's part: HTTP where the file names an address, from the first moment on, so that
     /// a client learns what the cluster waits for; completions are served once it is ready.
     private static func serve(
-        _ host: ClusterHost, _ coordinator: Coordinator, front: HeadFront, log: LogOption
+        _ host: ClusterHost, _ coordinator: Coordinator, _ server: HTTPFront?, _ start: StartBanner
     ) async throws {
-        var banner = StartBanner(status: await coordinator.status())
-        let server = try await listen(host, coordinator, front, log, banner: &banner)
         do {
             try await host.waitUntilReady()
         } catch {
             await server?.drain(atMost: .seconds(1))
-            if Task.isCancelled { return }
+            if Task.isCancelled || server?.isAskedToEnd == true { return }
             throw error
         }
+        var banner = start
         banner.status = await coordinator.freshStatus()
         banner.show()
-        guard let server else { return try await waitForCancellation() }
+        guard let server else { return await waitForCancellation() }
         try await ServedModel.serve(server, until: coordinator)
     }
 

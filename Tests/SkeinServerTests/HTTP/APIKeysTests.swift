@@ -27,6 +27,28 @@ import Testing
         #expect(throws: Refusal.self) { try APIKeys(text: text, file: "keys") }
     }
 
+    /// A tenant's cached prompts must not become another's because a line of the file has gone.
+    @Test func keysThatReplaceOthersKeepTheirTenantsAndTakeNobodyElses() throws {
+        let first = try APIKeys(text: "one\ntwo\n", file: "keys")
+        let both = try APIKeys(text: "three\none\ntwo\n", file: "keys", replacing: first)
+        #expect(both.admit(authorization: "Bearer one") == "key 0")
+        #expect(both.admit(authorization: "Bearer two") == "key 1")
+        #expect(both.admit(authorization: "Bearer three") == "key 2")
+        let fewer = try APIKeys(text: "three\n", file: "keys", replacing: both)
+        #expect(fewer.count == 1 && fewer.admit(authorization: "Bearer one") == nil)
+        #expect(fewer.admit(authorization: "Bearer three") == "key 2")
+        let later = try APIKeys(text: "four\none\nthree\n", file: "keys", replacing: fewer)
+        #expect(later.admit(authorization: "Bearer four") == "key 3")
+        #expect(later.admit(authorization: "Bearer one") == "key 4")
+    }
+
+    @Test func whoSharesPrefixesGoesOnToShare() throws {
+        var first = try APIKeys(text: "one\n", file: "keys")
+        first.sharesPrefixes = true
+        let next = try APIKeys(text: "one\ntwo\n", file: "keys", replacing: first)
+        #expect(next.admit(authorization: "Bearer two") == "")
+    }
+
     @Test func aMissingFileIsRefused() {
         #expect(throws: Refusal.self) { try APIKeys(file: "/nonexistent/keys") }
     }
