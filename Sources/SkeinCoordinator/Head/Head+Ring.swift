@@ -77,7 +77,9 @@ extension Head {
         let placement = membership.placement
         guard readiness == .ready, placement.nodes.allSatisfy({ membership.isHere($0) }),
             let id = ringProgress.lost(
-                after: settings.lossPatience, stageCount: placement.stages.count, now: now)
+                after: settings.lossPatience,
+                orStalledFor: settings.healthPatience.stallAfter + settings.lossPatience,
+                stageCount: placement.stages.count, now: now)
         else { return }
         recoverRing(lost: id)
     }
