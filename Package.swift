@@ -110,7 +110,7 @@ let package = Package(
             "SkeinCoordinator",
             [
                 "SkeinCore", "SkeinWire", "SkeinTransport", "SkeinText", "SkeinScheduling",
-                "SkeinMembership", "SkeinTelemetry",
+                "SkeinMembership", "SkeinTelemetry", "SkeinWeights", "SkeinPlanning",
             ], outside: [logging]),
 
         // Floor 6: front door

@@ -78,6 +78,12 @@ public actor Coordinator {
         carryOut()
     }
 
+    /// Nobody listens at an address to which a connection was open.
+    public func noteNobodyListens(at address: String) {
+        head.onNotReached(address, now: now)
+        carryOut()
+    }
+
     // MARK: Requests
 
     /// Takes in a request.

@@ -152,7 +152,8 @@ extension Head {
         guard let id = fault.microBatch else {
             // The node could not take up its slices.
             if settings.endsWithItsNodes { return end(Refusal("node \(node)", fault.reason)) }
-            return log(.error, "\(refusal)")
+            log(.error, "\(refusal)")
+            return noteLoadFault(node)
         }
         let spans = schedule.microBatch(inFlight: id)?.spans ?? []
         log(.error, "\(refusal)", ["request": "\(labels(of: spans).joined(separator: ","))"])

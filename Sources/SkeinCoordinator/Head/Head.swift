@@ -26,10 +26,6 @@ struct Head: Sendable {
     var membership: MembershipView
     var schedule: PipelineSchedule
     var nodes: [String: NodeRecord] = [:]
-    /// Nodes that were told apart from strangers and have joined since they were last lost.
-    var joinedNodes: Set<String> = []
-    /// Hellos that wait for their link.
-    var pendingHellos: [String: (hello: Hello, report: NodeReport)] = [:]
     var live: [SequenceID: LiveRequest] = [:]
     var captureFlights: [MicroBatchID: [SequenceSpan]] = [:]
     var nextSequenceNumber: UInt64 = 1
@@ -38,6 +34,7 @@ struct Head: Sendable {
     var heartbeatCount: UInt64 = 0
     /// When the placement was last told to nodes that cannot run yet.
     var placedAt = Duration.zero
+    var failover: FailoverState
     var readiness = Readiness.forming
     var readyWaits: [WaitID] = []
     var statusWaits: [StatusWait] = []
@@ -72,6 +69,7 @@ struct Head: Sendable {
         membership = MembershipView(
             placement: settings.placement, standbys: settings.standbys,
             reference: settings.reference, patience: settings.patience)
+        failover = FailoverState(settings)
         schedule = PipelineSchedule(plan: settings.schedulePlan, epoch: Epoch.none.next)
     }
 
@@ -91,6 +89,7 @@ struct Head: Sendable {
     mutating func onTick(now: Duration) {
         self.now = now
         carryOut(membership.onTick(now: now))
+        settleFailover()
         recoverLostMicroBatch()
         repeatPlacement()
         settleStatusWaits()
