@@ -128,7 +128,8 @@ let package = Package(
             "SkeinCoordinator",
             [
                 "SkeinCore", "SkeinWire", "SkeinTransport", "SkeinText", "SkeinScheduling",
-                "SkeinMembership", "SkeinTelemetry", "SkeinJournal",
+                "SkeinMembership", "SkeinTelemetry", "SkeinJournal", "SkeinWeights",
+                "SkeinPlanning",
             ], outside: [logging]),
 
         // Floor 6: front door

@@ -89,7 +89,11 @@ public final class ClusterHost: Sendable {
             let inbox = try links.hub.bind(topology.coordinator.address)
             let coordinator = Coordinator(
                 settings: settings, inbox: inbox, links: links, logger: logger)
-            links.logEvents(to: logger) { await coordinator.noteBrokenLink(to: $0) }
+            links.logEvents(to: logger) {
+                await coordinator.noteBrokenLink(to: $0)
+            } onNotReached: {
+                await coordinator.noteNobodyListens(at: $0)
+            }
             self.links = links
             self.coordinator = coordinator
             loop = Task { await coordinator.run() }

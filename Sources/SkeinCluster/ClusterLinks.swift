@@ -38,9 +38,12 @@ struct ZeroMQLinks: ClusterLinks {
 
     /// Logs what becomes of connections: a wrong key must be a line, not a silence.
     ///
-    /// - Parameter onBreak: is told the address of each connection that breaks.
+    /// - Parameters:
+    ///   - onBreak: is told the address of each connection that breaks.
+    ///   - onNotReached: is told the address where nobody listens after that.
     func logEvents(
-        to logger: Logger, onBreak: @escaping @Sendable (String) async -> Void = { _ in }
+        to logger: Logger, onBreak: @escaping @Sendable (String) async -> Void = { _ in },
+        onNotReached: @escaping @Sendable (String) async -> Void = { _ in }
     ) {
         Task { [events = hub.events] in
             for await event in events {
@@ -49,6 +52,9 @@ struct ZeroMQLinks: ClusterLinks {
                 case .disconnected:
                     logger.info("\(event)")
                     await onBreak(event.address)
+                case .notReached:
+                    logger.debug("\(event)")
+                    await onNotReached(event.address)
                 case .handshakeFailed, .peerRefused, .messageDropped: logger.warning("\(event)")
                 }
             }

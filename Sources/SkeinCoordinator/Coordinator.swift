@@ -99,6 +99,12 @@ public actor Coordinator {
         carryOut()
     }
 
+    /// Nobody listens at an address to which a connection was open.
+    public func noteNobodyListens(at address: String) {
+        head.onNotReached(address, now: now)
+        carryOut()
+    }
+
     // MARK: Requests
 
     /// Takes in a request; it is written down when this returns, where there is a journal.

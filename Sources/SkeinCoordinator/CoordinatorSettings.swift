@@ -28,6 +28,8 @@ public struct CoordinatorSettings: Sendable {
     public var softwareVersion: String
     /// How long a micro-batch that no stage knows of may be away before it counts as lost.
     public var lossPatience = Duration.seconds(2)
+    /// When slices of lost nodes move to others, and when they go back.
+    public var failoverPatience = FailoverPatience()
     /// How patient the judgement of health is.
     public var healthPatience = HealthPatience()
     /// How long an answer is kept for a client that has left, or has it.
@@ -56,9 +58,11 @@ public struct CoordinatorSettings: Sendable {
     static let ownName = "coordinator"
 
     /// The schedule's numbers for this cluster; measurements change the counts later.
-    var schedulePlan: SchedulePlan {
-        let stages = placement.stages
-        let owners = stages.map { stage in
+    var schedulePlan: SchedulePlan { schedulePlan(for: placement) }
+
+    /// The schedule's numbers where another placement is in force.
+    func schedulePlan(for placement: SkeinMembership.Placement) -> SchedulePlan {
+        let owners = placement.stages.map { stage in
             sharesCompute ? 0 : placement.nodes.firstIndex(of: stage.node) ?? 0
         }
         return .serving(serving, computeOwners: owners)

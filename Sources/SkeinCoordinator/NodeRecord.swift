@@ -9,6 +9,10 @@ struct NodeRecord: Sendable {
     var isLinked = false
     /// Where its inbox listens; `nil` without a link.
     var address: String?
+    /// A hello that waits for its link.
+    var pendingHello: (hello: Hello, report: NodeReport)?
+    /// Whether it was told apart from strangers and has joined since it was last lost.
+    var hasJoined = false
     /// What it said when it came.
     var hello: Hello?
     /// The CURVE key that it has proven, where links have keys.
@@ -23,19 +27,25 @@ struct NodeRecord: Sendable {
     var clock = PeerClock()
     /// Bytes of weights that its slices touch, once it has loaded them.
     var weightBytes: UInt64?
+    /// Bytes of slices and shards that it has room for; `nil` where it does not say.
+    var roomBytes: Int?
+    /// The same when it last came and held nothing.
+    var emptyRoomBytes: Int?
     /// Why it was last not let in.
     var refusal: Refusal?
     /// When it was lost or not let in.
     var troubleAt: Duration?
 
     /// Takes in vital signs.
-    mutating func note(_ alive: Alive, now: Duration) {
+    ///
+    /// - Returns: the time since the heartbeat that they answer.
+    mutating func note(_ alive: Alive, now: Duration) -> Duration? {
         self.alive = alive
         aliveAt = now
         guard
             let trip = RoundTrip.measured(
                 echoedMicroseconds: alive.echoedAtMicroseconds, now: now)
-        else { return }
+        else { return nil }
         if alive.heardAtMicroseconds > 0 {
             clock.note(
                 PeerClock.Sample(
@@ -45,6 +55,7 @@ struct NodeRecord: Sendable {
                     returned: now))
         }
         if roundTrip == nil { roundTrip = RoundTrip(trip) } else { roundTrip?.note(trip) }
+        return trip
     }
 
     /// The last thing that went wrong there and how long ago, by its own words.

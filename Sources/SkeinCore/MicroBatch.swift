@@ -101,6 +101,12 @@ public struct SequenceSpan: Equatable, Sendable {
 }
 
 extension SequenceSpan {
+    /// The first position whose latent row the micro-batch writes.
+    ///
+    /// What lies before it must be in the cache already. Rows that a page copy brings are written
+    /// too.
+    public var firstWrittenPosition: Int { firstPosition - (pageCopy?.rowCount ?? 0) }
+
     /// What is wrong with the page copy, or `nil`: it brings exactly the rows that the first
     /// token's page lacks, from another page.
     public var pageCopyFault: String? {

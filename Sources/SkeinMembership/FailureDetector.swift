@@ -4,8 +4,9 @@
 /// slow is not dead. How late is suspicious follows from how regular the peer was: the mean gap
 /// between signs plus `deviations` times their mean deviation, but never less than `suspectAfter`;
 /// a peer whose signs come irregularly over a bad link is given more time, up to half of
-/// `deadAfter`. Dead is a fixed bound, since replaying early costs work and late costs everyone's
-/// patience.
+/// `deadAfter`. Replaying early costs work and late costs everyone's patience, so a peer that was
+/// regular for long is dead after `surelyDeadAfter`, and one that was not after up to `deadAfter`.
+/// Where answers to heartbeats are slow, all of these bounds are later by some round trips.
 public struct FailureDetector: Equatable, Sendable {
     /// How patient the detector is.
     public struct Patience: Equatable, Sendable {
@@ -17,6 +18,13 @@ public struct FailureDetector: Equatable, Sendable {
 
         /// Silence that is death.
         public var deadAfter: Duration
+
+        /// Silence that is death for a peer whose signs have always come in time; a node gives
+        /// them while it computes, so that no step, however long, is taken for silence.
+        public var surelyDeadAfter: Duration
+
+        /// Signs after which it is known how regular a peer is.
+        public static let knownAfterCount = 40
 
         /// Silence after a broken connection that is death: time to connect again and to answer.
         public var brokenAfter: Duration
@@ -34,6 +42,7 @@ public struct FailureDetector: Equatable, Sendable {
             self.heartbeat = heartbeat
             self.suspectAfter = suspectAfter ?? heartbeat * 3
             self.deadAfter = deadAfter ?? heartbeat * 10
+            surelyDeadAfter = min(self.deadAfter, max(self.suspectAfter, heartbeat * 7))
             brokenAfter = heartbeat * 4
             self.deviations = deviations
             precondition(
@@ -56,6 +65,10 @@ public struct FailureDetector: Equatable, Sendable {
     private var lastSign: Duration
     private var gap: Duration
     private var deviation = Duration.zero
+    /// The same of answers to heartbeats, on the asker's clock.
+    private var trip = Duration.zero
+    private var tripDeviation = Duration.zero
+    private var signCount = 0
 
     /// Begins with a sign of life now.
     public init(patience: Patience, now: Duration) {
@@ -69,10 +82,24 @@ public struct FailureDetector: Equatable, Sendable {
         guard now > lastSign else { return }
         let latest = now - lastSign
         lastSign = now
+        signCount += 1
         // Running means with the weights of TCP's round-trip estimate (RFC 6298).
         let error = latest - gap
         gap += error / 8
-        deviation += ((error < .zero ? .zero - error : error) - deviation) / 4
+        deviation += (error.magnitude - deviation) / 4
+    }
+
+    /// Notes how long a heartbeat and its answer took.
+    public mutating func onRoundTrip(_ measured: Duration) {
+        let error = measured - trip
+        trip += error / 8
+        tripDeviation += (error.magnitude - tripDeviation) / 4
+    }
+
+    /// How much later than usual an answer may come because the way is slow: not for ever, since a
+    /// way of many heartbeats carries no ring.
+    private var slowness: Duration {
+        min(trip + tripDeviation * 4, patience.deadAfter)
     }
 
     /// Notes that nobody listened for so long: what the peer said meanwhile is not heard yet.
@@ -90,10 +117,24 @@ public struct FailureDetector: Equatable, Sendable {
             max(patience.suspectAfter, usual), max(patience.suspectAfter, patience.deadAfter / 2))
     }
 
+    /// Silence that is death, by what this peer was like so far.
+    public var deadAfter: Duration {
+        guard signCount >= Patience.knownAfterCount else { return patience.deadAfter + slowness }
+        let usual = gap + deviation * (2 * patience.deviations)
+        return min(max(patience.surelyDeadAfter, usual), patience.deadAfter) + slowness
+    }
+
+    /// Silence after a broken connection that is death.
+    public var brokenAfter: Duration { patience.brokenAfter + slowness }
+
     /// What the silence means now.
     public func verdict(now: Duration) -> Verdict {
         let silence = silence(now: now)
-        if silence >= patience.deadAfter { return .dead }
+        if silence >= deadAfter { return .dead }
         return silence >= suspectAfter ? .suspect : .alive
     }
+}
+
+extension Duration {
+    fileprivate var magnitude: Duration { self < .zero ? .zero - self : self }
 }

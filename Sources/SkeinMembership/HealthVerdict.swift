@@ -37,11 +37,16 @@ public struct HealthVerdict: Equatable, Sendable {
         }
         let down = Self.reasonsForDown(signs, patience)
         guard down.isEmpty else {
-            self.init(.down, down)
+            let silent = signs.nodes.filter { !$0.isStandby }.compactMap(Self.silence)
+            self.init(.down, down + silent)
             return
         }
         guard signs.isReady else {
-            self.init(.loading, signs.nodes.filter { !$0.isStandby }.compactMap(Self.awaited))
+            self.init(
+                .loading,
+                signs.nodes.filter { !$0.isStandby }.compactMap {
+                    Self.silence(of: $0) ?? Self.awaited($0)
+                })
             return
         }
         let degraded = Self.reasonsForDegraded(signs, patience)

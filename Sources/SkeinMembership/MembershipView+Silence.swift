@@ -7,6 +7,7 @@ extension MembershipView {
         guard isHere(name) else { return [] }
         nodes[name]?.detector?.onSign(now: now)
         nodes[name]?.brokenAt = nil
+        nodes[name]?.failedReachCount = 0
         guard let node = nodes[name], node.state == .suspect else { return [] }
         nodes[name]?.state = node.stateBefore
         return [.recovered(name)]
@@ -21,6 +22,24 @@ extension MembershipView {
         nodes[name]?.brokenAt = now
         guard node.state != .suspect else { return [] }
         return [suspect(name, now: now)]
+    }
+
+    /// Notes how long a heartbeat to a node and its answer took: patience with it follows.
+    public mutating func onRoundTrip(_ name: String, _ measured: Duration) {
+        nodes[name]?.detector?.onRoundTrip(measured)
+    }
+
+    /// Notes that nobody listens where a node did, after its connection broke.
+    ///
+    /// A host that lives refuses connections at once where no process listens, so the process is
+    /// gone, and waiting for its signs would be time lost. The first refusal may be that of a
+    /// network which stumbled; the second, some tenths of a second later, is believed.
+    public mutating func onNotReached(_ name: String) -> [MembershipDirective] {
+        guard isHere(name), nodes[name]?.brokenAt != nil else { return [] }
+        nodes[name]?.failedReachCount += 1
+        guard let count = nodes[name]?.failedReachCount, count >= 2 else { return [] }
+        return onLost(
+            name, Refusal("node \(name)", "its connection broke, and nobody listens there"))
     }
 
     private mutating func suspect(_ name: String, now: Duration) -> MembershipDirective {
@@ -43,7 +62,7 @@ extension MembershipView {
                 continue
             }
             let silence = detector.silence(now: now)
-            if let broken = node.brokenAt, now - broken >= patience.brokenAfter {
+            if let broken = node.brokenAt, now - broken >= detector.brokenAfter {
                 let reason = Refusal(
                     "node \(name)",
                     "its connection broke, and it gave no sign of life for "

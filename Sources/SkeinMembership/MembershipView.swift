@@ -103,6 +103,8 @@ public struct MembershipView: Sendable {
         var detector: FailureDetector?
         /// When the connection to it broke, where it has given no sign of life since.
         var brokenAt: Duration?
+        /// How often nobody listened there since.
+        var failedReachCount = 0
         /// Where it stood before it became suspect.
         var stateBefore = NodeState.placed
         /// Whether it is part of the placement.
@@ -383,6 +385,7 @@ extension MembershipView {
         nodes[name]?.lastError = reason
         nodes[name]?.detector = nil
         nodes[name]?.brokenAt = nil
+        nodes[name]?.failedReachCount = 0
         if nodes[name]?.isPlaced == true { isReady = false }
     }
 }

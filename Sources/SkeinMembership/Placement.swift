@@ -156,7 +156,7 @@ public struct Placement: Equatable, Sendable {
         }
     }
 
-    private init(
+    init(
         kind: PlacementKind, nodes: [String], stages: [StagePlacement],
         expertHosts: [ExpertHostPlacement]
     ) {

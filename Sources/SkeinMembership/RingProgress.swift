@@ -36,11 +36,16 @@ public struct RingProgress: Equatable, Sendable {
     private var works: [StageIndex: StageWork] = [:]
     private var workTimes: [StageIndex: Duration] = [:]
     private var newestReturned = MicroBatchID(rawValue: 0)
-    /// The longest that a micro-batch took to come back.
-    private var longestRound = Duration.zero
+    /// How long micro-batches of late took to come back, the oldest in the place of the next.
+    private var rounds: [Duration] = []
+    private var nextRound = 0
     /// How often a micro-batch was taken for lost since one has come back.
     private var lossCount = 0
     private var lastProgress = Duration.zero
+
+    /// Rounds that are remembered: some seconds to minutes of a busy ring, so that one pause does
+    /// not make every later loss wait for twice its length.
+    static let roundsMax = 100
 
     /// Begins with an empty ring.
     public init() {}
@@ -53,7 +58,7 @@ public struct RingProgress: Equatable, Sendable {
     /// A micro-batch has gone round, or was given up.
     public mutating func onReturn(_ microBatch: MicroBatchID, now: Duration) {
         guard let sent = sentTimes.removeValue(forKey: microBatch) else { return }
-        longestRound = max(longestRound, now - sent)
+        noteRound(now - sent)
         lossCount = 0
         newestReturned = max(newestReturned, microBatch)
         lastProgress = max(lastProgress, now)
@@ -66,6 +71,25 @@ public struct RingProgress: Equatable, Sendable {
         }
         works[work.stage] = work
         workTimes[work.stage] = now
+    }
+
+    private mutating func noteRound(_ round: Duration) {
+        if rounds.count < Self.roundsMax {
+            rounds.append(round)
+        } else {
+            rounds[nextRound] = round
+            nextRound = (nextRound + 1) % Self.roundsMax
+        }
+    }
+
+    /// The longest that a micro-batch of late took to come back.
+    private var longestRound: Duration { rounds.max() ?? .zero }
+
+    /// A node of the ring is gone: the next ring is another one, and what this one took tells
+    /// nothing of it.
+    public mutating func onNodeLost() {
+        rounds = []
+        nextRound = 0
     }
 
     /// A new placement: nothing that was in the ring counts any more.
@@ -95,16 +119,29 @@ public struct RingProgress: Equatable, Sendable {
     /// The oldest micro-batch, where it must have been lost on its way; `nil` where it may still
     /// come.
     ///
+    /// Whatever stages say, a ring in which nothing at all was finished for `stallPatience` is
+    /// begun again: rows for remote experts, or theirs, may have been lost, and their stage would
+    /// wait for ever. Here too the time doubles with every loss in a row.
+    ///
     /// Stages and links keep the order of micro-batches. One that no stage computes was lost where
     /// a later one has come back before it, or where every stage has said since that it has nothing
-    /// to do, both for some time: rows may be on a slow link. That time is twice the longest round
-    /// so far, and doubles with every loss in a row, so that what is slow is not replayed for ever.
+    /// to do, both for some time: rows may be on a slow link. That time is twice the longest of the
+    /// last rounds, and doubles with every loss in a row, so that what is slow is not replayed for
+    /// ever.
     ///
     /// - Parameters:
     ///   - patience: the time at least.
+    ///   - stallPatience: how long a ring may stand still although a stage computes.
     ///   - stageCount: stages that tell of their work.
-    public func lost(after patience: Duration, stageCount: Int, now: Duration) -> MicroBatchID? {
-        let wait = max(patience * (1 << min(lossCount, 6)), longestRound * 2)
+    public func lost(
+        after patience: Duration, orStalledFor stallPatience: Duration, stageCount: Int,
+        now: Duration
+    ) -> MicroBatchID? {
+        let factor = 1 << min(lossCount, 6)
+        if let standstill = standstill(now: now), standstill >= stallPatience * factor {
+            return sentTimes.keys.min()
+        }
+        let wait = max(patience * factor, longestRound * 2)
         guard let (id, sent) = sentTimes.min(by: { $0.key < $1.key }), now - sent >= wait,
             !works.values.contains(where: { $0.current == id })
         else { return nil }

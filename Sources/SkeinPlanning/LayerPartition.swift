@@ -5,13 +5,13 @@
 /// with the first `l` layers, follows from `best[k - 1]` by trying every first layer of host `k`.
 /// Of all cuts with that longest time, the one with the least sum is taken, since a micro-batch's
 /// round is the sum; a second pass over cuts within the first's bound finds it.
-enum LayerPartition {
+public enum LayerPartition {
     /// The least longest time, and a cut that has it.
-    struct Cut<Part: Equatable & Sendable>: Equatable, Sendable {
+    public struct Cut<Part: Equatable & Sendable>: Equatable, Sendable {
         /// One part for each host, in order.
-        let parts: [Part]
+        public let parts: [Part]
         /// The longest time of a host.
-        let longest: Double
+        public let longest: Double
     }
 
     /// How much above the optimum a time may be and count as equal: sums differ in their last bits.
@@ -22,7 +22,7 @@ enum LayerPartition {
     /// - Parameter time: seconds of a host with a range, `nil` where it does not fit; a longer
     ///   range that begins earlier never fits where a shorter one does not.
     /// - Returns: `nil` where no cut fits.
-    static func linear(
+    public static func linear(
         layerCount: Int, hostCount: Int, time: (Int, Range<Int>) -> Double?
     ) -> Cut<Range<Int>>? {
         guard hostCount >= 1, hostCount <= layerCount else { return nil }
@@ -73,11 +73,11 @@ enum LayerPartition {
 }
 
 /// What one host holds of a V: a slice of the way out and one of the way back.
-struct FoldedPart: Equatable, Sendable {
+public struct FoldedPart: Equatable, Sendable {
     /// Layers of the way out.
-    let outward: Range<Int>
+    public let outward: Range<Int>
     /// Layers of the way back.
-    let returning: Range<Int>
+    public let returning: Range<Int>
 
     /// Layers of both.
     var layerCount: Int { outward.count + returning.count }
@@ -92,7 +92,7 @@ extension LayerPartition {
     ///
     /// - Parameter time: seconds of a host with two ranges, `nil` where they do not fit; longer
     ///   ranges never fit and are never faster where shorter ones are not.
-    static func folded(
+    public static func folded(
         layerCount: Int, hostCount: Int, time: (Int, FoldedPart) -> Double?
     ) -> Cut<FoldedPart>? {
         guard hostCount >= 1, 2 * hostCount <= layerCount else { return nil }

@@ -67,7 +67,7 @@ extension PipelineSchedule {
         let isPrefilled = table.update(span.sequence) { state in
             state.inFlightCount -= 1
             // Where a row before these is missing, they are worth nothing.
-            if span.firstPosition - (span.pageCopy?.rowCount ?? 0) <= state.rowsReturned {
+            if span.firstWrittenPosition <= state.rowsReturned {
                 state.rowsReturned = max(
                     state.rowsReturned, span.firstPosition + span.tokens.count)
             }

@@ -122,10 +122,9 @@ public struct PipelineSchedule: Sendable {
             return nil
         }
         for span in microBatch.spans {
-            let first = span.firstPosition - (span.pageCopy?.rowCount ?? 0)
-            guard let state = table.state(of: span.sequence), first > state.rowsReturned else {
-                continue
-            }
+            guard let state = table.state(of: span.sequence),
+                span.firstWrittenPosition > state.rowsReturned
+            else { continue }
             return flights.keys.filter { id in
                 id < microBatch.id
                     && flights[id]?.spans.contains { $0.sequence == span.sequence } == true

@@ -6,6 +6,10 @@ public struct LinkEvent: Equatable, Sendable {
         case connected
         /// The connection broke; messages on their way may be lost. The link tries again.
         case disconnected
+        /// The peer, to whom the link was connected, is not there: nobody listens at its address.
+        ///
+        /// It is told for the first attempts after a connection broke.
+        case notReached
         /// The peer was reached but did not accept the link: wrong keys, or no Skein node.
         case handshakeFailed(reason: String)
         /// An inbox refused a peer, whose key is not on the allow-list.
@@ -33,6 +37,7 @@ extension LinkEvent: CustomStringConvertible {
         switch kind {
         case .connected: "link to \(address): connected"
         case .disconnected: "link to \(address): connection lost, trying again"
+        case .notReached: "link to \(address): nobody listens there"
         case .handshakeFailed(let reason): "link to \(address): \(reason)"
         case .peerRefused(let key): "inbox: refused key \(key) of \(address): not on the allow-list"
         case .messageDropped(let reason): "inbox: dropped a message of \(address): \(reason)"

@@ -5,7 +5,10 @@ enum MonitorReport: Equatable, Sendable {
     case connected
     case disconnected
     case handshakeFailed(reason: String)
+    /// An attempt to connect has failed.
     case notReached
+    /// Another attempt will be made.
+    case retried
     case other
 
     /// The events that a monitor is asked for.
@@ -25,7 +28,8 @@ enum MonitorReport: Equatable, Sendable {
         switch Int32(event) {
         case ZMQ_EVENT_HANDSHAKE_SUCCEEDED: self = .connected
         case ZMQ_EVENT_DISCONNECTED: self = .disconnected
-        case ZMQ_EVENT_CLOSED, ZMQ_EVENT_CONNECT_RETRIED: self = .notReached
+        case ZMQ_EVENT_CLOSED: self = .notReached
+        case ZMQ_EVENT_CONNECT_RETRIED: self = .retried
         case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
             self = .handshakeFailed(
                 reason: "the peer refused our key (status \(value)): it is not on its allow-list")

@@ -29,11 +29,17 @@ public final class ZeroMQLink: Link {
         var isClosing = false
         /// The last trouble of the connection, for the error line.
         var trouble: String?
+        /// Attempts to connect that may still be reported: those just after a break.
+        var reportedAttempts = 0
         /// When to connect again: libzmq gives up on a peer that refuses us, but keys may change.
         var reconnectTime: ContinuousClock.Instant?
         var waiting: [Waiting] = []
         var nextTicket: UInt64 = 0
     }
+
+    /// Failed attempts after a break that others are told of; those who decide whether the peer is
+    /// gone ask for two.
+    private static let reportedAttemptsMax = 3
 
     /// The peer's address.
     public let address: String
@@ -139,11 +145,13 @@ public final class ZeroMQLink: Link {
                 state.isConnected = true
                 state.trouble = nil
                 state.reconnectTime = nil
+                state.reportedAttempts = 0
                 return LinkEvent(address: address, kind: .connected)
             case .disconnected:
                 defer { state.isConnected = false }
                 if !state.isConnected { return nil }
                 state.trouble = "the connection was lost"
+                state.reportedAttempts = Self.reportedAttemptsMax
                 return LinkEvent(address: address, kind: .disconnected)
             case .handshakeFailed(let reason):
                 let isNews = state.trouble != reason
@@ -151,9 +159,11 @@ public final class ZeroMQLink: Link {
                 state.reconnectTime = .now + ZeroMQHub.reconnectDelay
                 return isNews
                     ? LinkEvent(address: address, kind: .handshakeFailed(reason: reason)) : nil
-            case .notReached:
+            case .notReached, .retried:
                 if state.trouble == nil { state.trouble = "nobody listens there" }
-                return nil
+                guard report == .notReached, state.reportedAttempts > 0 else { return nil }
+                state.reportedAttempts -= 1
+                return LinkEvent(address: address, kind: .notReached)
             case .other: return nil
             }
         }

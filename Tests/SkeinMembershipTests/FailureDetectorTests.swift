@@ -33,9 +33,25 @@ import Testing
         #expect(detector.verdict(now: now + .milliseconds(1_000)) == .dead)
     }
 
-    @Test func aRegularPeerIsSuspectedEarly() {
+    @Test func aRegularPeerIsSuspectedEarlyAndSoonerDead() {
         var detector = FailureDetector(patience: Self.patience, now: .zero)
         for step in 1...100 { detector.onSign(now: .milliseconds(100 * step)) }
         #expect(detector.suspectAfter == .milliseconds(300))
+        #expect(detector.deadAfter == .milliseconds(700))
+        // A step of ten seconds during which the node answers is no silence.
+        for step in 101...200 { detector.onSign(now: .milliseconds(100 * step)) }
+        #expect(detector.verdict(now: .milliseconds(20_100)) == .alive)
+    }
+
+    @Test func aPeerOnASlowWayIsGivenTheTimeOfItsAnswers() {
+        var detector = FailureDetector(patience: Self.patience, now: .zero)
+        #expect(detector.brokenAfter == .milliseconds(400))
+        for _ in 1...200 { detector.onRoundTrip(.milliseconds(200)) }
+        #expect(detector.brokenAfter > .milliseconds(590))
+        #expect(detector.verdict(now: .milliseconds(1_150)) == .suspect)
+        #expect(detector.verdict(now: .milliseconds(1_300)) == .dead)
+        // Not for ever.
+        for _ in 1...200 { detector.onRoundTrip(.seconds(60)) }
+        #expect(detector.deadAfter == .seconds(2))
     }
 }

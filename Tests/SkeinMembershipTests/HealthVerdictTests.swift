@@ -208,6 +208,16 @@ import Testing
             $0.nodes[1].state = .waiting
         },
         Row(
+            "a silent node of a cluster that forms", .loading, .nodeSilent,
+            reasons: [
+                "node b: has been silent for 2.0 seconds"
+            ]
+        ) {
+            $0.isReady = false
+            $0.nodes[1].state = .suspect
+            $0.nodes[1].silence = .seconds(2)
+        },
+        Row(
             "a server that drains", .down, .draining,
             reasons: [
                 "the server is shutting down"

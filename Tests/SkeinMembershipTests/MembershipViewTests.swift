@@ -216,6 +216,21 @@ import Testing
         #expect(view.silence(of: "c", now: .milliseconds(500)) == nil)
     }
 
+    /// A killed process was waited for like one behind a network that stumbles.
+    @Test func whereNobodyListensAfterABreakTheProcessIsGone() throws {
+        var view = try Self.ready()
+        #expect(view.onNotReached("b").isEmpty, "its connection is whole")
+        _ = view.onLinkBroken("b", now: .milliseconds(50))
+        #expect(view.onNotReached("b").isEmpty)
+        // A connection that blinked and came back counts again from the first.
+        #expect(view.onAlive("b", now: .milliseconds(100)) == [.recovered("b")])
+        _ = view.onLinkBroken("b", now: .milliseconds(150))
+        #expect(view.onNotReached("b").isEmpty && view.isReady)
+        let reason = Refusal("node b", "its connection broke, and nobody listens there")
+        #expect(view.onNotReached("b") == [.dead("b", reason)])
+        #expect(view.onNotReached("b").isEmpty && view.missing == ["b"])
+    }
+
     @Test func aStandbyTakesThePlaceOfADeadNode() throws {
         var view = try Self.ready()
         _ = view.onHello(Self.report("c"), now: .zero)

@@ -44,7 +44,9 @@ import Testing
 
     /// Whether micro-batch 1, sent at 0, counts as lost at a moment in a ring of two stages.
     private static func isLost(_ ring: RingProgress, at second: Int) -> Bool {
-        ring.lost(after: .seconds(2), stageCount: 2, now: .seconds(second)) == id(1)
+        ring.lost(
+            after: .seconds(2), orStalledFor: .seconds(100), stageCount: 2, now: .seconds(second))
+            == id(1)
     }
 
     @Test func aMicroBatchThatALaterOneHasOvertakenIsLost() {
@@ -84,9 +86,55 @@ import Testing
                 ring.onWork(Work(stage: StageIndex(stage), node: "n"), now: .seconds(18))
             }
             let moments = [16, 17, 18, 20].map {
-                ring.lost(after: .seconds(2), stageCount: 2, now: .seconds($0)) != nil
+                ring.lost(
+                    after: .seconds(2), orStalledFor: .seconds(100), stageCount: 2,
+                    now: .seconds($0)) != nil
             }
             #expect(moments[0] == false && moments[3])
+        }
+    }
+
+    /// A pause of nine seconds made every loss after it wait for eighteen, for as long as the head
+    /// lived.
+    @Test func aLongRoundIsForgottenAfterAHundredOthersOrWithALostNode() {
+        var paused = RingProgress()
+        paused.onSend(Self.id(1), now: .zero)
+        paused.onReturn(Self.id(1), now: .seconds(9))
+        var busy = paused
+        for number in 2...101 {
+            busy.onSend(Self.id(UInt64(number)), now: .seconds(9))
+            busy.onReturn(Self.id(UInt64(number)), now: .seconds(9))
+        }
+        var another = paused
+        another.onNodeLost()
+        for (ring, isPatient) in [(paused, true), (busy, false), (another, false)] {
+            var ring = ring
+            for number in 200...201 { ring.onSend(Self.id(UInt64(number)), now: .seconds(10)) }
+            ring.onReturn(Self.id(201), now: .seconds(10))
+            let found = ring.lost(
+                after: .seconds(2), orStalledFor: .seconds(100), stageCount: 2, now: .seconds(13))
+            #expect((found == nil) == isPatient)
+        }
+    }
+
+    /// Rows for remote experts may be lost on their way: their stage says that it computes, for
+    /// ever.
+    @Test func aRingThatStandsStillForLongIsBegunAgainAndEachTimeLater() {
+        var ring = RingProgress()
+        for round in 0...1 {
+            let sent = round * 1_000
+            ring.onSend(Self.id(UInt64(round + 1)), now: .seconds(sent))
+            let work = Work(
+                stage: StageIndex(0), node: "n", current: Self.id(UInt64(round + 1)))
+            ring.onWork(work, now: .seconds(sent))
+            let moments = [29, 31, 59, 61].map {
+                ring.lost(
+                    after: .seconds(2), orStalledFor: .seconds(30), stageCount: 1,
+                    now: .seconds(sent + $0)) != nil
+            }
+            #expect(moments == [false, round == 0, round == 0, true])
+            ring.onLoss()
+            ring.onEpoch()
         }
     }
 

@@ -132,6 +132,8 @@ func impatient(_ timeout: Duration = .milliseconds(300)) -> ZeroMQHub.Settings {
         let error = await #expect(throws: LinkError.self) { try await link.send(numbered(2)) }
         #expect(error?.reason == .timedOut)
         #expect(error?.description.contains("connection was lost") == true)
+        // Its host is there and refuses: so the process is gone, which is known within moments.
+        for _ in 0..<2 { #expect(await events.next()?.kind == .notReached) }
         await pair.near.close()
     }
 

@@ -79,6 +79,8 @@ extension Head {
 
     /// The standby that would take a node's place.
     private func replacement(of name: String) -> String? {
-        membership.standbys.first { hasRoom($0, for: name) }
+        let needed = failover.bytes.total(of: name, in: membership.placement)
+        // A host that cannot say what it has is believed to have enough.
+        return membership.standbys.first { (nodes[$0]?.roomBytes ?? needed) >= needed }
     }
 }

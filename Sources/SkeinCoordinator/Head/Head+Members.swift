@@ -53,9 +53,11 @@ extension Head {
                     .loaded(
                         node: sender, weightBytes: Int(clamping: ready.loadedWeightBytes),
                         residentBytes: Int(clamping: ready.residentBytes))))
+            if envelope.epoch == membership.epoch { failover.onLoaded(sender) }
             carryOut(membership.onReady(sender, epoch: envelope.epoch, now: now))
         case .alive(let alive):
             note(alive, of: sender)
+            noteRoom(alive, of: sender, epoch: envelope.epoch)
             settleStatusWaits(answered: sender)
         case .traceAnswer(let answer): note(answer, of: sender)
         case .leave: letGo(sender)
@@ -78,7 +80,7 @@ extension Head {
             fingerprint: hello.fingerprint, incarnation: hello.processID, epoch: epoch)
         // A node that was started again is lost first, with its old link; then it comes again.
         carryOut(membership.onRestart(report))
-        pendingHellos[name] = (hello, report)
+        nodes[name, default: NodeRecord()].pendingHello = (hello, report)
         if let known = nodes[name], known.isLinked, known.address == hello.inboxAddress {
             return welcome(name)
         }
@@ -90,35 +92,40 @@ extension Head {
     /// The link to a node that has come is open.
     mutating func onConnected(_ name: String, now: Duration) {
         self.now = now
-        guard let pending = pendingHellos[name] else { return }
-        nodes[name, default: NodeRecord()].isLinked = true
+        guard let pending = nodes[name]?.pendingHello else { return }
+        nodes[name]?.isLinked = true
         nodes[name]?.address = pending.hello.inboxAddress
         welcome(name)
     }
 
     /// No link to a node that has come could be opened; it says hello again.
     mutating func onConnectFailed(_ name: String, _ refusal: Refusal) {
-        pendingHellos[name] = nil
+        nodes[name]?.pendingHello = nil
+        if membership.nodes[name] == nil { nodes[name] = nil }
         log(.warning, "node \(name): \(refusal)")
     }
 
     /// Lets a node in whose link is open, or tells it why not.
     private mutating func welcome(_ name: String) {
-        guard let (hello, report) = pendingHellos.removeValue(forKey: name) else { return }
+        guard let (hello, report) = nodes[name]?.pendingHello else { return }
+        nodes[name]?.pendingHello = nil
         // A new process has a new clock.
         if nodes[name]?.hello?.processID != hello.processID { nodes[name]?.clock = PeerClock() }
         nodes[name]?.hello = hello
+        noteRoom(hello, of: name, holding: report.epoch)
         carryOut(membership.onHello(report, now: now))
         if membership.nodes[name] == nil {
             // A stranger was told why, and costs nothing from now on.
             disconnect(name, drains: true)
             nodes[name] = nil
         }
-        failOver()
+        relieve()
     }
 
     private mutating func note(_ alive: Alive, of name: String) {
-        nodes[name, default: NodeRecord()].note(alive, now: now)
+        if let trip = nodes[name, default: NodeRecord()].note(alive, now: now) {
+            membership.onRoundTrip(name, trip)
+        }
         for times in alive.stageTimes
         where membership.placement.stages(of: name).contains(where: { $0.stage == times.stage }) {
             ringProgress.onWork(
@@ -138,6 +145,14 @@ extension Head {
         beat()
     }
 
+    /// Nobody listens at an address to which a connection was open.
+    mutating func onNotReached(_ address: String, now: Duration) {
+        self.now = now
+        for name in nodes.keys.sorted() where nodes[name]?.address == address {
+            carryOut(membership.onNotReached(name))
+        }
+    }
+
     /// Gives every node a sign of life, which it answers with its vital signs.
     mutating func beat() {
         heartbeatCount += 1
@@ -153,7 +168,10 @@ extension Head {
         switch directive {
         case .welcome(let name):
             // A node says hello until it is placed, and is welcomed each time.
-            if joinedNodes.insert(name).inserted { add(.report(.joined(node: name))) }
+            if nodes[name]?.hasJoined == true { return }
+            nodes[name]?.hasJoined = true
+            failover.onArrival(name, now: now)
+            add(.report(.joined(node: name)))
         case .refuse(let name, let refusal):
             log(.warning, "refused \(refusal)")
             nodes[name]?.refusal = refusal
@@ -163,6 +181,7 @@ extension Head {
         case .placed(let epoch, let placement):
             placedAt = now
             notePlacement(epoch)
+            failover.onForming(epoch, now: now)
             for name in placement.nodes { place(placement, on: name, epoch: epoch) }
         case .allReady(let epoch): becomeReady(epoch)
         case .suspect(let name, let silence):
@@ -175,8 +194,9 @@ extension Head {
             // Nobody waits long for a probe that is stuck there.
             releaseLateProbe()
         case .recovered(let name): log(.info, "node \(name) speaks again")
-        case .dead(let name, let refusal): lose(name, refusal)
-        case .left(let name): lose(name, Refusal("node \(name)", "has left"))
+        case .dead(let name, let refusal): lose(name, refusal, isDeath: true)
+        case .left(let name):
+            lose(name, Refusal("node \(name)", "has left"), isDeath: false)
         }
     }
 
@@ -196,6 +216,7 @@ extension Head {
     private mutating func place(
         _ placement: SkeinMembership.Placement, on name: String, epoch: Epoch
     ) {
+        let plan = newPlan(for: placement) ?? schedule.plan
         let ring = placement.stages.map { stage in
             RingStage(
                 index: stage.stage, nodeName: stage.node,
@@ -213,7 +234,7 @@ extension Head {
                 SkeinWire.Placement(
                     epoch: epoch, nodeIndex: placement.nodes.firstIndex(of: name) ?? 0,
                     kind: placement.kind, ring: ring,
-                    microBatchesInFlight: schedule.plan.microBatchesInFlightMax,
+                    microBatchesInFlight: plan.microBatchesInFlightMax,
                     fingerprint: settings.fingerprint, expertHosts: expertHosts,
                     settings: settings.serving.stage)),
             epoch: epoch)
@@ -225,22 +246,23 @@ extension Head {
         if schedule.epoch < epoch {
             captureFlights = [:]
             ringProgress.onEpoch()
-            carryOut(schedule.onEpoch(epoch))
+            carryOut(schedule.onEpoch(epoch, plan: newPlan(for: membership.placement)))
         }
         readiness = .ready
+        failover.onReady(now: now)
         for wait in readyWaits { add(.resume(wait)) }
         readyWaits = []
         add(.report(.ready))
         fillRing()
     }
 
-    /// A node is gone: where it was placed a standby takes its place, or everything waits for its
+    /// A node is gone: where it was placed others take its slices, or everything waits for its
     /// return, or ends.
     ///
     /// Raising the epoch now makes whatever the old ring still sends worthless; the new placement
     /// is announced once every node of it is here.
-    private mutating func lose(_ name: String, _ refusal: Refusal) {
-        joinedNodes.remove(name)
+    private mutating func lose(_ name: String, _ refusal: Refusal, isDeath: Bool) {
+        nodes[name]?.hasJoined = false
         add(.report(.lost(node: name, refusal)))
         if settings.endsWithItsNodes { return end(refusal) }
         disconnect(name, drains: false)
@@ -249,40 +271,10 @@ extension Head {
         nodes[name]?.clock = PeerClock()
         nodes[name]?.troubleAt = now
         loseFromTrace(name)
+        noteLoss(name, isDeath: isDeath)
         guard membership.placement.nodes.contains(name) else { return }
         if readiness == .ready { readiness = .forming }
         releaseProbeWaits()
-        if !failOver() { carryOut(membership.onPlacement(membership.placement)) }
-    }
-
-    /// Puts standbys in the places of nodes that are lost.
-    ///
-    /// - Returns: `false` where there is nobody to replace or to replace them.
-    @discardableResult
-    private mutating func failOver() -> Bool {
-        let failovers = membership.failovers { hasRoom($0, for: $1) }
-        guard !failovers.isEmpty else { return false }
-        for (lost, standby) in failovers.sorted(by: { $0.key < $1.key }) {
-            add(.report(.failedOver(node: lost, by: standby)))
-        }
-        carryOut(membership.onPlacement(membership.placement.replacing(failovers)))
-        return true
-    }
-
-    /// Whether a standby has the memory for what a node holds.
-    func hasRoom(_ standby: String, for name: String) -> Bool {
-        let available = nodes[standby]?.hello?.memoryAvailableBytes ?? 0
-        // A host that cannot say what it has is believed to have enough.
-        return available == 0 || available >= bytesHeld(by: name)
-    }
-
-    /// Bytes of weights, as the node itself has told, and of its latent cache.
-    private func bytesHeld(by name: String) -> UInt64 {
-        let layerCount = membership.placement.stages(of: name)
-            .reduce(0) { $0 + $1.slice.layers.count }
-        let cacheBytes =
-            layerCount * settings.serving.heldPositionCount
-            * settings.serving.latentForm.positionByteCount(of: settings.configuration)
-        return (nodes[name]?.weightBytes ?? 0) + UInt64(cacheBytes)
+        if !relieve() { carryOut(membership.onPlacement(membership.placement)) }
     }
 }

@@ -90,7 +90,9 @@ extension Head {
         let placement = membership.placement
         guard readiness == .ready, placement.nodes.allSatisfy({ membership.isHere($0) }),
             let id = ringProgress.lost(
-                after: settings.lossPatience, stageCount: placement.stages.count, now: now)
+                after: settings.lossPatience,
+                orStalledFor: settings.healthPatience.stallAfter + settings.lossPatience,
+                stageCount: placement.stages.count, now: now)
         else { return }
         recoverRing(lost: id)
     }
@@ -163,7 +165,8 @@ extension Head {
         guard let id = fault.microBatch else {
             // The node could not take up its slices.
             if settings.endsWithItsNodes { return end(Refusal("node \(node)", fault.reason)) }
-            return log(.error, "\(refusal)")
+            log(.error, "\(refusal)")
+            return noteLoadFault(node)
         }
         let spans = schedule.microBatch(inFlight: id)?.spans ?? []
         log(.error, "\(refusal)", ["request": "\(labels(of: spans).joined(separator: ","))"])

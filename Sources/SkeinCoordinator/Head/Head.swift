@@ -27,10 +27,6 @@ struct Head: Sendable {
     var membership: MembershipView
     var schedule: PipelineSchedule
     var nodes: [String: NodeRecord] = [:]
-    /// Nodes that were told apart from strangers and have joined since they were last lost.
-    var joinedNodes: Set<String> = []
-    /// Hellos that wait for their link.
-    var pendingHellos: [String: (hello: Hello, report: NodeReport)] = [:]
     /// Nodes that go once the ring is empty, and since when they wait for that.
     var leaving: [String: Duration] = [:]
     var live: [SequenceID: LiveRequest] = [:]
@@ -42,6 +38,7 @@ struct Head: Sendable {
     var heartbeatCount: UInt64 = 0
     /// When the placement was last told to nodes that cannot run yet.
     var placedAt = Duration.zero
+    var failover: FailoverState
     var readiness = Readiness.forming
     var readyWaits: [WaitID] = []
     var statusWaits: [StatusWait] = []
@@ -86,6 +83,7 @@ struct Head: Sendable {
         membership = MembershipView(
             placement: settings.placement, standbys: settings.standbys,
             reference: settings.reference, patience: settings.patience, epoch: epoch)
+        failover = FailoverState(settings)
         schedule = PipelineSchedule(plan: settings.schedulePlan, epoch: epoch)
         nextSequenceNumber = keeping.memory.newestSequence.rawValue + 1
     }
@@ -107,6 +105,7 @@ struct Head: Sendable {
         self.now = now
         carryOut(membership.onTick(now: now))
         settleLeaves()
+        settleFailover()
         recoverLostMicroBatch()
         repeatPlacement()
         settleStatusWaits()

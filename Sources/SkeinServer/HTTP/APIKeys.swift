@@ -22,10 +22,8 @@ public struct APIKeys: Sendable {
         let owner: String
 
         init(_ key: [UInt8]) {
-            var hash = SHA256()
-            hash.update(key)
             self.key = key
-            owner = "key " + hash.finalize().prefix(32)
+            owner = "key " + SHA256.hex(of: key).prefix(32)
         }
     }
 

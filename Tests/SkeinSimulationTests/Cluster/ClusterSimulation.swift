@@ -40,6 +40,7 @@ struct ClusterSimulation {
         case start(String)
         case fault(SimulatedFault)
         case linkBroke(String)
+        case notReached(String)
         case arrival(Int)
         case cancel(Int)
         case leave(Int, for: UInt64)
@@ -68,9 +69,10 @@ struct ClusterSimulation {
     var eventCount = 0
     var faults: [String] = []
     private(set) var log: [String] = []
-    let stageCount: Int
+    let shape: SimulatedShape
     let pageCount = 24
-    let stepMicroseconds: UInt64
+    var watch = SickNodeWatch()
+    var cannotLoadUntil: [String: UInt64] = [:]
 
     /// Virtual time within which faults begin, and after which everything must have ended.
     static let faultSpan: UInt64 = 40_000_000
@@ -79,24 +81,24 @@ struct ClusterSimulation {
     init(seed: UInt64, faultCount: Int = 20, configuration: ModelConfiguration) throws {
         self.seed = seed
         numbers = SeededNumbers(seed: seed)
-        stageCount = Int.random(in: 1...4, using: &numbers)
-        stepMicroseconds = UInt64.random(in: 200...20_000, using: &numbers)
-        let names = ["a", "b", "c", "d"].prefix(stageCount).map { $0 }
+        let serving = ServingSettings(positionCount: 512, pageCount: pageCount)
+        shape = try SimulatedShape(configuration, serving: serving, &numbers)
         var settings = CoordinatorSettings(
             clusterName: "simulated", configuration: configuration, fingerprint: "f00d",
-            placement: try SkeinMembership.Placement(
-                kind: .linear, nodes: names.map { NodeShare(name: $0) },
-                layerCount: configuration.layerCount),
-            serving: ServingSettings(positionCount: 512, pageCount: pageCount),
-            softwareVersion: "simulated")
-        settings.standbys = numbers.chance(40) ? ["y", "z"] : []
+            placement: shape.placement, serving: serving, softwareVersion: "simulated")
+        settings.standbys = shape.standbys
+        settings.failoverPatience = shape.patience
         head = Head(settings: settings, address: "head", keeping: RequestKeeping(.written))
         planClients()
-        let all = names + settings.standbys
+        let all = shape.names
         for (time, fault) in SimulatedFault.random(
             faultCount, nodes: all, within: Self.faultSpan, &numbers)
         {
             timeline.plan(.fault(fault), at: time)
+        }
+        for (number, name) in shape.mortals.enumerated() {
+            let time = UInt64(number + 1) * 12_000_000
+            timeline.plan(.fault(.kill(name, downFor: 2 * Self.endMax)), at: time)
         }
         for name in all {
             timeline.plan(.start(name), at: UInt64.random(in: 0...300_000, using: &numbers))
@@ -115,7 +117,8 @@ struct ClusterSimulation {
             var client = ClusterClient(
                 prompt: prompt, seed: seed,
                 expected: SimulatedModel.alone(
-                    prompt: prompt, newTokensMax: count, seed: seed, stageCount: stageCount))
+                    prompt: prompt, newTokensMax: count, seed: seed,
+                    expertCounts: shape.bytes.expertCounts))
             if numbers.chance(50) { client.key = "key \(number)" }
             if numbers.chance(10) {
                 client.cancelsAt = time + UInt64.random(in: 0...3_000_000, using: &numbers)
@@ -154,7 +157,8 @@ struct ClusterSimulation {
     /// Which process an event needs.
     private func place(of event: Event) -> String? {
         switch event {
-        case .tick, .toHead, .linkBroke, .arrival, .cancel, .leave, .comeBack, .diskTurn:
+        case .tick, .toHead, .linkBroke, .notReached, .arrival, .cancel, .leave, .comeBack,
+            .diskTurn:
             SimulatedNode.headName
         case .toNode(let name, _, _), .wake(let name, _, _): name
         case .start, .startHead, .fault: nil
@@ -167,8 +171,10 @@ struct ClusterSimulation {
         switch event {
         case .tick:
             head.onTick(now: moment)
+            checkVerdict(now)
             timeline.plan(.tick, at: now + 500_000)
         case .toHead(.envelope(let envelope), let peer):
+            watch.heard[peer] = now
             head.onMessage(envelope, peer: peer, now: moment)
         case .toHead: faults.append("rows came to the head")
         case .toNode(let name, let process, let message):
@@ -182,6 +188,9 @@ struct ClusterSimulation {
         case .start(let name): start(name, now)
         case .fault(let fault): happen(fault, now)
         case .linkBroke(let address): head.onLinkBroken(to: address, now: moment)
+        case .notReached(let address):
+            let (name, process) = Self.parts(of: address)
+            if nodes[name]?.process != process { head.onNotReached(address, now: moment) }
         case .arrival(let number): arrive(number, now)
         case .cancel(let number):
             if let sequence = clients[number].sequence { head.cancel(sequence, now: moment) }
@@ -208,8 +217,8 @@ struct ClusterSimulation {
         guard nodes[name] == nil else { return }
         processCount += 1
         nodes[name] = SimulatedNode(
-            name: name, process: processCount, stepMicroseconds: stepMicroseconds,
-            pageCount: pageCount, now: now)
+            name: name, process: processCount, shape: shape, pageCount: pageCount,
+            cannotLoadUntil: cannotLoadUntil[name] ?? 0, now: now)
         carryOutNode(name, now)
     }
 
@@ -219,8 +228,20 @@ struct ClusterSimulation {
         case .kill(let name, let downFor):
             guard let node = nodes.removeValue(forKey: name) else { return }
             pausedUntil[name] = nil
-            timeline.plan(.linkBroke("\(name)-\(node.process)"), at: now + 20_000)
+            let address = "\(name)-\(node.process)"
+            timeline.plan(.linkBroke(address), at: now + 20_000)
+            for time in [150_000, 450_000] as [UInt64] {
+                timeline.plan(.notReached(address), at: now + time)
+            }
             timeline.plan(.start(name), at: now + downFor)
+        case .flap(let name, let times, let every):
+            for number in 0..<UInt64(times) {
+                timeline.plan(
+                    .fault(.kill(name, downFor: every / 4)), at: now + number * every)
+            }
+        case .cannotLoad(let name, let time):
+            cannotLoadUntil[name] = max(cannotLoadUntil[name] ?? 0, now + time)
+            nodes[name]?.cannotLoadUntil = now + time
         case .pause(let name, let time):
             pausedUntil[name] = max(pausedUntil[name] ?? 0, now + time)
         case .cut(let from, let to, let time, let isLost):
@@ -292,7 +313,7 @@ struct ClusterSimulation {
         case .yield(let id, let event): take(event, of: id)
         case .close(let id, let refusal): close(id, refusal)
         case .log(let level, let line, _):
-            if level >= .warning { log.append("\(now / 1_000) ms: \(line)") }
+            if level >= .notice { log.append("\(now / 1_000) ms: \(line)") }
         case .resume, .workOut, .report: break
         }
     }

@@ -43,6 +43,23 @@ import Testing
         }
     }
 
+    /// Seeds prove nothing of what they do not meet.
+    @Test func seedsMeetEveryKindOfFailover() throws {
+        let configuration = try #require(Self.configuration)
+        var missing: Set = [
+            "are spread over the others", "go back", "has failed again", "the disk gives nothing",
+        ]
+        for seed in 1...60 where !missing.isEmpty {
+            var simulation = try ClusterSimulation(
+                seed: UInt64(seed), configuration: configuration)
+            simulation.run()
+            missing = missing.filter { kind in
+                !simulation.log.contains { $0.contains(kind) }
+            }
+        }
+        #expect(missing.isEmpty)
+    }
+
     @Test func theSameSeedGivesTheSameRun() throws {
         let configuration = try #require(Self.configuration)
         let runs = try (0..<2).map { _ in

@@ -4,6 +4,10 @@ import SkeinCore
 enum SimulatedFault: Sendable {
     /// A node's process ends, and another one starts later.
     case kill(String, downFor: UInt64)
+    /// A node's process ends again and again, a while after each start.
+    case flap(String, times: Int, every: UInt64)
+    /// For so long a node cannot load what it does not have in memory.
+    case cannotLoad(String, for: UInt64)
     /// A process stands still: a node's, or the head's.
     case pause(String, for: UInt64)
     /// Nothing passes one way; it is lost, or held until the link is whole again.
@@ -34,7 +38,7 @@ enum SimulatedFault: Sendable {
             let short = UInt64.random(in: 100_000...2_000_000, using: &numbers)
             let long = UInt64.random(in: 200_000...9_000_000, using: &numbers)
             let fault: SimulatedFault =
-                switch Int.random(in: 0..<11, using: &numbers) {
+                switch Int.random(in: 0..<14, using: &numbers) {
                 case 0: .kill(node, downFor: long)
                 case 1: .pause(node, for: long)
                 case 2: .pause(SimulatedNode.headName, for: short)
@@ -43,8 +47,11 @@ enum SimulatedFault: Sendable {
                 case 5: .drop(from: from, to: to)
                 case 6: .repeated(from: from, to: to, after: short)
                 case 7: .late(from: from, to: to, by: short)
-                case 8: .killHead(downFor: short)
-                case 9: .fullDisk(for: long)
+                case 8: .cannotLoad(node, for: long)
+                case 9: .flap(node, times: Int.random(in: 2...4, using: &numbers), every: 4 * short)
+                case 10: .kill(node, downFor: 6 * long)
+                case 11: .killHead(downFor: short)
+                case 12: .fullDisk(for: long)
                 default: .falseBreak(node)
                 }
             return (time, fault)

@@ -1,12 +1,27 @@
 import SkeinCore
 import SkeinWire
 
+@testable import SkeinCoordinator
+
 /// What travels between the processes of a simulated cluster.
 enum SimulatedMessage: Sendable {
+    /// Rows of one layer from a stage to a host of experts, each with its choice.
+    case dispatch(SimulatedRows, epoch: Epoch, asker: String)
+    /// What became of them.
+    case combine(SimulatedRows, epoch: Epoch, host: String)
     /// To or from the head.
     case envelope(Envelope)
     /// A micro-batch from one stage to the next, with a number for each row.
     case hidden(Step, epoch: Epoch, target: StageIndex, rows: [UInt64])
+}
+
+/// Rows that go to remote experts, or come back.
+struct SimulatedRows: Sendable {
+    let microBatch: MicroBatchID
+    let stage: StageIndex
+    let layer: Int
+    /// The rows' places in the micro-batch, and what they are.
+    var rows: [(place: Int, value: UInt64)]
 }
 
 /// A node without weights (a pure value): it joins, loads, computes and tells as a real one does.
@@ -37,10 +52,21 @@ struct SimulatedNode {
         case running(Epoch)
     }
 
-    private struct Work {
+    struct Work {
         let step: Step
         let stage: StageIndex
-        let rows: [UInt64]
+        var rows: [UInt64]
+        /// The layer that is next.
+        var layer: Int
+        /// Hosts whose answers are awaited for it.
+        var awaited: Set<String> = []
+    }
+
+    struct Part: Equatable {
+        let stages: [RingStage]
+        let host: Int?
+        let hosts: [ExpertHost]
+        let byteCount: Int
     }
 
     static let headName = "head"
@@ -49,27 +75,33 @@ struct SimulatedNode {
     let name: String
     /// Another one for each start of the process.
     let process: UInt64
-    private let stepMicroseconds: UInt64
+    let shape: SimulatedShape
     private let pageCount: Int
+    /// Until when its disk gives it nothing.
+    var cannotLoadUntil: UInt64
+    /// The part of the placement that is in memory.
+    var loaded: Part?
     private var life = Life.joining
-    private var placement: Placement?
+    var placement: Placement?
     private var heardAt: UInt64
     private var mayBeReplaced = false
-    private var queue: [Work] = []
-    private var isComputing = false
+    var queue: [Work] = []
+    var isComputing = false
     private var computingSince: UInt64 = 0
-    private var lastDone: MicroBatchID?
+    private var lastDone: [StageIndex: MicroBatchID] = [:]
     private var newestSteps: [StageIndex: MicroBatchID] = [:]
-    /// What each own stage holds, by page and row.
-    private var pages: [StageIndex: [[UInt64?]]] = [:]
-    private(set) var actions: [Action] = []
+    /// What each own layer holds, by page and row.
+    private var pages: [Int: [[UInt64?]]] = [:]
+    var actions: [Action] = []
 
     init(
-        name: String, process: UInt64, stepMicroseconds: UInt64, pageCount: Int, now: UInt64
+        name: String, process: UInt64, shape: SimulatedShape, pageCount: Int,
+        cannotLoadUntil: UInt64, now: UInt64
     ) {
         self.name = name
         self.process = process
-        self.stepMicroseconds = stepMicroseconds
+        self.shape = shape
+        self.cannotLoadUntil = cannotLoadUntil
         self.pageCount = pageCount
         heardAt = now
         actions = [.wake(.greet, after: 0)]
@@ -80,7 +112,7 @@ struct SimulatedNode {
         return actions
     }
 
-    private var epoch: Epoch {
+    var epoch: Epoch {
         switch life {
         case .joining: .none
         case .loading(let epoch), .running(let epoch): epoch
@@ -92,10 +124,8 @@ struct SimulatedNode {
     mutating func wake(_ wake: Wake, now: UInt64) {
         switch wake {
         case .greet: greet(now)
-        case .loaded(let epoch) where life == .loading(epoch):
-            life = .running(epoch)
-            tellReady()
-        case .computed(let epoch) where life == .running(epoch): finishStep(now)
+        case .loaded(let epoch) where life == .loading(epoch): endLoading(epoch, now)
+        case .computed(let epoch) where life == .running(epoch): advance(now)
         case .loaded, .computed: break
         }
     }
@@ -104,7 +134,11 @@ struct SimulatedNode {
         switch message {
         case .hidden(let step, let epoch, let target, let rows):
             guard life == .running(epoch) else { return }
-            accept(Work(step: step, stage: target, rows: rows), now)
+            accept(step, target, rows, now)
+        case .dispatch(let rows, let epoch, let asker):
+            if life == .running(epoch) { serve(rows, of: asker) }
+        case .combine(let rows, let epoch, let host):
+            if life == .running(epoch) { take(rows, from: host, now) }
         case .envelope(let envelope): receive(envelope, now: now)
         }
     }
@@ -117,11 +151,14 @@ struct SimulatedNode {
             begin(placement)
         case .step(let step):
             guard life == .running(envelope.epoch), let target = envelope.target else { return }
-            accept(Work(step: step, stage: target, rows: []), now)
+            accept(
+                step, target,
+                step.microBatch.spans.flatMap(\.tokens).map { UInt64($0.rawValue) }, now)
         case .alive(let alive):
             if mayBeReplaced, case .running(let held) = life, held < envelope.epoch {
                 mayBeReplaced = false
                 life = .joining
+                loaded = nil
                 pages = [:]
             }
             heardAt = now
@@ -140,9 +177,15 @@ struct SimulatedNode {
                     Hello(
                         nodeName: name, softwareVersion: "simulated", fingerprint: "f00d",
                         inboxAddress: "\(name)-\(process)", processID: process,
-                        memoryAvailableBytes: 0, cpuISA: "none", threadCount: 1)))
+                        memoryAvailableBytes: memoryLeft, cpuISA: "none", threadCount: 1)))
         }
         actions.append(.wake(.greet, after: Self.heartbeat))
+    }
+
+    /// What is free; 0 where the node does not say.
+    private var memoryLeft: UInt64 {
+        let memory = shape.memoryBytes[name] ?? 0
+        return memory == 0 ? 0 : UInt64(max(1, memory - (loaded?.byteCount ?? 0)))
     }
 
     private mutating func begin(_ placement: Placement) {
@@ -152,14 +195,52 @@ struct SimulatedNode {
         life = .loading(placement.epoch)
         queue = []
         isComputing = false
-        lastDone = nil
+        lastDone = [:]
         newestSteps = [:]
         pages = [:]
-        for stage in placement.ring where stage.nodeName == name {
-            pages[stage.index] = [[UInt64?]](
+        let part = Part(
+            stages: placement.ring.filter { $0.nodeName == name },
+            host: placement.expertHosts.firstIndex { $0.nodeName == name },
+            hosts: placement.expertHosts,
+            byteCount: byteCount(of: placement))
+        if part.stages.isEmpty, part.host == nil {
+            actions.append(.fault("\(name) was placed and given nothing"))
+        }
+        let memory = shape.memoryBytes[name] ?? 0
+        if memory > 0, part.byteCount > memory {
+            actions.append(.fault("\(name) was given more than it has room for"))
+        }
+        let isWarm = loaded.map { $0.stages.map(\.slice) == part.stages.map(\.slice) } ?? false
+        loaded = part
+        for layer in part.stages.flatMap(\.slice.layers) {
+            pages[layer] = [[UInt64?]](
                 repeating: [UInt64?](repeating: nil, count: Limits.pageRowCount), count: pageCount)
         }
-        actions.append(.wake(.loaded(placement.epoch), after: 20_000 + process % 7 * 10_000))
+        actions.append(
+            .wake(
+                .loaded(placement.epoch),
+                after: isWarm ? 20_000 + process % 7 * 10_000 : shape.loadMicroseconds))
+    }
+
+    private func byteCount(of placement: Placement) -> Int {
+        shape.bytes.total(
+            of: placement.ring.filter { $0.nodeName == name }.map(\.slice),
+            host: placement.expertHosts.firstIndex { $0.nodeName == name },
+            placement.distribution)
+    }
+
+    private mutating func endLoading(_ epoch: Epoch, _ now: UInt64) {
+        guard now < cannotLoadUntil else {
+            life = .running(epoch)
+            return tellReady()
+        }
+        life = .joining
+        loaded = nil
+        let fault = Fault(stage: StageIndex(0), microBatch: nil, reason: "the disk gives nothing")
+        actions.append(
+            .send(
+                .envelope(Envelope(epoch: epoch, sender: name, body: .fault(fault))),
+                to: Self.headName))
     }
 
     private mutating func answer(_ heartbeat: Alive, _ now: UInt64) {
@@ -167,20 +248,22 @@ struct SimulatedNode {
         var alive = Alive(sequenceNumber: heartbeat.sequenceNumber, sentAtMicroseconds: now)
         alive.echoedAtMicroseconds = heartbeat.sentAtMicroseconds
         alive.heardAtMicroseconds = now
-        for stage in pages.keys.sorted() {
-            var times = StageTimes(stage: stage)
-            if isComputing, let work = queue.first, work.stage == stage {
+        alive.memoryAvailableBytes = memoryLeft
+        for place in loaded?.stages ?? [] {
+            var times = StageTimes(stage: place.index)
+            if isComputing, let work = queue.first, work.stage == place.index {
                 times.currentMicroBatch = work.step.microBatch.id
                 times.currentStepMicroseconds = now - computingSince
             }
-            times.lastMicroBatch = lastDone
+            times.lastMicroBatch = lastDone[place.index]
             alive.stageTimes.append(times)
         }
         tell(.alive(alive))
     }
 
     private mutating func tellReady() {
-        tell(.ready(Ready(loadedWeightBytes: 1, residentBytes: 1)))
+        let byteCount = UInt64(loaded?.byteCount ?? 0)
+        tell(.ready(Ready(loadedWeightBytes: byteCount, residentBytes: byteCount)))
     }
 
     private mutating func tell(_ body: Envelope.Body) {
@@ -191,11 +274,16 @@ struct SimulatedNode {
     // MARK: Steps
 
     /// Micro-batches keep their order: one that comes again, or behind a later one, is of the past.
-    private mutating func accept(_ work: Work, _ now: UInt64) {
-        let id = work.step.microBatch.id
-        guard newestSteps[work.stage].map({ $0 < id }) ?? true else { return }
-        newestSteps[work.stage] = id
-        queue.append(work)
+    private mutating func accept(
+        _ step: Step, _ stage: StageIndex, _ rows: [UInt64], _ now: UInt64
+    ) {
+        let id = step.microBatch.id
+        guard let slice = placement?.ring.first(where: { $0.index == stage })?.slice,
+            pages[slice.layers.lowerBound] != nil
+        else { return actions.append(.fault("\(name) has no stage \(stage.rawValue)")) }
+        guard newestSteps[stage].map({ $0 < id }) ?? true else { return }
+        newestSteps[stage] = id
+        queue.append(Work(step: step, stage: stage, rows: rows, layer: slice.layers.lowerBound))
         startStep(now)
     }
 
@@ -206,56 +294,69 @@ struct SimulatedNode {
         actions.append(
             .wake(
                 .computed(epoch),
-                after: stepMicroseconds + UInt64(work.step.microBatch.rowCount) * 20))
+                after: shape.stepMicroseconds + UInt64(work.step.microBatch.rowCount) * 20))
+    }
+
+    /// Goes on with the oldest micro-batch until its end, or until rows must go to other nodes.
+    mutating func advance(_ now: UInt64) {
+        guard isComputing, !queue.isEmpty, let placement, queue[0].awaited.isEmpty else { return }
+        let end = placement.ring[Int(queue[0].stage.rawValue)].slice.layers.upperBound
+        while queue[0].layer < end {
+            let layer = queue[0].layer
+            queue[0].rows = attend(queue[0], layer)
+            let expertCount = shape.bytes.expertCounts[layer]
+            if expertCount > 0 { consultExperts(layer, expertCount) }
+            guard queue[0].awaited.isEmpty else { return }
+            queue[0].layer += 1
+        }
+        finishStep(now)
     }
 
     private mutating func finishStep(_ now: UInt64) {
-        guard isComputing, !queue.isEmpty, let placement else { return }
+        guard let placement else { return }
         isComputing = false
         let work = queue.removeFirst()
-        let microBatch = work.step.microBatch
-        let rows = run(work)
-        lastDone = microBatch.id
+        lastDone[work.stage] = work.step.microBatch.id
         if Int(work.stage.rawValue) + 1 < placement.ring.count {
             let next = placement.ring[Int(work.stage.rawValue) + 1]
             var step = work.step
             step.stageTimes.append(.microseconds(Int64(now - computingSince)))
             actions.append(
                 .send(
-                    .hidden(step, epoch: epoch, target: next.index, rows: rows), to: next.nodeName))
+                    .hidden(step, epoch: epoch, target: next.index, rows: work.rows),
+                    to: next.nodeName))
         } else {
-            draw(work, rows, now)
+            draw(work, work.rows, now)
         }
         startStep(now)
     }
 
-    /// Runs a micro-batch through one stage; returns a number for each row.
-    private mutating func run(_ work: Work) -> [UInt64] {
+    /// Runs a micro-batch through the attention of one layer; returns a number for each row.
+    private mutating func attend(_ work: Work, _ layer: Int) -> [UInt64] {
         var inputs = work.rows[...]
         var outputs: [UInt64] = []
         for span in work.step.microBatch.spans {
-            if let copy = span.pageCopy, var pages = pages[work.stage] {
+            if let copy = span.pageCopy {
                 for row in 0..<copy.rowCount {
-                    pages[Int(copy.target.rawValue)][row] = pages[Int(copy.source.rawValue)][row]
+                    let value = pages[layer]?[Int(copy.source.rawValue)][row]
+                    pages[layer]?[Int(copy.target.rawValue)][row] = value ?? nil
                 }
-                self.pages[work.stage] = pages
             }
-            for (offset, token) in span.tokens.enumerated() {
+            for offset in span.tokens.indices {
                 let position = span.firstPosition + offset
-                let before = position == 0 ? 0 : held(work.stage, span, position - 1) ?? 0xDEAD
-                let input = inputs.popFirst() ?? UInt64(token.rawValue)
-                let row = SimulatedModel.row(input, after: before)
+                let before = position == 0 ? 0 : held(layer, span, position - 1) ?? 0xDEAD
+                let row = SimulatedModel.row(inputs.popFirst() ?? 0, after: before)
                 let page = Int(span.pageTable[position / Limits.pageRowCount].rawValue)
-                pages[work.stage]?[page][position % Limits.pageRowCount] = row
+                pages[layer]?[page][position % Limits.pageRowCount] = row
                 outputs.append(row)
             }
         }
         return outputs
     }
 
-    private func held(_ stage: StageIndex, _ span: SequenceSpan, _ position: Int) -> UInt64? {
+    private func held(_ layer: Int, _ span: SequenceSpan, _ position: Int) -> UInt64? {
         let page = Int(span.pageTable[position / Limits.pageRowCount].rawValue)
-        return pages[stage]?[page][position % Limits.pageRowCount]
+        return pages[layer]?[page][position % Limits.pageRowCount]
     }
 
     private mutating func draw(_ work: Work, _ rows: [UInt64], _ now: UInt64) {
@@ -273,36 +374,5 @@ struct SimulatedNode {
                     token: FakeModel.nextToken(rows[end - 1], seed: demand.parameters.seed)))
         }
         tell(.tokenReturn(answer))
-    }
-}
-
-/// What the stages of a simulated cluster compute.
-enum SimulatedModel {
-    static func row(_ input: UInt64, after before: UInt64) -> UInt64 {
-        mix(input &* 31 &+ before &* 131 &+ 1)
-    }
-
-    /// What a request gives when nobody else is there and nothing fails.
-    static func alone(
-        prompt: [TokenID], newTokensMax: Int, seed: UInt64, stageCount: Int
-    ) -> [TokenID] {
-        var before = [UInt64](repeating: 0, count: stageCount)
-        var last: UInt64 = 0
-        func run(_ token: TokenID) {
-            var input = UInt64(token.rawValue)
-            for stage in 0..<stageCount {
-                input = row(input, after: before[stage])
-                before[stage] = input
-            }
-            last = input
-        }
-        prompt.forEach(run)
-        var tokens: [TokenID] = []
-        while tokens.count < newTokensMax {
-            let token = FakeModel.nextToken(last, seed: seed)
-            tokens.append(token)
-            run(token)
-        }
-        return tokens
     }
 }
