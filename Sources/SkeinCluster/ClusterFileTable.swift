@@ -59,6 +59,14 @@ extension Topology {
             "keys", .folder, \.keysPath, absent: "none",
             "secret files `NAME.secret`; needed off loopback"),
         FileField(
+            "state", .folder, \.statePath, absent: "none",
+            "where the head writes requests down, on its own disk: one that is started again goes "
+                + "on with them"),
+        FileField(
+            "unwritten", .choice, \.unwritten, standard: .served,
+            "what becomes of new requests while the disk takes nothing: `served`, and lost where "
+                + "the head dies, or `refused`"),
+        FileField(
             "coordinator", .block(Coordinator.table, start: .blank), \.coordinator,
             "who owns the requests"),
         FileField(

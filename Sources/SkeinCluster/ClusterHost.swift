@@ -87,8 +87,12 @@ public final class ClusterHost: Sendable {
             settings.onProgress = onProgress
             let links = try ClusterKeys.links(of: ClusterKeys.coordinatorName, in: topology)
             let inbox = try links.hub.bind(topology.coordinator.address)
+            settings.refusesUnwritten = topology.unwritten == .refused
+            let state = try RequestState.open(topology.statePath, settings: settings) {
+                logger.warning("\($0)")
+            }
             let coordinator = Coordinator(
-                settings: settings, inbox: inbox, links: links, logger: logger)
+                settings: settings, inbox: inbox, links: links, logger: logger, state: state)
             links.logEvents(to: logger) {
                 await coordinator.noteBrokenLink(to: $0)
             } onNotReached: {

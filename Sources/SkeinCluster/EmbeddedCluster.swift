@@ -44,7 +44,7 @@ public final class EmbeddedCluster: Sendable {
     /// - Throws: a `Refusal` where the model cannot be opened, does not fit, or a node fails.
     public static func start(
         model: String, layout: ClusterLayout, softwareVersion: String, logger: Logger,
-        nodeLogFormat: String? = nil,
+        nodeLogFormat: String? = nil, statePath: String? = nil,
         onProgress: @escaping @Sendable (ClusterProgress) -> Void = { _ in }
     ) async throws -> EmbeddedCluster {
         let checkpoint = try Checkpoint.open(model)
@@ -59,13 +59,16 @@ public final class EmbeddedCluster: Sendable {
         settings.sharesCompute = !layout.usesProcesses
         settings.endsWithItsNodes = true
         settings.onProgress = onProgress
+        let state = try RequestState.open(statePath, settings: settings) {
+            logger.warning("\($0)")
+        }
         let cluster =
             layout.usesProcesses
             ? try await startProcesses(
                 model: model, layout: layout, settings: settings, logger: logger,
-                nodeLogFormat: nodeLogFormat)
+                nodeLogFormat: nodeLogFormat, state: state)
             : try await startActors(
-                model: model, layout: layout, settings: settings, logger: logger)
+                model: model, layout: layout, settings: settings, logger: logger, state: state)
         do {
             try await cluster.coordinator.waitUntilReady()
         } catch {
@@ -91,12 +94,13 @@ public final class EmbeddedCluster: Sendable {
     }
 
     private static func startActors(
-        model: String, layout: ClusterLayout, settings: CoordinatorSettings, logger: Logger
+        model: String, layout: ClusterLayout, settings: CoordinatorSettings, logger: Logger,
+        state: RequestState
     ) async throws -> EmbeddedCluster {
         let links = InProcessLinks()
         let inbox = links.inbox(named: "coordinator")
         let coordinator = Coordinator(
-            settings: settings, inbox: inbox, links: links, logger: logger)
+            settings: settings, inbox: inbox, links: links, logger: logger, state: state)
         let pool = ComputePool(threadCount: layout.threadCount)
         let thread = ComputeThread(name: "skein-compute")
         var tasks = [Task { await coordinator.run() }]
@@ -126,7 +130,7 @@ public final class EmbeddedCluster: Sendable {
 
     private static func startProcesses(
         model: String, layout: ClusterLayout, settings: CoordinatorSettings, logger: Logger,
-        nodeLogFormat: String?
+        nodeLogFormat: String?, state: RequestState
     ) async throws -> EmbeddedCluster {
         let links = try ZeroMQLinks(hub: ZeroMQHub())
         let anyPort = TCPAddress(host: .ipv4("127.0.0.1"), port: nil)
@@ -143,7 +147,7 @@ public final class EmbeddedCluster: Sendable {
         let folder = try TemporaryFolder(prefix: "skein-cluster")
         let clusterFile = try folder.write(topology.yaml, to: "cluster.yaml")
         let coordinator = Coordinator(
-            settings: settings, inbox: inbox, links: links, logger: logger)
+            settings: settings, inbox: inbox, links: links, logger: logger, state: state)
         var tasks = [Task { await coordinator.run() }]
         var log = NodeLog(level: nodeLevel(logger.logLevel).rawValue, format: nodeLogFormat)
         log.showsProgress = false

@@ -10,7 +10,7 @@ public enum RequestState: Sendable {
     /// It should be in a journal that cannot be opened.
     case failed(Refusal)
 
-    /// Opens the journal of a folder.
+    /// Opens the journal of a folder; without one there is none.
     ///
     /// - Parameters:
     ///   - refusesUnwritten: whether a folder that cannot be written is an error.
@@ -18,8 +18,9 @@ public enum RequestState: Sendable {
     /// - Throws: a `Refusal` where it is an error; where another head uses the folder or its
     ///   journal is of another version, always.
     public static func open(
-        _ folder: String, settings: CoordinatorSettings, onRemark: (String) -> Void
+        _ folder: String?, settings: CoordinatorSettings, onRemark: (String) -> Void
     ) throws(Refusal) -> RequestState {
+        guard let folder else { return .nowhere }
         do throws(JournalError) {
             let (journal, found) = try Journal.open(
                 folder: folder, cluster: settings.clusterName, fingerprint: settings.fingerprint)

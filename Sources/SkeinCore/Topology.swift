@@ -19,6 +19,12 @@ public struct Topology: Equatable, Sendable {
     /// The folder of `NAME.secret` files; `nil` where every address is loopback.
     public var keysPath: String?
 
+    /// The folder in which the head writes requests down; `nil` where it does not.
+    public var statePath: String?
+
+    /// What becomes of new requests while they cannot be written down.
+    public var unwritten = UnwrittenRequests.served
+
     /// Who owns the requests.
     public var coordinator: Coordinator
 
@@ -38,6 +44,14 @@ public struct Topology: Equatable, Sendable {
         self.coordinator = coordinator
         self.nodes = nodes
     }
+}
+
+/// What becomes of new requests while a head's journal cannot be written.
+public enum UnwrittenRequests: String, CaseIterable, Equatable, Sendable {
+    /// They are served, and lost where the head dies.
+    case served
+    /// They are refused, to be tried again later.
+    case refused
 }
 
 extension Topology {

@@ -93,7 +93,8 @@ public final class Journal: Sendable {
                 "\(file.path): was another cluster's or checkpoint's, and is kept as \(aside)")
         }
         let journal = Journal(
-            file, JournalLine.bytes(
+            file,
+            JournalLine.bytes(
                 of: .opened(
                     version: JournalRecord.version, cluster: cluster, fingerprint: fingerprint)))
         try onDisk { () throws(Refusal) in try journal.rewriteNow(memory.records) }

@@ -84,7 +84,8 @@ import Testing
         let body = Self.body(tokens: 1_000, isStreaming: false)
         let asking = ["-H", "Idempotency-Key: once", "-d", body, url]
         let broken = try Self.curl(asking)
-        try #require(await cluster.head.waitForHTTP("\(cluster.url)/metrics", containing: "running"))
+        let running = "skein_sequences_running 1"
+        while try await !Self.ask(["\(cluster.url)/metrics"]).contains(running) {}
         try await cluster.replaceHead()
         _ = try await broken.finish(secondsMax: 20)
         let answer = try await Self.ask(asking)

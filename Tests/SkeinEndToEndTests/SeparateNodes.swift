@@ -22,11 +22,13 @@ final class SeparateNodes: Sendable {
     ///
     /// - Parameter shards: nodes beside the ring, by name, with their experts as a cluster file
     ///   has them.
+    /// - Parameter state: the folder in which the head writes requests down.
     /// - Parameter isOneHost: whether the head starts the nodes itself.
     /// - Parameter log: the head's level of the log, and its format.
     /// - Parameter headOptions: further options of the head that is started first.
     init(
         shards: KeyValuePairs<String, [String]> = [:], standbys: [String] = [],
+        state: String? = nil,
         isOneHost: Bool = false, log: [String] = ["info", "text"], headOptions: [String] = []
     ) async throws {
         folder = try ScratchFolder()
@@ -37,7 +39,11 @@ final class SeparateNodes: Sendable {
         let model = try Bent.gosling(in: folder) { $0["max_position_embeddings"] = 100_000 }
         var lines = [
             "cluster: separate", "model: \(model)", "placement: linear", "context: 8192",
-            "pages: 256", "coordinator:", "  address: tcp://127.0.0.1:\(ports[0])",
+            "pages: 256",
+        ]
+        if let state { lines.append("state: \(state)") }
+        lines += [
+            "coordinator:", "  address: tcp://127.0.0.1:\(ports[0])",
             "  http: 127.0.0.1:\(ports[1])", "nodes:",
         ]
         for (name, port) in zip(nodeNames, ports.dropFirst(2)) {

@@ -79,7 +79,8 @@ import Testing
 
     @Test func oneFolderHasOneHead() throws {
         let (journal, _) = try open()
-        #expect(throws: JournalError.unusable(Refusal(folder, "is used by another head that runs"))) {
+        #expect(throws: JournalError.unusable(Refusal(folder, "is used by another head that runs")))
+        {
             _ = try open()
         }
         withExtendedLifetime(journal) {}
@@ -121,7 +122,9 @@ import Testing
         journal.append([.placed(Epoch(rawValue: 10))], through: 2)
         var iterator = outcomes.stream.makeAsyncIterator()
         while let outcome = await iterator.next(), outcome != .written(2) {}
-        let lines = try bytes.split(separator: UInt8(ascii: "\n")).map { JournalLine.record(in: $0) }
+        let lines = try bytes.split(separator: UInt8(ascii: "\n")).map {
+            JournalLine.record(in: $0)
+        }
         #expect(lines.dropFirst() == [.placed(Epoch(rawValue: 9)), .placed(Epoch(rawValue: 10))])
     }
 }

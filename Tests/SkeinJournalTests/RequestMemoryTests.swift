@@ -57,7 +57,8 @@ import Testing
             .drawing(
                 SequenceID(rawValue: 12), request: "req_1", answer: 0, prompt: Sample.prompt))
         memory.apply(.drawn(SampledToken(sequence: SequenceID(rawValue: 8), position: 6, token: 1)))
-        memory.apply(.drawn(SampledToken(sequence: SequenceID(rawValue: 12), position: 6, token: 2)))
+        memory.apply(
+            .drawn(SampledToken(sequence: SequenceID(rawValue: 12), position: 6, token: 2)))
         let answer = memory.answer(of: SequenceID(rawValue: 12))
         #expect(answer?.rests == false)
         #expect(answer?.tokens.map(\.token) == [11, 12, 2])

@@ -40,7 +40,8 @@ struct RequestKeeping: Sendable {
 
     /// Begins with what is known.
     init(
-        _ standing: Standing, memory: RequestMemory = RequestMemory(), refusesUnwritten: Bool = false
+        _ standing: Standing, memory: RequestMemory = RequestMemory(),
+        refusesUnwritten: Bool = false
     ) {
         self.standing = standing
         self.memory = memory

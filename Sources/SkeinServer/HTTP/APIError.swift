@@ -124,6 +124,7 @@ struct APIError: Error, Equatable {
     static func notAdmitted(_ error: AdmissionError, promptField: String) -> APIError {
         switch error {
         case .busy(let refusal), .ended(let refusal): .unavailable(refusal.description)
+        case .repeated: .unavailable("the same request is being taken in; try again")
         case .invalid(let refusal):
             switch refusal.subject {
             case "prompt":

@@ -10,6 +10,8 @@ struct EmbeddedRun {
     let layout: LayoutOptions
     let serving: ServingSettings
     let log: LogOption
+    /// Where requests are written down, if anywhere.
+    var statePath: String?
 
     /// Runs `work` against the cluster; Ctrl-C ends both in good order.
     func run<Answer: Sendable>(
@@ -18,11 +20,12 @@ struct EmbeddedRun {
         let finished = Mutex<Answer?>(nil)
         let loading = LoadingDisplay()
         let (folder, log, chosen) = (folder, log, layout.layout(serving))
+        let statePath = statePath
         let wasInterrupted = try await Interruptible.run {
             let cluster = try await EmbeddedCluster.start(
                 model: folder, layout: chosen, softwareVersion: SoftwareVersion.text,
                 logger: log.logger("skein"), nodeLogFormat: log.format.rawValue,
-                onProgress: { loading.show($0) })
+                statePath: statePath, onProgress: { loading.show($0) })
             do {
                 let answer = try await work(cluster)
                 finished.withLock { $0 = answer }

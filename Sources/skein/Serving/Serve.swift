@@ -23,6 +23,11 @@ struct Serve: AsyncParsableCommand {
         help: "Run every prompt from its first token, whatever was asked before.")
     var ignoresPrefixes = false
 
+    @Option(
+        name: .customLong("state"),
+        help: "Folder in which requests are written down; the next start goes on with them.")
+    var statePath: String?
+
     @OptionGroup var log: LogOption
 
     func run() async throws {
@@ -41,7 +46,7 @@ struct Serve: AsyncParsableCommand {
         do {
             Console.standardError(choice.reason)
             try await EmbeddedRun(
-                folder: folder, layout: layout, serving: serving, log: log
+                folder: folder, layout: layout, serving: serving, log: log, statePath: statePath
             ).run { cluster in
                 let service = ModelService(
                     modelName: names[0], aliases: Array(names.dropFirst()),

@@ -54,7 +54,8 @@ struct SimulatedDisk {
         for case .append(let record, _) in pending {
             let line = JournalLine.bytes(of: record)
             let isCut = numbers.chance(50)
-            bytes += isCut ? Array(line.prefix(Int.random(in: 0..<line.count, using: &numbers))) : line
+            bytes +=
+                isCut ? Array(line.prefix(Int.random(in: 0..<line.count, using: &numbers))) : line
             if isCut { break }
         }
         pending = []
