@@ -67,8 +67,9 @@ let unixSignals = Target.Dependency.product(
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 // Tests of the AVX-512 kernels on machines without these instructions; see `cluster/sanitize`.
-let emulation: [CSetting] =
-    Context.environment["SKEIN_EMULATES_AVX512"] == nil ? [] : [.define("SKEIN_EMULATES_AVX512")]
+let emulation: [CSetting]? =
+    Context.environment["SKEIN_EMULATES_AVX512"] == nil
+    ? nil : [.define("SKEIN_EMULATES_AVX512"), .unsafeFlags(["-O1"])]
 
 let package = Package(
     name: "skein",
@@ -94,7 +95,7 @@ let package = Package(
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
 
         // Floor 1: ground floor
-        .target(name: "CSkeinKernels", cSettings: [.unsafeFlags(["-O3"])] + emulation),
+        .target(name: "CSkeinKernels", cSettings: emulation ?? [.unsafeFlags(["-O3"])]),
         .target(name: "CSkeinProto", dependencies: ["CProtobufC"]),
         room("SkeinCore"),
 
@@ -199,7 +200,7 @@ let package = Package(
             "SkeinCoordinatorTests",
             [
                 "SkeinCore", "SkeinWire", "SkeinTransport", "SkeinMembership",
-                "SkeinTelemetry", "SkeinCoordinator",
+                "SkeinTelemetry", "SkeinJournal", "SkeinCoordinator",
             ], outside: [logging]),
         tests(
             "SkeinClusterTests",

@@ -38,6 +38,8 @@ public struct HealthReason: Equatable, Sendable {
         case probeLate = "probe_late"
         /// The probe waits behind others' work.
         case busy
+        /// Requests cannot be written down.
+        case journalFailed = "journal_failed"
         /// No more sequences may wait.
         case queueFull = "queue_full"
     }

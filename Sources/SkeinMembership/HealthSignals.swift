@@ -74,6 +74,8 @@ public struct HealthSignals: Equatable, Sendable {
     public var version = ""
     /// The checkpoint that all should have.
     public var fingerprint = ""
+    /// Why requests cannot be written down; `nil` where they are, or need not be.
+    public var journalTrouble: Refusal?
     /// What became of the probe.
     public var probe = ProbeSign.none
     /// For how long nothing has moved in a ring with work; `nil` where it has none.

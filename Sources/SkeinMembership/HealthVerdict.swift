@@ -113,6 +113,10 @@ public struct HealthVerdict: Equatable, Sendable {
                             + "\(Limits.memoryHeadroomBytesMin >> 20) at least"))
             }
         }
+        if let trouble = signs.journalTrouble {
+            reasons.append(
+                HealthReason(.journalFailed, "requests cannot be written down: \(trouble)"))
+        }
         if let lateness = lateness(signs, patience) { reasons.append(lateness) }
         if signs.waitingCount >= signs.waitingMax {
             reasons.append(

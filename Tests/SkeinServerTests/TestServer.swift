@@ -22,12 +22,19 @@ struct TestServer: Sendable {
             return try #require(value as? [String: Any], sourceLocation: location)
         }
 
+        /// The `id:` lines of a stream.
+        var eventIDs: [String] {
+            String(decoding: body, as: UTF8.self).split(separator: "\n")
+                .filter { $0.hasPrefix("id: ") }.map { String($0.dropFirst(4)) }
+        }
+
         /// The events of a stream, without the mark at its end.
         func events(_ location: SourceLocation = #_sourceLocation) throws -> [[String: Any]] {
             let texts = String(decoding: body, as: UTF8.self).components(separatedBy: "\n\n")
             #expect(texts.suffix(2) == ["data: [DONE]", ""], sourceLocation: location)
             return try texts.dropLast(2).map { text in
-                let value = try JSONSerialization.jsonObject(with: Data(text.dropFirst(6).utf8))
+                let line = text.split(separator: "\n").last { $0.hasPrefix("data: ") } ?? ""
+                let value = try JSONSerialization.jsonObject(with: Data(line.dropFirst(6).utf8))
                 return try #require(value as? [String: Any], sourceLocation: location)
             }
         }

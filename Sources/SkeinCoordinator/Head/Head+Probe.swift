@@ -135,6 +135,7 @@ extension Head {
             }
             return node
         }
+        if case .failed(let refusal) = keeping.standing { signals.journalTrouble = refusal }
         signals.standstill = ringProgress.standstill(now: now)
         signals.whereabouts = ringProgress.whereabouts
         signals.waitingCount = schedule.waitingCount

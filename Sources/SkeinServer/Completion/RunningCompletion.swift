@@ -131,11 +131,10 @@ final class RunningCompletion: Sendable {
             let (generation, count) = call.generation(
                 of: request, answer: answer, tenant: tenant, service: service)
             do throws(AdmissionError) {
-                streams.append(
-                    switch beginning {
-                    case .submit: try await service.coordinator.submit(generation)
-                    case .resume: try await service.coordinator.resume(generation)
-                    })
+                switch beginning {
+                case .submit: streams.append(try await service.coordinator.submit(generation))
+                case .resume: streams.append(try await service.coordinator.resume(generation))
+                }
             } catch {
                 if beginning == .submit {
                     for stream in streams { await service.coordinator.cancel(stream.0) }

@@ -1,6 +1,7 @@
 internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
+internal import Logging
 internal import SkeinCoordinator
 internal import SkeinCore
 internal import SkeinJournal
@@ -87,7 +88,10 @@ extension FrontRoutes {
         let running: RunningCompletion
         do throws(AdmissionError) {
             running = try await RunningCompletion.start(
-                call, of: request, on: service, tenant: tenant, by: .resume, bounds: bounds,
+                call, of: request, on: service, tenant: tenant, by: .resume,
+                // Nobody is told that it takes long: it may wait for nodes as long as it may run.
+                bounds: RunningCompletion.Bounds(
+                    whole: settings.requestBound, lostNode: settings.requestBound),
                 onOverdue: {})
         } catch {
             throw .notAdmitted(error, promptField: call.promptField)

@@ -5,6 +5,7 @@ internal import Logging
 internal import NIOCore
 internal import SkeinCoordinator
 internal import SkeinCore
+internal import SkeinJournal
 internal import SkeinText
 internal import Synchronization
 
@@ -35,14 +36,14 @@ final class FrontRoutes: Sendable {
         self.logger = logger
     }
 
-    /// Whether all keys share latent pages.
-    var sharesPrefixes: Bool { apiKeys?.sharesPrefixes ?? false }
-
     /// Whether no new completion begins.
     var isDraining: Bool { state.withLock { $0.isDraining } }
 
     /// The keys that let clients in; `nil` where everybody may come.
     var apiKeys: APIKeys? { state.withLock { $0.apiKeys } }
+
+    /// Whether all keys share latent pages.
+    var sharesPrefixes: Bool { apiKeys?.sharesPrefixes ?? false }
 
     /// From now on other keys let clients in.
     func replaceKeys(by keys: APIKeys) {

@@ -57,7 +57,7 @@ import Testing
         #expect(reply.isClosed && reply.text.hasPrefix("HTTP/1.0 200 "), "\(reply.text)")
         #expect(reply.header("transfer-encoding") == nil)
         #expect(reply.header("connection") == "close")
-        #expect(reply.answers[0].body.hasPrefix("data: {"))
+        #expect(reply.answers[0].body.hasPrefix("id: 1\ndata: {"))
         #expect(reply.answers[0].body.hasSuffix("data: [DONE]\n\n"))
     }
 
