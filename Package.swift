@@ -234,8 +234,8 @@ let package = Package(
             [
                 "SkeinCore", "SkeinTensor", "SkeinWire", "SkeinWeights", "SkeinText",
                 "SkeinTransport",
-                "SkeinMembership", "SkeinPlanning", "SkeinCoordinator", "SkeinCluster",
-                "SkeinServer",
+                "SkeinMembership", "SkeinPlanning", "SkeinJournal", "SkeinCoordinator",
+                "SkeinCluster", "SkeinServer",
             ], outside: [logging]),
         testsThatCompute("SkeinStyleTests", ["SkeinTensor"]),
     ]

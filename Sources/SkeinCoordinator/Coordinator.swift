@@ -124,8 +124,8 @@ public actor Coordinator {
         return (id, stream)
     }
 
-    /// Reads an answer that is drawn, rests, or has ended: from its first token on, whoever has
-    /// read it before.
+    /// Reads an answer that is drawn, rests, or has ended: from its first token on, even if
+    /// another reader has had them.
     ///
     /// - Parameter request: the same as when it was taken in.
     /// - Throws: an error where it is not known, or the cluster has ended.

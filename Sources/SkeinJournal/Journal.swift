@@ -58,10 +58,10 @@ public final class Journal: Sendable {
     private let queue = DispatchQueue(label: "skein-journal")
     private let opening: [UInt8]
 
-    /// Bytes of the file above which it is worth writing anew.
+    /// Bytes of the file above which it is worth rewriting.
     private static let rewriteBytesMin = 4 << 20
 
-    /// Opens the journal of a folder, and writes it anew without what is over.
+    /// Opens the journal of a folder, and rewrites it without what is over.
     ///
     /// - Parameters:
     ///   - cluster: whose requests they are; a journal of another cluster, or of another
@@ -134,7 +134,7 @@ public final class Journal: Sendable {
         }
     }
 
-    /// Has the whole journal written anew with these records, which stand for all up to a number.
+    /// Has the whole journal rewritten with these records, which stand for all up to a number.
     public func rewrite(_ records: [JournalRecord], through number: UInt64) {
         let bytes = opening + records.flatMap { JournalLine.bytes(of: $0) }
         hand { state in
@@ -145,7 +145,7 @@ public final class Journal: Sendable {
         }
     }
 
-    /// Whether the file has grown so much that it is worth writing anew, given what is remembered.
+    /// Whether the file has grown so much that it is worth rewriting, given what is remembered.
     public func isWorthRewriting(rememberedBytes: Int) -> Bool {
         // A record of a token takes about as many bytes in the file as in the memory, twice over.
         state.withLock { $0.fileBytes > max(Self.rewriteBytesMin, 6 * rememberedBytes) }

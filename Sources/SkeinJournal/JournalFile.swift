@@ -10,7 +10,7 @@ internal import Darwin
 
 /// The file of a journal and the lock beside it; every call waits for the disk.
 ///
-/// The file grows at its end. Where it is written anew, that happens under another name, and the
+/// The file grows at its end. Where it is rewritten, that happens under another name, and the
 /// new one takes the place of the old one whole.
 final class JournalFile {
     /// The journal.

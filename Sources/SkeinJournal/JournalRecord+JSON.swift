@@ -196,7 +196,9 @@ extension JSONValue {
 
     private var bits: Float? {
         switch self {
-        case .number(let text), .string(let text): Float(text)
+        case .number(let text): Float(text)
+        case .string("inf"): .infinity
+        case .string("-inf"): -.infinity
         default: nil
         }
     }

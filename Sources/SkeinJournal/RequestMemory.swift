@@ -50,7 +50,7 @@ public struct RememberedRequest: Equatable, Sendable {
 /// What a head remembers of requests: the sum of its journal's records (a pure value).
 ///
 /// A record that does not follow from those before it changes nothing: where a line in the middle
-/// of a journal is damaged, an answer is known up to there, and is drawn anew from there on.
+/// of a journal is damaged, an answer is known up to there, and is drawn again from there on.
 public struct RequestMemory: Sendable {
     /// The requests by their names.
     public private(set) var requests: [String: RememberedRequest] = [:]

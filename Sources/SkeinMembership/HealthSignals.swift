@@ -55,6 +55,9 @@ public struct HealthSignals: Equatable, Sendable {
         /// Why it was lost or not let in.
         public var trouble: Refusal?
 
+        /// Whether it has never come, and nothing is known of why.
+        var isAbsent: Bool { state == .waiting && trouble == nil }
+
         /// Names a node.
         public init(name: String, state: NodeState) {
             self.name = name

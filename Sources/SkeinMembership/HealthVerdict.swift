@@ -37,8 +37,10 @@ public struct HealthVerdict: Equatable, Sendable {
         }
         let down = Self.reasonsForDown(signs, patience)
         guard down.isEmpty else {
-            let silent = signs.nodes.filter { !$0.isStandby }.compactMap(Self.silence)
-            self.init(.down, down + silent)
+            let others = signs.nodes.filter { !$0.isStandby }.compactMap {
+                Self.silence(of: $0) ?? ($0.isAbsent ? Self.awaited($0) : nil)
+            }
+            self.init(.down, down + others)
             return
         }
         guard signs.isReady else {

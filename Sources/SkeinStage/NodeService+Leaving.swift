@@ -9,19 +9,20 @@ extension NodeService {
     /// A standby then has our place, or the ring is empty. Where no coordinator speaks to us there
     /// is nobody to ask; one that does not answer is not waited for long.
     public func endInGoodOrder() async {
-        if hasJoined, isHeard, !isLeaving, !hasLeft {
+        if hasJoined, isHeard(within: 5), !isLeaving, !hasLeft {
             isLeaving = true
             await tell(.leave(reason: "the node was asked to end"), epoch: .none)
             let end = ContinuousClock.now + .seconds(Limits.leaveSecondsMax)
-            while ContinuousClock.now < end, isHeard, !hasLeft {
+            // A coordinator that lives speaks every beat: two that are missing mean that it ended.
+            while ContinuousClock.now < end, isHeard(within: 3), !hasLeft {
                 do { try await Task.sleep(for: .milliseconds(50)) } catch { break }
             }
         }
         await inbox.close()
     }
 
-    private var isHeard: Bool {
-        ContinuousClock.now - coordinatorHeardAt <= settings.heartbeatInterval * 5
+    private func isHeard(within beats: Int) -> Bool {
+        ContinuousClock.now - coordinatorHeardAt <= settings.heartbeatInterval * beats
     }
 
     private var hasLeft: Bool { if case .left = life { true } else { false } }

@@ -59,7 +59,7 @@ import Testing
         #expect(seen7 == nil)
         let seen8 = keeping.mayShow(.yield(Self.id, .token(Self.token(3))))
         #expect(seen8)
-        // Written anew, it holds what was shown meanwhile.
+        // Rewritten, it holds what was shown meanwhile.
         let number = keeping.beginRewriting()
         #expect(keeping.memory.answer(of: Self.id)?.tokens.count == 2)
         _ = keeping.record(.drawn(Self.token(4)), now: .zero)

@@ -15,12 +15,12 @@ import Testing
                 let lines = block.split(separator: "\n")
                 if lines.contains("data: [DONE]") { isWhole = true }
                 guard let id = lines.first(where: { $0.hasPrefix("id: ") }),
-                    let data = lines.first(where: { $0.hasPrefix("data: {") })
+                    let event = lines.first(where: { $0.hasPrefix("data: {") })
                 else { continue }
                 ids.append(String(id.dropFirst(4)))
-                let json = try JSONSerialization.jsonObject(with: Data(data.dropFirst(6).utf8))
-                let event = try #require(json as? [String: Any])
-                let choice = (event["choices"] as? [[String: Any]])?.first
+                let json = try JSONSerialization.jsonObject(with: Data(event.dropFirst(6).utf8))
+                let object = try #require(json as? [String: Any])
+                let choice = (object["choices"] as? [[String: Any]])?.first
                 text += choice?["text"] as? String ?? ""
             }
         }
@@ -55,7 +55,7 @@ import Testing
         try #require(alone.isWhole && alone.ids.count > 1_000)
 
         let broken = try Self.curl(["-N", "-i", "-d", body, url])
-        try #require(await broken.waitForOutput(containing: "id: 200\n"))
+        try #require(await broken.waitForOutput(containing: "id: 200"))
         try await cluster.replaceHead()
         let seen = try await broken.finish(secondsMax: 20).output
         let first = try Events(seen)
@@ -72,8 +72,6 @@ import Testing
         #expect(rest.isWhole)
         #expect(first.ids + rest.ids == alone.ids)
         #expect(first.text + rest.text == alone.text)
-        // The weights stayed where they were.
-        for node in nodes.values { #expect(node.errors.ranges(of: "ready").count <= 3) }
         try await cluster.stop(Array(nodes.values))
     }
 

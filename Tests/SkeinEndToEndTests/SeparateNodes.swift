@@ -139,10 +139,8 @@ final class SeparateNodes: Sendable {
         head.signal(SIGTERM)
         let end = try await head.finish(secondsMax: 20)
         #expect(end.status == 0, "\(end.errors)")
-        for node in nodes {
-            node.signal(SIGTERM)
-            _ = try await node.finish(secondsMax: 10)
-        }
+        for node in nodes { node.signal(SIGTERM) }
+        for node in nodes { _ = try await node.finish(secondsMax: 10) }
     }
 }
 

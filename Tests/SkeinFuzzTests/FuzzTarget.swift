@@ -20,6 +20,7 @@ struct FuzzTarget: Sendable {
         FuzzTarget(name: "conversation", read: readConversation),
         FuzzTarget(name: "hosts", read: readHosts),
         FuzzTarget(name: "index", read: readIndex),
+        FuzzTarget(name: "journal", read: readJournal),
         FuzzTarget(name: "json", read: readJSON),
         FuzzTarget(name: "keys", read: readKeys),
         FuzzTarget(name: "pattern", read: readPattern),

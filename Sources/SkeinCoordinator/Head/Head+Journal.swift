@@ -64,7 +64,7 @@ extension Head {
         resumeWrittenWaits()
     }
 
-    /// Writes the whole journal anew.
+    /// Rewrites the whole journal.
     mutating func rewriteJournal() {
         add(.rewrite(keeping.memory.records, through: keeping.beginRewriting()))
     }

@@ -33,7 +33,7 @@ enum HeadDirective: Sendable {
     /// became of it.
     case record(JournalRecord, number: UInt64)
 
-    /// Write the whole journal anew; these records stand for all up to a number.
+    /// Rewrite the whole journal; these records stand for all up to a number.
     case rewrite([JournalRecord], through: UInt64)
 
     /// Let a caller go on.

@@ -19,7 +19,7 @@ struct RequestKeeping: Sendable {
 
     var memory: RequestMemory
     private(set) var standing: Standing
-    /// Whether a journal that could not be written is written anew just now.
+    /// Whether a journal that could not be written is rewritten just now.
     private(set) var isRecovering = false
     /// Whether nothing new is taken in while it cannot be written down.
     let refusesUnwritten: Bool
@@ -85,7 +85,7 @@ struct RequestKeeping: Sendable {
         return false
     }
 
-    /// The whole journal is about to be written anew: records go behind it from now on.
+    /// The whole journal is about to be rewritten: records go behind it from now on.
     ///
     /// - Returns: the number under which it is written.
     mutating func beginRewriting() -> UInt64 {

@@ -10,7 +10,7 @@ struct AnswerForm: Sendable {
     private let service: ModelService
     private let created: Int
 
-    /// - Parameter request: the client's request; whoever answers it, and however often, names the
+    /// - Parameter request: the client's request; every connection that is given the answer names it the
     ///   answer the same.
     init(_ call: CompletionCall, of request: ClientRequest, service: ModelService) {
         isChat = call.conversation != nil

@@ -9,7 +9,7 @@ internal import SkeinJournal
 // Requests whose clients come back: by an idempotency key, or by the request's name.
 extension FrontRoutes {
     /// What is known of a request that the client has asked before; one that has failed is asked
-    /// anew.
+    /// again.
     ///
     /// - Throws: an error where the same key came with another request.
     func repeated(_ asked: ClientRequest) async throws(APIError) -> RememberedRequest? {

@@ -33,6 +33,7 @@ extension ClusterSimulation {
         isHeadDown = false
         headProcess += 1
         headStartedAt = now
+        watch = SickNodeWatch(awakeSince: now, lastTick: now)
         let memory = disk.read()
         checkShown(is: memory)
         head = Head(
@@ -95,7 +96,7 @@ extension ClusterSimulation {
             clients[number].requestName.flatMap { memory.request(named: $0, of: "") }
             ?? clients[number].key.flatMap { memory.request(withKey: $0, of: "") }
         guard let known else {
-            // Nobody has seen anything of it, or it was not written down and is asked anew.
+            // Nobody has seen anything of it, or it was not written down and is asked again.
             if clients[number].isWritten, !clients[number].received.isEmpty {
                 faults.append("request \(number) was lost")
             }

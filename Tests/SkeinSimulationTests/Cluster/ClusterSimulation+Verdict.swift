@@ -20,7 +20,7 @@ extension ClusterSimulation {
     mutating func checkVerdict(_ now: UInt64) {
         if now > watch.lastTick + 600_000 { watch.awakeSince = now }
         watch.lastTick = now
-        let moment = Duration.microseconds(Int64(now))
+        let moment = headTime(now)
         let verdict = head.verdict(probe: .none, isDraining: false, now: moment)
         for name in head.membership.placement.nodes {
             let isStopped = nodes[name] == nil || pausedUntil[name].map { $0 > now } ?? false
