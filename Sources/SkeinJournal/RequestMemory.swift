@@ -116,6 +116,9 @@ public struct RequestMemory: Sendable {
             owners[former.sequence] = nil
             requests[name]?.answers[number]?.sequence = id
             requests[name]?.answers[number]?.rests = false
+            for place in former.tokens.indices {
+                requests[name]?.answers[number]?.tokens[place].sequence = id
+            }
         } else {
             requests[name]?.answers[number] = RememberedAnswer(sequence: id, prompt: prompt)
         }
@@ -193,10 +196,7 @@ extension RememberedAnswer {
             records.append(.began(sequence, cachedTokenCount: cachedTokenCount))
         }
         if !scores.isEmpty { records.append(.scored(sequence, firstPosition: 0, scores)) }
-        for var token in tokens {
-            token.sequence = sequence
-            records.append(.drawn(token))
-        }
+        records += tokens.map { .drawn($0) }
         if rests { records.append(.rested(sequence)) }
         if let end { records.append(.ended(sequence, end)) }
         return records

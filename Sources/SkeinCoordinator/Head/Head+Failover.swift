@@ -54,12 +54,19 @@ extension Head {
         return plan.computeOwners == schedule.plan.computeOwners ? nil : plan
     }
 
-    /// What a node that came with empty hands has room for.
+    /// What a node that comes has room for.
+    ///
+    /// One that a head before this one has placed holds, most likely, what the file gives it.
     mutating func noteRoom(_ hello: Hello, of name: String, holding epoch: Epoch) {
-        guard epoch == .none, hello.memoryAvailableBytes > 0 else { return }
-        let room = Int(clamping: hello.memoryAvailableBytes)
-        nodes[name]?.emptyRoomBytes = room
-        nodes[name]?.roomBytes = room
+        guard hello.memoryAvailableBytes > 0 else { return }
+        let available = Int(clamping: min(hello.memoryAvailableBytes, UInt64(Int.max / 2)))
+        if epoch == .none {
+            nodes[name]?.emptyRoomBytes = available
+            nodes[name]?.roomBytes = available
+        } else if nodes[name]?.roomBytes == nil {
+            nodes[name]?.roomBytes =
+                available + failover.bytes.total(of: name, in: failover.home)
+        }
     }
 
     /// What a node has room for: what it holds, if it runs, and what is free beside it.

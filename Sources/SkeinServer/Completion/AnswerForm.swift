@@ -10,8 +10,10 @@ struct AnswerForm: Sendable {
     private let service: ModelService
     private let created: Int
 
-    /// - Parameter request: the client's request; every connection that is given the answer names it the
-    ///   answer the same.
+    /// Writes the answers of a call.
+    ///
+    /// - Parameter request: the client's request; every connection that is given the answer names
+    ///   it by this.
     init(_ call: CompletionCall, of request: ClientRequest, service: ModelService) {
         isChat = call.conversation != nil
         id = (isChat ? Self.chatPrefix : Self.textPrefix) + request.id.dropFirst(Self.prefix.count)
