@@ -225,6 +225,13 @@ public struct MembershipView: Sendable {
         return [.dead(name, reason)]
     }
 
+    /// Notes that a node of the placement which has not come is not to be expected any more.
+    public mutating func onAbsent(_ name: String, _ reason: Refusal) -> [MembershipDirective] {
+        guard nodes[name]?.state == .waiting, nodes[name]?.isPlaced == true else { return [] }
+        lose(name, to: .dead, reason)
+        return [.dead(name, reason)]
+    }
+
     /// Takes up another placement under the next epoch; everyone in it loads and reports again.
     ///
     /// - Precondition: Its nodes are known: placed before, or standbys.

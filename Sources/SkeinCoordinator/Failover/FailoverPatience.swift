@@ -10,6 +10,11 @@ public struct FailoverPatience: Equatable, Sendable {
     /// wait and the load should be over by then.
     public var spreadAfter: Duration = .seconds(10)
 
+    /// How long a head that follows another waits for nodes of the placement to come, before it
+    /// takes them for lost: nodes that live say hello within three seconds, and hosts that were
+    /// started together with the head may take longer.
+    public var absentAfter: Duration = .seconds(30)
+
     /// How long a node that has come back must stay before it is given slices of nodes that run.
     public var steadyAfter: Duration = .seconds(30)
 

@@ -34,8 +34,22 @@ extension Head {
         relieve()
     }
 
+    /// Takes nodes for lost that have not come since this head was started, where another one
+    /// before it had placed them: they may have ended together with it.
+    private mutating func missAbsentNodes() {
+        guard followsAnother, now >= settings.failoverPatience.absentAfter else { return }
+        followsAnother = false
+        for name in membership.placement.nodes where membership.nodes[name]?.state == .waiting {
+            carryOut(
+                membership.onAbsent(
+                    name, Refusal("node \(name)", "has not come since the head was started again"))
+            )
+        }
+    }
+
     /// Looks whether lost nodes are overdue, and whether slices may go back.
     mutating func settleFailover() {
+        if !settings.endsWithItsNodes { missAbsentNodes() }
         if relieve() || settings.endsWithItsNodes || endReason != nil { return }
         let better = readiness == .ready ? failoverPlan.improvement() : nil
         // A probe is nobody's request: it comes every second where a load balancer asks.

@@ -31,6 +31,8 @@ struct Head: Sendable {
     var leaving: [String: Duration] = [:]
     var live: [SequenceID: LiveRequest] = [:]
     var keeping: RequestKeeping
+    /// Whether a head before this one had placed nodes, and those that are missing are expected.
+    var followsAnother: Bool
     var captureFlights: [MicroBatchID: [SequenceSpan]] = [:]
     var nextSequenceNumber: UInt64 = 1
     var ringProgress = RingProgress()
@@ -79,6 +81,7 @@ struct Head: Sendable {
         self.address = address
         self.keeping = keeping
         let known = keeping.memory.epoch
+        followsAnother = known != .none
         let epoch = known == .none ? known.next : known.afterUnknown
         membership = MembershipView(
             placement: settings.placement, standbys: settings.standbys,

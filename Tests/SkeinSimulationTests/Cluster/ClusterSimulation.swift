@@ -368,6 +368,12 @@ struct ClusterSimulation {
             if let refusal = client.refusal {
                 faults.append("request \(number) failed: \(refusal)")
             } else if !client.hasEnded {
+                if number == clients.firstIndex(where: { !$0.hasEnded }) {
+                    let nodes = head.membership.nodes.sorted { $0.key < $1.key }.map {
+                        "\($0.key) \($0.value.state) room \(head.nodes[$0.key]?.roomBytes ?? -1)"
+                    }
+                    log.append("at the end: \(nodes.joined(separator: "; "))")
+                }
                 faults.append(
                     "request \(number) starved after \(client.received.count) of "
                         + "\(client.expected.count) tokens")

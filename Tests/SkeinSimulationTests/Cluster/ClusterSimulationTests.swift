@@ -32,7 +32,7 @@ import Testing
             var simulation = try ClusterSimulation(seed: seed, configuration: configuration)
             simulation.run()
             guard !simulation.faults.isEmpty else { continue }
-            let story = simulation.log.suffix(30).joined(separator: "\n")
+            let story = simulation.log.suffix(300).joined(separator: "\n")
             Issue.record(
                 """
                 seed \(seed): \(simulation.faults.prefix(3).joined(separator: "; "))
