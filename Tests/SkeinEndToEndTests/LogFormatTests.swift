@@ -83,7 +83,7 @@ import Testing
         nodes["b"]?.signal(SIGKILL)
         try #require(await cluster.head.waitForError(containing: "lost: node b"))
         let lines = cluster.head.errors.split(separator: "\n")
-        let lost = lines.filter { $0.contains("gave no sign of life") }
+        let lost = lines.filter { $0.contains("nobody listens there") }
         #expect(lost.count == 1, "\(lost)")
         try await cluster.stop([nodes["a"], nodes["c"]].compactMap(\.self))
     }
