@@ -69,7 +69,6 @@ extension Coordinator {
             return head.sign(of: sequence, now: now)
         }
     }
-
 }
 
 // What every node's lanes do in a window of time.

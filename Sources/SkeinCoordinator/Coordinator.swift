@@ -29,6 +29,8 @@ public actor Coordinator {
     private let journal: Journal?
     /// Records of the event at hand, which are written together.
     private var records: [JournalRecord] = []
+    /// The number of the last of them.
+    private var recordNumber: UInt64 = 0
     private var waiting: [WaitID: CheckedContinuation<Void, Never>] = [:]
     private let constraintDesk = ConstraintDesk()
 
@@ -133,10 +135,9 @@ public actor Coordinator {
         _ request: GenerationRequest
     ) async throws(AdmissionError) -> (SequenceID, TokenStream) {
         var standing: AnswerConstraint.Outcome?
-        if let constraint = request.constraint, let origin = request.origin {
-            let answer = head.keeping.memory.requests[origin.request.id]?.answers[origin.answer]
+        if let constraint = request.constraint, let answer = head.answerAtRest(of: request) {
             standing = await constraintDesk.standing(
-                of: constraint, after: answer?.tokens.map(\.token) ?? [])
+                of: constraint, after: answer.tokens.map(\.token))
         }
         let id = try head.resume(request, standing: standing, now: now)
         let (stream, continuation) = addReader(to: id, of: request)
@@ -235,7 +236,7 @@ public actor Coordinator {
 
     private func writeRecords() {
         guard !records.isEmpty else { return }
-        journal?.append(records, through: head.keeping.recordCount)
+        journal?.append(records, through: recordNumber)
         records = []
     }
 
@@ -252,7 +253,9 @@ public actor Coordinator {
         case .tell(let name, let envelope): outboxes.tell(name, envelope)
         case .yield(let id, let event): readers.yield(event, of: id)
         case .close(let id, let refusal): readers.close(id, refusal)
-        case .record(let record, _): records.append(record)
+        case .record(let record, let number):
+            records.append(record)
+            recordNumber = number
         case .rewrite(let all, let number):
             records = []
             journal?.rewrite(all, through: number)

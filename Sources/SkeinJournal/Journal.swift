@@ -146,9 +146,12 @@ public final class Journal: Sendable {
     }
 
     /// Whether the file has grown so much that it is worth rewriting, given what is remembered.
-    public func isWorthRewriting(rememberedBytes: Int) -> Bool {
+    ///
+    /// - Parameter rememberedBytes: is asked for a large file only.
+    public func isWorthRewriting(rememberedBytes: @autoclosure () -> Int) -> Bool {
+        let fileBytes = state.withLock { $0.fileBytes }
         // A record of a token takes about as many bytes in the file as in the memory, twice over.
-        state.withLock { $0.fileBytes > max(Self.rewriteBytesMin, 6 * rememberedBytes) }
+        return fileBytes > Self.rewriteBytesMin && fileBytes > 6 * rememberedBytes()
     }
 
     private func hand(_ change: (inout State) -> Void) {

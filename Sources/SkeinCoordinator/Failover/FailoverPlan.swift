@@ -29,6 +29,9 @@ struct FailoverPlan: Sendable {
         /// Bytes of slices and shards that it has room for; `nil` where it does not say.
         var roomBytes: Int?
 
+        /// Whether it has room to take a place; one that does not say is believed to have enough.
+        func hasRoom(for bytes: Int) -> Bool { roomBytes.map { $0 >= bytes } ?? true }
+
         /// What of the placement may be given to others.
         var mayBeSpread: Bool { isOverdue || isKeptOut || hasFailed }
     }
@@ -117,7 +120,7 @@ struct FailoverPlan: Sendable {
         func fill(_ names: [String]) {
             for name in names where member(name).isLost || member(name).isHere {
                 let needed = bytes.total(of: name, in: home)
-                let place = free.firstIndex { (member($0).roomBytes ?? .max) >= needed }
+                let place = free.firstIndex { member($0).hasRoom(for: needed) }
                 guard let place else { continue }
                 found.replaced[name] = free.remove(at: place)
             }

@@ -49,8 +49,9 @@ extension Head {
 
     /// Looks whether lost nodes are overdue, and whether slices may go back.
     mutating func settleFailover() {
-        if !settings.endsWithItsNodes { missAbsentNodes() }
-        if relieve() || settings.endsWithItsNodes || endReason != nil { return }
+        if settings.endsWithItsNodes { return }
+        missAbsentNodes()
+        if relieve() || endReason != nil { return }
         let better = readiness == .ready ? failoverPlan.improvement() : nil
         // A probe is nobody's request: it comes every second where a load balancer asks.
         guard
@@ -116,7 +117,8 @@ extension Head {
         carryOut(membership.onPlacement(found.placement))
     }
 
-    private var failoverPlan: FailoverPlan {
+    /// What is known of all nodes now, to decide by.
+    var failoverPlan: FailoverPlan {
         var members: [String: FailoverPlan.Member] = [:]
         for (name, known) in membership.nodes {
             var member = failover.member(name, now: now)

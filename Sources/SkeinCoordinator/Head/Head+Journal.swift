@@ -118,6 +118,15 @@ extension Head {
         fillRing()
     }
 
+    /// The answer that a request is for, where nobody draws it and it has not ended.
+    func answerAtRest(of request: GenerationRequest) -> RememberedAnswer? {
+        guard let origin = request.origin,
+            let answer = keeping.memory.requests[origin.request.id]?.answers[origin.answer],
+            answer.end == nil, live[answer.sequence] == nil
+        else { return nil }
+        return answer
+    }
+
     /// Has an answer drawn on that rests, or that a head before this one has drawn.
     ///
     /// - Parameters:
@@ -132,7 +141,7 @@ extension Head {
         guard let origin = request.origin,
             let answer = keeping.memory.requests[origin.request.id]?.answers[origin.answer]
         else { throw .invalid(Refusal("request", "is not known here")) }
-        if answer.end != nil || live[answer.sequence] != nil { return answer.sequence }
+        guard answerAtRest(of: request) != nil else { return answer.sequence }
         let id = newSequence()
         live[id] = LiveRequest(
             request: request, progress: nil, hasBegun: answer.cachedTokenCount != nil)

@@ -80,7 +80,7 @@ extension Head {
     /// The standby that would take a node's place.
     private func replacement(of name: String) -> String? {
         let needed = failover.bytes.total(of: name, in: membership.placement)
-        // A host that cannot say what it has is believed to have enough.
-        return membership.standbys.first { (nodes[$0]?.roomBytes ?? needed) >= needed }
+        let plan = failoverPlan
+        return membership.standbys.first { plan.member($0).hasRoom(for: needed) }
     }
 }

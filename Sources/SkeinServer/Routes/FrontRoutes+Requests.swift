@@ -27,9 +27,7 @@ extension FrontRoutes {
     func goOn(
         _ known: RememberedRequest, _ asking: Route.Asking, isStreaming: Bool? = nil
     ) async throws(APIError) -> Response {
-        let call = try read(
-            try RequestFields(body: Array(known.request.body.utf8), seed: known.request.seed),
-            path: known.request.path)
+        let call = try read(known.request)
         var position: EventPosition?
         if let text = asking.request.headers[.lastEventID], isStreaming ?? call.isStreaming {
             position = EventPosition(text, answerCount: call.answerCount)
@@ -61,7 +59,8 @@ extension FrontRoutes {
         if wantsEvents { return try await goOn(known, asking, isStreaming: true) }
         var answer: JSONValue?
         if known.hasEnded, !known.hasFailed {
-            answer = try await whole(known, asking)
+            answer = try await gathered(
+                try read(known.request), known.request, tenant: asking.tenant)
         }
         return Self.response(
             .fields([
@@ -72,16 +71,14 @@ extension FrontRoutes {
             ]))
     }
 
-    /// The whole answer of a request that has ended.
-    private func whole(
-        _ known: RememberedRequest, _ asking: Route.Asking
-    ) async throws(APIError) -> JSONValue {
-        let call = try read(
-            try RequestFields(body: Array(known.request.body.utf8), seed: known.request.seed),
-            path: known.request.path)
-        return try await gathered(call, known.request, tenant: asking.tenant)
+    /// The call of a request that was taken in, with the seed that it had then.
+    private func read(_ request: ClientRequest) throws(APIError) -> CompletionCall {
+        try read(
+            try RequestFields(body: Array(request.body.utf8), seed: request.seed),
+            path: request.path)
     }
 
+    /// The whole answer of a request that was taken in, once it is there.
     private func gathered(
         _ call: CompletionCall, _ request: ClientRequest, tenant: String
     ) async throws(APIError) -> JSONValue {
@@ -112,8 +109,7 @@ extension FrontRoutes {
     func resumeInterrupted() async {
         for request in await service.coordinator.interrupted {
             do throws(APIError) {
-                let fields = try RequestFields(body: Array(request.body.utf8), seed: request.seed)
-                let call = try read(fields, path: request.path)
+                let call = try read(request)
                 let tenant = sharesPrefixes ? "" : request.tenant
                 Task {
                     // How it ends is written down; nobody is here to be told.
