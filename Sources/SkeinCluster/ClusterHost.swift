@@ -93,10 +93,12 @@ public final class ClusterHost: Sendable {
             }
             let coordinator = Coordinator(
                 settings: settings, inbox: inbox, links: links, logger: logger, state: state)
-            links.logEvents(to: logger) {
-                await coordinator.noteBrokenLink(to: $0)
-            } onNotReached: {
-                await coordinator.noteNobodyListens(at: $0)
+            links.logEvents(to: logger) { event in
+                switch event.kind {
+                case .disconnected: await coordinator.noteBrokenLink(to: event.address)
+                case .notReached: await coordinator.noteNobodyListens(at: event.address)
+                default: break
+                }
             }
             self.links = links
             self.coordinator = coordinator

@@ -38,25 +38,19 @@ struct ZeroMQLinks: ClusterLinks {
 
     /// Logs what becomes of connections: a wrong key must be a line, not a silence.
     ///
-    /// - Parameters:
-    ///   - onBreak: is told the address of each connection that breaks.
-    ///   - onNotReached: is told the address where nobody listens after that.
+    /// - Parameter onChange: is told of each connection that was made, broke, or cannot be made
+    ///   since nobody listens.
     func logEvents(
-        to logger: Logger, onBreak: @escaping @Sendable (String) async -> Void = { _ in },
-        onNotReached: @escaping @Sendable (String) async -> Void = { _ in }
+        to logger: Logger, onChange: @escaping @Sendable (LinkEvent) async -> Void
     ) {
         Task { [events = hub.events] in
             for await event in events {
                 switch event.kind {
-                case .connected: logger.debug("\(event)")
-                case .disconnected:
-                    logger.info("\(event)")
-                    await onBreak(event.address)
-                case .notReached:
-                    logger.debug("\(event)")
-                    await onNotReached(event.address)
+                case .connected, .notReached: logger.debug("\(event)")
+                case .disconnected: logger.info("\(event)")
                 case .handshakeFailed, .peerRefused, .messageDropped: logger.warning("\(event)")
                 }
+                await onChange(event)
             }
         }
     }

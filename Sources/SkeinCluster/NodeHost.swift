@@ -24,7 +24,6 @@ public enum NodeHost {
         let inbox = try links.hub.bind(node.address)
         var logger = logger
         logger[metadataKey: "node"] = "\(name)"
-        links.logEvents(to: logger)
         logger.info("listening on \(inbox.address)")
         var settings = NodeService.Settings(
             name: name, modelFolder: topology.modelPath(of: node),
@@ -36,6 +35,9 @@ public enum NodeHost {
             settings: settings, inbox: inbox, links: links,
             pool: ComputePool(threadCount: node.threadCount ?? ClusterLayout.coreCount),
             computeThread: ComputeThread(name: "skein-compute"), logger: logger)
+        links.logEvents(to: logger) { event in
+            if case .connected = event.kind { await service.noteConnected(to: event.address) }
+        }
         let renewal = Task { [logger] in
             guard let renewals else { return }
             for await renewed in renewals {

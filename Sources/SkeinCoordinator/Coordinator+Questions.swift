@@ -9,6 +9,9 @@ extension Coordinator {
     /// Why the cluster has ended; `nil` while it lives.
     public var endReason: Refusal? { head.endReason }
 
+    /// Whether requests are written down, so that a head after this one goes on with them.
+    public var keepsRequests: Bool { head.keeping.standing == .written }
+
     /// Whether micro-batches can run now; a lost node has not come back where they cannot.
     public var isReady: Bool { head.readiness == .ready }
 

@@ -32,7 +32,8 @@ public struct FailureDetector: Equatable, Sendable {
         /// Mean deviations above the mean gap that are still usual.
         public var deviations: Int
 
-        /// Sets the bounds; three lost signs are suspicious, ten are death.
+        /// Sets the bounds; three lost signs are suspicious, ten are death, and of a peer that was
+        /// always regular five.
         ///
         /// - Precondition: `0 < heartbeat < suspectAfter < deadAfter`.
         public init(
@@ -42,7 +43,7 @@ public struct FailureDetector: Equatable, Sendable {
             self.heartbeat = heartbeat
             self.suspectAfter = suspectAfter ?? heartbeat * 3
             self.deadAfter = deadAfter ?? heartbeat * 10
-            surelyDeadAfter = min(self.deadAfter, max(self.suspectAfter, heartbeat * 7))
+            surelyDeadAfter = min(self.deadAfter, max(self.suspectAfter, heartbeat * 5))
             brokenAfter = heartbeat * 4
             self.deviations = deviations
             precondition(

@@ -8,6 +8,10 @@ public struct HealthPatience: Equatable, Sendable {
     /// How old a probe's result may be to be given to the next who asks.
     public var probeReuse: Duration = .seconds(1)
 
+    /// How long a ring with work may stand still before that is said: a node may wait for another
+    /// that it cannot reach, though the head hears from both.
+    public var standstillAfter: Duration = .seconds(3)
+
     /// How long a ring with work may stand still before it is called down.
     ///
     /// A step of a large prefill on a slow host takes seconds; one that reads its weights from disk
@@ -84,7 +88,7 @@ public struct HealthSignals: Equatable, Sendable {
     /// For how long nothing has moved in a ring with work; `nil` where it has none.
     public var standstill: Duration?
     /// Where the oldest micro-batch was last seen.
-    public var whereabouts: String?
+    public var whereabouts: RingProgress.Whereabouts?
     /// Sequences that wait for their start, and how many may.
     public var waitingCount = 0
     /// Sequences that may wait.

@@ -48,7 +48,7 @@ public struct HealthVerdict: Equatable, Sendable {
                 .loading,
                 signs.nodes.filter { !$0.isStandby }.compactMap {
                     Self.silence(of: $0) ?? Self.awaited($0)
-                })
+                } + signs.nodes.compactMap(Self.absence))
             return
         }
         let degraded = Self.reasonsForDegraded(signs, patience)
@@ -78,9 +78,9 @@ public struct HealthVerdict: Equatable, Sendable {
         if let standstill = signs.standstill, standstill >= patience.stallAfter {
             reasons.append(
                 HealthReason(
-                    .ringStalled,
+                    .ringStalled, node: signs.whereabouts?.node,
                     "nothing has moved in the ring for \(standstill.secondsText)"
-                        + (signs.whereabouts.map { ": \($0)" } ?? "")))
+                        + (signs.whereabouts.map { ": \($0.text)" } ?? "")))
         }
         if case .failed(let refusal) = signs.probe {
             reasons.append(HealthReason(.probeFailed, "the probe failed: \(refusal)"))
@@ -139,11 +139,11 @@ public struct HealthVerdict: Equatable, Sendable {
             // A ring that moves carries others' work before the probe; one that does not may be
             // about to stall, which is said when it is certain. Where a node gives no sign of life,
             // that is the cause, and not the work.
-            let isMoving = (signs.standstill ?? .zero) < patience.probeWait
+            let isMoving = (signs.standstill ?? .zero) < patience.standstillAfter
             let text = "the probe has had no answer for \(time.secondsText)"
             guard isMoving else {
-                let place = signs.whereabouts.map { "; \($0)" } ?? ""
-                return HealthReason(.probeLate, text + place)
+                let place = signs.whereabouts.map { "; \($0.text)" } ?? ""
+                return HealthReason(.probeLate, node: signs.whereabouts?.node, text + place)
             }
             let hasSuspect = signs.nodes.contains { !$0.isStandby && $0.state == .suspect }
             return hasSuspect

@@ -32,6 +32,20 @@ public struct RingProgress: Equatable, Sendable {
         }
     }
 
+    /// Where a micro-batch was last seen.
+    public struct Whereabouts: Equatable, Sendable {
+        /// The same for people.
+        public var text: String
+        /// The node that computes it, or was the last that did; `nil` where none has.
+        public var node: String?
+
+        /// Names a place.
+        public init(text: String, node: String? = nil) {
+            self.text = text
+            self.node = node
+        }
+    }
+
     private var sentTimes: [MicroBatchID: Duration] = [:]
     private var works: [StageIndex: StageWork] = [:]
     private var workTimes: [StageIndex: Duration] = [:]
@@ -155,18 +169,20 @@ public struct RingProgress: Equatable, Sendable {
     /// A micro-batch was taken for lost.
     public mutating func onLoss() { lossCount += 1 }
 
-    /// Where the oldest micro-batch was last seen, for people; `nil` where the ring is empty.
-    public var whereabouts: String? {
+    /// Where the oldest micro-batch was last seen; `nil` where the ring is empty.
+    public var whereabouts: Whereabouts? {
         guard let oldest = sentTimes.keys.min() else { return nil }
         let name = "micro-batch \(oldest.rawValue)"
         if let busy = works.values.first(where: { $0.current == oldest }) {
-            return "\(name) is in stage \(busy.stage.rawValue) on \(busy.node)"
+            return Whereabouts(
+                text: "\(name) is in stage \(busy.stage.rawValue) on \(busy.node)", node: busy.node)
         }
         // Micro-batches keep their order, so a stage that finished a later one has finished this.
         let passed = works.values.filter { ($0.last?.rawValue ?? 0) >= oldest.rawValue }
         guard let last = passed.max(by: { $0.stage < $1.stage }) else {
-            return "\(name) was not seen by any stage"
+            return Whereabouts(text: "\(name) was not seen by any stage")
         }
-        return "\(name) has left stage \(last.stage.rawValue) on \(last.node)"
+        return Whereabouts(
+            text: "\(name) has left stage \(last.stage.rawValue) on \(last.node)", node: last.node)
     }
 }

@@ -28,6 +28,7 @@ extension PipelineSchedule {
             let isEnding = table.update(id) { state in
                 state.pages = []
                 state.inFlightCount = 0
+                state.isInterrupted = state.isInterrupted || !state.completionTokens.isEmpty
                 return state.life == .ending
             }
             if isEnding { table.depart(id) } else { table.wait(id) }

@@ -101,8 +101,7 @@ extension PipelineSchedule {
             ready.removeAll { $0 == id }
         }
         guard !builder.isEmpty, builder.accepts([]) else { return builder }
-        let rowsMax = plan.prefillBudget.rowsBesideDecode(
-            builder.rowCount, times: stepTimes, stageCount: plan.stageCount)
+        let rowsMax = ridersMax(besides: builder.rowCount)
         builder.spansMax = Limits.microBatchSpansMax
         addChunks(rowsMax, to: &builder, into: &directives)
         return builder
@@ -115,13 +114,24 @@ extension PipelineSchedule {
         if decodingCount > 0 {
             let count = plan.decodeMicroBatchCount
             let decodeRows = (decodingCount + count - 1) / count
-            let riders = plan.prefillBudget.rowsBesideDecode(
-                decodeRows, times: stepTimes, stageCount: plan.stageCount)
-            rowsMax = min(rowsMax, decodeRows + riders)
+            rowsMax = min(rowsMax, decodeRows + ridersMax(besides: decodeRows))
         }
         var builder = MicroBatchBuilder(phase: .prefill, spansMax: Limits.microBatchSpansMax)
         addChunks(rowsMax, to: &builder, into: &directives)
         return builder
+    }
+
+    /// Prompt rows that may ride with rows of decode.
+    ///
+    /// Streams that stand still since a node was lost wait longer than the others would be slowed:
+    /// as long as there are any, chunks are as large as where none decodes.
+    private func ridersMax(besides decodeRows: Int) -> Int {
+        let someStandStill = table.running.contains {
+            table[$0].isInterrupted && table[$0].hasChunkLeft
+        }
+        if someStandStill { return plan.prefillBudget.rowsMax }
+        return plan.prefillBudget.rowsBesideDecode(
+            decodeRows, times: stepTimes, stageCount: plan.stageCount)
     }
 
     /// Adds the next chunks of prompts, the oldest first; nobody is skipped: one that cannot join
@@ -161,7 +171,8 @@ extension PipelineSchedule {
                 shares.append((id, rowCount, rowCount))
                 left -= rowCount
             } else {
-                let share = PrefillPlan.share(of: left, othersWait: place + 1 < candidates.count)
+                let othersWait = !state.isInterrupted && place + 1 < candidates.count
+                let share = PrefillPlan.share(of: left, othersWait: othersWait)
                 shares.append((id, min(needed, share), needed))
                 left -= min(needed, share)
             }

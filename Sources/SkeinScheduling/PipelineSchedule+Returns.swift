@@ -112,7 +112,10 @@ extension PipelineSchedule {
                 after: token.token, completionCount: state.completionTokens.count,
                 tokenCount: state.tokens.count, positionCountMax: positionsMax)
             let goesOn = reason == nil && state.life != .preempted
-            if goesOn { state.life = .decoding }
+            if goesOn {
+                state.life = .decoding
+                state.isInterrupted = false
+            }
             state.awaitsAllowance = reason == nil && state.request.isConstrained
             return (reason, goesOn && !state.awaitsAllowance)
         }

@@ -45,6 +45,8 @@ struct SequenceState {
     var awaitsAllowance = false
     /// Whether a stage failed on one of its micro-batches: its rows are never shared.
     var hasFaultyRows = false
+    /// Whether a new epoch found it producing tokens, so that its reader sees it stand still.
+    var isInterrupted = false
 
     /// A known page that is copied in part.
     struct CopiedPage: Equatable {

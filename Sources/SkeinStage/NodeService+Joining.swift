@@ -28,6 +28,20 @@ extension NodeService {
         }
     }
 
+    /// A link was connected: where it is the one to the coordinator, and not for the first time,
+    /// whoever listens there may know nothing of us and is told at once.
+    public func noteConnected(to address: String) async {
+        guard address == settings.coordinatorAddress else { return }
+        defer { wasConnected = true }
+        guard wasConnected, let fingerprint else { return }
+        switch life {
+        case .left: return
+        case .joining: break
+        case .loading, .running: mayBeReplaced = true
+        }
+        await tell(.hello(hello(fingerprint: fingerprint)), epoch: heldEpoch)
+    }
+
     /// The placement under which we hold slices, or load them.
     private var heldEpoch: Epoch {
         switch life {

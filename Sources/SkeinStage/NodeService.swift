@@ -83,6 +83,10 @@ public actor NodeService {
     /// Whether the coordinator was silent for long while we ran, so that another node may have our
     /// place.
     var mayBeReplaced = false
+    /// The checkpoint that we say hello with; `nil` before it is known.
+    var fingerprint: String?
+    /// Whether the link to the coordinator was connected before.
+    var wasConnected = false
     /// Whether the coordinator has let us in and has not fallen silent since.
     var hasJoined = false
     /// Whether we have asked the coordinator to let us go.
@@ -124,6 +128,7 @@ public actor NodeService {
         let checkpoint = try Checkpoint.open(settings.modelFolder)
         let fingerprint = try checkpoint.fingerprint(of: settings.serving.weightForm)
         self.checkpoint = checkpoint
+        self.fingerprint = fingerprint
         coordinator = try links.open(
             to: settings.coordinatorAddress, publicKey: settings.coordinatorKey)
         settings.onProgress(.waiting(coordinator: settings.coordinatorAddress))

@@ -30,8 +30,12 @@ public final class ZeroMQHub: Sendable {
         public init() {}
     }
 
-    /// How long a link waits before it tries a peer again that is not there or refuses us.
+    /// How long a link waits before it tries a peer again that refuses us.
     static let reconnectDelay: Duration = .seconds(2)
+
+    /// How long a link waits at most before it tries a peer again that is not there: a head that is
+    /// started again is found by its nodes within this time.
+    static let absenceDelayMax: Duration = .milliseconds(500)
 
     private struct State {
         var inboxes: [ZeroMQInbox] = []
@@ -130,7 +134,7 @@ public final class ZeroMQHub: Sendable {
         // Frames wait in the link, where they are counted, not for a connection that may never be.
         socket.set(ZMQ_IMMEDIATE, Int32(1))
         socket.set(ZMQ_SNDHWM, Int32(clamping: settings.linkMessagesMax))
-        socket.set(ZMQ_RECONNECT_IVL_MAX, Int32(Self.reconnectDelay / .milliseconds(1)))
+        socket.set(ZMQ_RECONNECT_IVL_MAX, Int32(Self.absenceDelayMax / .milliseconds(1)))
         if let serverKey, let keys {
             socket.set(ZMQ_CURVE_SERVERKEY, serverKey)
             socket.set(ZMQ_CURVE_PUBLICKEY, keys.publicKey)

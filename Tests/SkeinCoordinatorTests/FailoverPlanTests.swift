@@ -210,13 +210,26 @@ import Testing
         #expect(found?.placement.nodes == ["a", "b"])
     }
 
-    @Test func aNodeThatFlapsServesWhereNobodyElseCan() throws {
+    @Test(arguments: [true, false])
+    func aNodeThatFlapsServesAtOnceWhereNobodyElseCan(isOverdue: Bool) throws {
+        let home = try Self.placement(["a", "y"])
+        func relief(_ standbys: [String]) throws -> FailoverPlan.Arrangement? {
+            try Self.plan(home, standbys: standbys) {
+                Self.lose("y", &$0, overdue: isOverdue)
+                $0["a"]?.roomBytes = nil
+                $0["b"]?.isKeptOut = true
+            }.relief()
+        }
+        #expect(Self.holders(try relief(["b"])?.placement) == ["a", "b"])
+        #expect(Self.holders(try relief(["b", "z"])?.placement) == ["a", "z"], "a steady one first")
+    }
+
+    @Test func whoCouldNotLoadIsNotTriedAgainWhileTheLostNodeMayComeBack() throws {
         let home = try Self.placement(["a", "y"])
         let found = try Self.plan(home, standbys: ["z"]) {
-            Self.lose("y", &$0)
-            $0["a"]?.roomBytes = nil
-            $0["z"]?.isKeptOut = true
+            Self.lose("y", &$0, overdue: false)
+            $0["z"]?.hasFailed = true
         }.relief()
-        #expect(Self.holders(found?.placement) == ["a", "z"])
+        #expect(found == nil)
     }
 }

@@ -46,7 +46,8 @@ import Testing
         }
     }
 
-    @Test func aStreamGoesOnWhereItsClientWas() async throws {
+    @Test(arguments: [SIGKILL, SIGTERM])
+    func aStreamGoesOnWhereItsClientWas(signal: Int32) async throws {
         let cluster = try await SeparateNodes(state: "state")
         let nodes = try await cluster.startNodes()
         let url = cluster.url + "/v1/completions"
@@ -56,7 +57,7 @@ import Testing
 
         let broken = try Self.curl(["-N", "-i", "-d", body, url])
         try #require(await broken.waitForOutput(containing: "id: 200"))
-        try await cluster.replaceHead()
+        try await cluster.replaceHead(by: signal)
         let seen = try await broken.finish(secondsMax: 20).output
         let first = try Events(seen)
         let name = try #require(
@@ -72,6 +73,41 @@ import Testing
         #expect(rest.isWhole)
         #expect(first.ids + rest.ids == alone.ids)
         #expect(first.text + rest.text == alone.text)
+        try await cluster.stop(Array(nodes.values))
+    }
+
+    @Test func aKeyedAnswerWhoseClientHasLeftEndsAtItsStopString() async throws {
+        let cluster = try await SeparateNodes(state: "state")
+        let nodes = try await cluster.startNodes()
+        let url = cluster.url + "/v1/completions"
+        let body = Self.body(tokens: 800, isStreaming: true)
+        let alone = try Events(try await Self.ask(["-N", "-d", body, url])).text
+        // The place of the stop string is far behind what the client reads.
+        let stop = String(alone.dropFirst(alone.count / 2).prefix(12))
+        let expected = String(try #require(alone.components(separatedBy: stop).first))
+        let object = try JSONSerialization.jsonObject(with: Data(body.utf8))
+        var fields = try #require(object as? [String: Any])
+        fields["stop"] = [stop]
+        let stopped = String(
+            decoding: try JSONSerialization.data(withJSONObject: fields), as: UTF8.self)
+        let left = try Self.curl(["-N", "-i", "-H", "Idempotency-Key: left", "-d", stopped, url])
+        try #require(await left.waitForOutput(containing: "id: 5"))
+        left.signal(SIGKILL)
+        let seen = try await left.finish(secondsMax: 10).output
+        let name = try #require(
+            seen.split(whereSeparator: \.isNewline).first { $0.hasPrefix("x-request-id: ") }
+        ).dropFirst(14)
+        var state: [String: Any] = [:]
+        while state["status"] as? String != "completed" {
+            try #require(state["status"] as? String != "failed")
+            let text = try await Self.ask(["\(cluster.url)/v1/requests/\(name)"])
+            let found = try JSONSerialization.jsonObject(with: Data(text.utf8))
+            state = try #require(found as? [String: Any])
+        }
+        let response = try #require(state["response"] as? [String: Any])
+        let choice = try #require((response["choices"] as? [[String: Any]])?.first)
+        #expect(choice["text"] as? String == expected)
+        #expect(choice["finish_reason"] as? String == "stop")
         try await cluster.stop(Array(nodes.values))
     }
 

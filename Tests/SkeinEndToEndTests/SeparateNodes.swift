@@ -76,10 +76,10 @@ final class SeparateNodes: Sendable {
 
     deinit { head.signal(SIGKILL) }
 
-    /// Kills the head and starts another in its place.
-    func replaceHead() async throws {
-        head.signal(SIGKILL)
-        _ = try await head.finish(secondsMax: 10)
+    /// Ends the head by a signal and starts another in its place.
+    func replaceHead(by signal: Int32 = SIGKILL) async throws {
+        head.signal(signal)
+        _ = try await head.finish(secondsMax: 15)
         try startNextHead()
     }
 

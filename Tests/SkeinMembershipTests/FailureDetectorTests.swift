@@ -37,7 +37,7 @@ import Testing
         var detector = FailureDetector(patience: Self.patience, now: .zero)
         for step in 1...100 { detector.onSign(now: .milliseconds(100 * step)) }
         #expect(detector.suspectAfter == .milliseconds(300))
-        #expect(detector.deadAfter == .milliseconds(700))
+        #expect(detector.deadAfter == .milliseconds(500))
         // A step of ten seconds during which the node answers is no silence.
         for step in 101...200 { detector.onSign(now: .milliseconds(100 * step)) }
         #expect(detector.verdict(now: .milliseconds(20_100)) == .alive)

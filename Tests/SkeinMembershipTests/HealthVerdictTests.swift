@@ -136,7 +136,7 @@ import Testing
         ) {
             $0.probe = .late(.seconds(5))
             $0.standstill = .seconds(5)
-            $0.whereabouts = "micro-batch 7 is in stage 1 on b"
+            $0.whereabouts = .init(text: "micro-batch 7 is in stage 1 on b", node: "b")
         },
         Row(
             "a full queue", .degraded, .queueFull,
@@ -155,7 +155,7 @@ import Testing
         ) {
             $0.probe = .late(.seconds(31))
             $0.standstill = .seconds(31)
-            $0.whereabouts = "micro-batch 7 has left stage 0 on a"
+            $0.whereabouts = .init(text: "micro-batch 7 has left stage 0 on a", node: "a")
         },
         Row(
             "a failed probe", .down, .probeFailed,

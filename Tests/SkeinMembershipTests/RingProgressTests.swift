@@ -33,13 +33,14 @@ import Testing
         var ring = RingProgress()
         ring.onSend(Self.id(7), now: .zero)
         ring.onSend(Self.id(8), now: .zero)
-        #expect(ring.whereabouts == "micro-batch 7 was not seen by any stage")
+        #expect(ring.whereabouts?.text == "micro-batch 7 was not seen by any stage")
         ring.onWork(Work(stage: StageIndex(0), node: "a", last: Self.id(8)), now: .zero)
-        #expect(ring.whereabouts == "micro-batch 7 has left stage 0 on a")
+        #expect(ring.whereabouts?.text == "micro-batch 7 has left stage 0 on a")
         ring.onWork(
             Work(stage: StageIndex(1), node: "b", current: Self.id(7), last: Self.id(6)),
             now: .zero)
-        #expect(ring.whereabouts == "micro-batch 7 is in stage 1 on b")
+        #expect(ring.whereabouts?.text == "micro-batch 7 is in stage 1 on b")
+        #expect(ring.whereabouts?.node == "b")
     }
 
     /// Whether micro-batch 1, sent at 0, counts as lost at a moment in a ring of two stages.

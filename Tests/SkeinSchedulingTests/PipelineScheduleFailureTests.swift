@@ -70,6 +70,34 @@ import Testing
         #expect(harness.schedule.liveCount == 1)
     }
 
+    @Test func afterANewEpochInterruptedStreamsAreReplayedInWholeChunksOneAfterTheOther() throws {
+        var harness = Harness(smallPlan(pages: 64))
+        for number in 1...3 {
+            harness.arrive(Harness.request(UInt64(number), prompt: 90, tokens: 60))
+        }
+        while harness.tokens[3]?.count ?? 0 < 4 {
+            harness.fill()
+            try harness.comeBack()
+        }
+        let chunkRows = harness.schedule.plan.prefillBudget.rowsMax
+        harness.ring = []
+        harness.note(harness.schedule.onEpoch(Epoch(rawValue: 2)))
+        var resumed: [SequenceID] = []
+        let produced = harness.tokens.mapValues(\.count)
+        while resumed.count < 3 {
+            for microBatch in harness.fill() {
+                guard microBatch.spans.last?.demand == nil else { continue }
+                #expect(microBatch.rowCount >= chunkRows, "decode rides along and costs no row")
+            }
+            try harness.comeBack()
+            for (id, count) in produced
+            where harness.tokens[id]?.count != count && !resumed.contains(id) {
+                resumed.append(id)
+            }
+        }
+        #expect(resumed == [1, 2, 3])
+    }
+
     @Test func aNewEpochReplaysPromptAndCompletionAndDropsOldReturns() throws {
         var harness = Harness(smallPlan())
         harness.arrive(Harness.request(1, prompt: 40, tokens: 6))

@@ -227,9 +227,11 @@ def write_expected(wanted, bodies, answers):
 class Load:
     """Streams side by side, each followed by the next until the load ends."""
 
-    def __init__(self, place, seed, bodies):
+    def __init__(self, place, seed, bodies, posters=()):
+        """The last streams ask for whole answers, each by one of `posters` (see keyed.py)."""
         self.place, self.seed, self.bodies = place, seed, bodies
         self.client = Client(place.http)
+        self.posters = [None] * (len(bodies) - len(posters)) + list(posters)
         self.answers, self.open, self.ending = [], {}, threading.Event()
         self.threads = [
             threading.Thread(target=self._run, args=(number,), daemon=True)
@@ -254,6 +256,8 @@ class Load:
         return self.answers
 
     def _run(self, number):
+        # Imports names of this file.
+        import keyed
         self.place.enter()
         for turn in itertools.count():
             if self.ending.is_set():
@@ -261,7 +265,9 @@ class Load:
             # Every stream asks every question in turn.
             question = (number + turn) % len(self.bodies)
             name = f"chaos-{self.seed}-{number}-{turn}-{time.monotonic_ns()}"
-            answer = self.client.ask(question, name, self.bodies[question])
+            poster, body = self.posters[number], self.bodies[question]
+            answer = self.client.ask(question, name, body) if poster is None else keyed.ask(
+                poster, question, name, body, self.client.is_over)
             self.answers.append(answer)
             if answer.failure:
                 self.ending.wait(RETRY_SECONDS)

@@ -78,6 +78,9 @@ def attribute(strikes, answers, expected, watch):
 def _pauses(answer, last_before):
     """Of each fault the longest gap between two events of a stream that began under it."""
     longest = {}
+    # A whole answer comes at its end, however it was drawn.
+    if not answer.body.get("stream"):
+        return
     moments = [answer.asked, *answer.moments]
     # A stream that has failed was silent until it did.
     if answer.failure is not None:

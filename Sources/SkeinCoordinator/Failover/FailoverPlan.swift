@@ -71,9 +71,11 @@ struct FailoverPlan: Sendable {
         let trusted = Set(members.keys.filter { trusts($0) })
         let found = arrangement(with: trusted)
         if found.awaited.isEmpty { return news(found) }
+        // Streams that stand still lose more by waiting than by a node that may fail once more.
+        let flapping = arrangement(with: namesHere { !$0.hasFailed })
+        if flapping.awaited.isEmpty { return news(flapping) }
         if found.awaited.allSatisfy({ member($0).mayBeSpread }) {
-            let all = Set(members.keys.filter { member($0).isHere })
-            let merciful = arrangement(with: all)
+            let merciful = arrangement(with: namesHere { _ in true })
             if merciful.awaited.isEmpty { return news(merciful) }
         }
         // Some places have standbys, others wait; a placement that was spread stays as it is.
@@ -96,6 +98,10 @@ struct FailoverPlan: Sendable {
         let isWhole = found.placement == found.home
         guard isWhole || found.placement.nodes.count > current.nodes.count else { return nil }
         return news(found)
+    }
+
+    private func namesHere(where isWanted: (Member) -> Bool) -> Set<String> {
+        Set(members.filter { $0.value.isHere && isWanted($0.value) }.keys)
     }
 
     private func trusts(_ name: String) -> Bool {

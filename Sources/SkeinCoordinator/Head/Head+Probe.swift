@@ -93,9 +93,11 @@ extension Head {
     /// How long a caller waits; not long where it is known already that something is wrong.
     private var probeWait: Duration {
         let patience = settings.healthPatience
-        let isSuspicious = membership.placement.nodes.contains {
-            membership.nodes[$0]?.state == .suspect
-        }
+        let standsStill =
+            (ringProgress.standstill(now: now) ?? .zero) >= patience.standstillAfter
+        let isSuspicious =
+            standsStill
+            || membership.placement.nodes.contains { membership.nodes[$0]?.state == .suspect }
         return isSuspicious ? min(patience.probeReuse, patience.probeWait) : patience.probeWait
     }
 

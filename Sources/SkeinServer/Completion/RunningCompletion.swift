@@ -29,6 +29,7 @@ final class RunningCompletion: Sendable {
     let events: AsyncThrowingStream<ChoiceEvent, any Error>
 
     private let coordinator: Coordinator
+    private let continuation: AsyncThrowingStream<ChoiceEvent, any Error>.Continuation
     private let sequences: [SequenceID]
     private let pump: Task<Void, Never>
     private let clock: Task<Void, Never>
@@ -44,6 +45,7 @@ final class RunningCompletion: Sendable {
         let (events, continuation) = AsyncThrowingStream<ChoiceEvent, any Error>.makeStream(
             bufferingPolicy: .bufferingOldest(eventsMax))
         self.events = events
+        self.continuation = continuation
         clock = Task { [sequences] in
             do { try await Self.sleepInNaps(for: bounds.whole) } catch { return }
             continuation.finish(throwing: APIError.timedOut(bounds.whole))
@@ -155,6 +157,9 @@ final class RunningCompletion: Sendable {
     func breakOff() async {
         for sequence in sequences { await coordinator.cancel(sequence) }
     }
+
+    /// Leaves the answers to the head that is started next: their readers ask there again.
+    func leaveToNextHead() { continuation.finish(throwing: APIError.headIsChanging) }
 
     /// Reads no further: where nobody else does, the answers rest, or go on for a client that
     /// means to come back.

@@ -18,7 +18,8 @@ struct APIError: Error, Equatable {
     var retryAfterSeconds: Int?
     /// The methods that the path has, where another was used.
     var allowedMethods: String?
-    /// Whether the connection ends with the answer, since the rest of what comes cannot be read.
+    /// Whether the connection ends with the answer, since the rest of what comes cannot be read; a
+    /// stream ends without a word, as if the connection broke.
     var endsConnection = false
 
     /// A request that cannot be read or can never run.
@@ -104,6 +105,15 @@ struct APIError: Error, Equatable {
             status: 503, type: "service_unavailable", message: message,
             code: "service_unavailable", retryAfterSeconds: retryAfterSeconds)
     }
+
+    /// The head ends and leaves what it draws to the next, which has it out of the journal.
+    static let headIsChanging: APIError = {
+        var error = unavailable(
+            "the head is started again; ask once more with the same Idempotency-Key, or for "
+                + "/v1/requests/ID")
+        error.endsConnection = true
+        return error
+    }()
 
     /// A node is lost and stays away.
     static func nodeAway(_ bound: Duration) -> APIError {

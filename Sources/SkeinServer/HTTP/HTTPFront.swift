@@ -124,13 +124,20 @@ public actor HTTPFront {
     ///
     /// Until the last answer is out, a client that asks for another or for `/health` is told that
     /// the server drains, so that a balancer sends its clients elsewhere.
-    public func drain(atMost bound: Duration) async {
+    ///
+    /// - Parameter leavesRequests: whether those that run on are left to the head that is started
+    ///   next, which has them out of the journal, instead of being broken off.
+    public func drain(atMost bound: Duration, leavesRequests: Bool = false) async {
         guard let services, let serving else { return }
         routes.beginDraining()
         let watchdog = Task { [routes] in
             do {
                 try await Task.sleep(for: bound)
-                await routes.breakOffAll()
+                if leavesRequests {
+                    routes.leaveAllToNextHead()
+                } else {
+                    await routes.breakOffAll()
+                }
                 // Who does not read is not waited for.
                 try await Task.sleep(for: .seconds(Limits.httpLingerSecondsMax))
             } catch { return }

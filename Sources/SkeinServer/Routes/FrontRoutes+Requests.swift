@@ -104,24 +104,25 @@ extension FrontRoutes {
     }
 
     /// Goes on with what a head before this one has left in the middle.
-    ///
-    /// Each request is read to its end, so that its stop strings count though no client is there.
     func resumeInterrupted() async {
-        for request in await service.coordinator.interrupted {
-            do throws(APIError) {
-                let call = try read(request)
-                let tenant = sharesPrefixes ? "" : request.tenant
-                Task {
-                    // How it ends is written down; nobody is here to be told.
-                    do throws(APIError) {
-                        _ = try await self.gathered(call, request, tenant: tenant)
-                    } catch {
-                        self.logger.info("request \(request.label): \(error.message)")
-                    }
+        for request in await service.coordinator.interrupted { readOn(request) }
+    }
+
+    /// Reads a request to its end, so that its stop strings count though no client is there.
+    func readOn(_ request: ClientRequest) {
+        do throws(APIError) {
+            let call = try read(request)
+            let tenant = sharesPrefixes ? "" : request.tenant
+            Task {
+                // How it ends is written down; nobody is here to be told.
+                do throws(APIError) {
+                    _ = try await self.gathered(call, request, tenant: tenant)
+                } catch {
+                    self.logger.info("request \(request.label): \(error.message)")
                 }
-            } catch {
-                logger.warning("request \(request.label) cannot go on: \(error.message)")
             }
+        } catch {
+            logger.warning("request \(request.label) cannot go on: \(error.message)")
         }
     }
 }

@@ -78,6 +78,11 @@ final class FrontRoutes: Sendable {
         for running in state.withLock({ Array($0.running.values) }) { await running.breakOff() }
     }
 
+    /// Leaves every completion to the head that is started next.
+    func leaveAllToNextHead() {
+        for running in state.withLock({ Array($0.running.values) }) { running.leaveToNextHead() }
+    }
+
     /// Answers a request.
     func respond(to request: Request, from caller: Caller) async -> Response {
         let caller = caller.named(request)
@@ -296,6 +301,7 @@ extension FrontRoutes {
                 end(running, caller)
                 route.metrics?.onCompletion(route)
                 caller.log(route, brokenBy: error)
+                if (error as? APIError)?.endsConnection == true { throw error }
                 // Where the client is there still, it learns why.
                 try await events.write((error as? APIError ?? .broken(error)).json)
             }
@@ -333,8 +339,11 @@ extension FrontRoutes {
             (state.connections.removeValue(forKey: connection) ?? [])
                 .compactMap { state.running[$0] }
         }
-        guard !ended.isEmpty else { return }
-        for running in ended { running.leave() }
+        for running in ended {
+            running.leave()
+            // One with a key is drawn on, for its client means to come back.
+            if running.request.idempotencyKey != nil { readOn(running.request) }
+        }
     }
 
     private func end(_ running: RunningCompletion, _ caller: Caller) {

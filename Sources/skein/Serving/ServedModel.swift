@@ -9,6 +9,9 @@ enum ServedModel {
     /// How long running requests may take to finish when the server is asked to end.
     static let drainSecondsMax = 30
 
+    /// The same where the next head goes on with them: to wait would keep it from starting.
+    static let handoverSecondsMax = 2
+
     /// The name by which clients ask for the model in a folder.
     static func name(folder: String) -> String {
         URL(filePath: folder).resolvingSymlinksInPath().lastPathComponent
@@ -31,7 +34,11 @@ enum ServedModel {
     /// Lets running requests finish, within a bound and as long as a stage can run.
     private static func drain(_ server: HTTPFront, of coordinator: Coordinator) async {
         let watch = Task { await watchRing(of: server, coordinator) }
-        await server.drain(atMost: .seconds(drainSecondsMax))
+        let keepsRequests = await coordinator.keepsRequests
+        let isHandover = keepsRequests && !server.isAskedToEnd
+        await server.drain(
+            atMost: .seconds(isHandover ? handoverSecondsMax : drainSecondsMax),
+            leavesRequests: isHandover)
         watch.cancel()
     }
 
