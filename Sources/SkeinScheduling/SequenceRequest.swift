@@ -47,6 +47,10 @@ public struct SequenceRequest: Equatable, Sendable {
     /// Whether it was taken in before, by a head that has ended: it is never told to come later.
     public var wasTakenIn = false
 
+    /// Whether that head was producing its tokens when it ended, so that its reader sees it stand
+    /// still.
+    public var wasInterrupted = false
+
     /// Whether this is the cluster's own question whether tokens flow: it is never told to come
     /// later, and counts in no total.
     public var isProbe: Bool

@@ -67,6 +67,7 @@ struct SequenceState {
         self.request = request
         tokens = request.promptTokens + request.completionTokens
         scoredCount = request.scoredCount
+        isInterrupted = request.wasInterrupted
     }
 
     var completionTokens: ArraySlice<TokenID> { tokens[request.promptTokens.count...] }

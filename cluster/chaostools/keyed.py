@@ -68,7 +68,7 @@ class Official:
 
 
 def official_is_here():
-    """Whether OpenAI's client can be imported; where cluster/clients has it, it can from then on."""
+    """Whether OpenAI's client can be imported, perhaps from where cluster/clients keeps it."""
     sys.path += [str(path) for path in ROOT.glob(LIBRARY) if str(path) not in sys.path]
     return importlib.util.find_spec("openai") is not None
 

@@ -165,6 +165,7 @@ extension Head {
         arrival.completionTokens = answer.tokens.map(\.token)
         arrival.scoredCount = answer.scores.count
         arrival.wasTakenIn = true
+        arrival.wasInterrupted = !answer.rests && !answer.tokens.isEmpty
         if let reason = schedule.endReason(of: arrival) { return finish(id, reason) }
         switch standing {
         case .complete where !answer.tokens.isEmpty: return finish(id, .stop)

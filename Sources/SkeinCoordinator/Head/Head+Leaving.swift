@@ -10,7 +10,7 @@ extension Head {
     /// Either way live sequences go on as after a loss: on the standby, or once it is back.
     mutating func letGo(_ name: String) {
         guard membership.placement.nodes.contains(name), readiness == .ready,
-            ringProgress.inFlightCount > 0, !settings.endsWithItsNodes, replacement(of: name) == nil
+            ringProgress.inFlightCount > 0, !settings.endsWithItsNodes, !canDoWithout(name)
         else { return dismiss(name) }
         if leaving[name] == nil { leaving[name] = now }
     }
@@ -45,7 +45,7 @@ extension Head {
         }
         guard membership.isHere(name) else { throw Refusal(subject, "is not here") }
         let isPlaced = membership.placement.nodes.contains(name)
-        guard isForced || !isPlaced || replacement(of: name) != nil else {
+        guard isForced || !isPlaced || canDoWithout(name) else {
             throw Refusal(
                 subject,
                 "has nobody to take its place: no standby is here that has room; with --force it "
@@ -77,10 +77,14 @@ extension Head {
         carryOut(membership.onLeave(name))
     }
 
-    /// The standby that would take a node's place.
-    private func replacement(of name: String) -> String? {
-        let needed = failover.bytes.total(of: name, in: membership.placement)
-        let plan = failoverPlan
-        return membership.standbys.first { plan.member($0).hasRoom(for: needed) }
+    /// Whether others would hold at once what a node holds, or nobody needs to.
+    private func canDoWithout(_ name: String) -> Bool {
+        var members = failoverPlan.members
+        members[name]?.isHere = false
+        members[name]?.isLost = true
+        let plan = FailoverPlan(
+            bytes: failover.bytes, home: failover.home, current: membership.placement,
+            members: members)
+        return plan.relief()?.awaited.isEmpty == true
     }
 }
