@@ -138,7 +138,8 @@ let package = Package(
             "SkeinCluster",
             [
                 "SkeinCore", "SkeinTensor", "SkeinTransport", "SkeinText", "SkeinWeights",
-                "SkeinStage", "SkeinCoordinator", "SkeinMembership", "SkeinPlanning",
+                "SkeinTelemetry", "SkeinStage", "SkeinCoordinator", "SkeinMembership",
+                "SkeinPlanning",
             ], outside: [logging, yams]),
         room(
             "SkeinServer",
@@ -208,14 +209,16 @@ let package = Package(
         tests(
             "SkeinServerTests",
             [
-                "SkeinCore", "SkeinText", "SkeinMembership", "SkeinCoordinator", "SkeinCluster",
-                "SkeinServer",
+                "SkeinCore", "SkeinText", "SkeinTelemetry", "SkeinMembership", "SkeinCoordinator",
+                "SkeinCluster", "SkeinServer",
             ], outside: [logging]),
         tests(
             "SkeinBenchTests",
             ["SkeinCore", "SkeinScheduling", "SkeinTelemetry", "SkeinPlanning", "SkeinBench"],
             outside: [asyncHTTPClient, histogram, nioCore, nioHTTP1, nioPosix, nioSSL]),
-        tests("SkeinCommandTests", ["SkeinCore", "skein"], outside: [argumentParser]),
+        tests(
+            "SkeinCommandTests", ["SkeinCore", "SkeinTelemetry", "SkeinCluster", "skein"],
+            outside: [argumentParser]),
         testsThatCompute(
             "SkeinSimulationTests",
             [

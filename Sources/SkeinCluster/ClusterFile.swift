@@ -8,6 +8,9 @@ import Yams
 /// expected`. A file is trusted with nothing: its size, its nesting and every number are checked,
 /// and YAML's anchors and aliases, by which a small file can grow without end, are not accepted.
 public enum ClusterFile {
+    /// What the coordinator is called where nodes are named; no node has this name.
+    public static let coordinatorName = ClusterKeys.coordinatorName
+
     /// Reads a cluster file; relative folders in it become absolute.
     public static func read(path: String) throws(Refusal) -> Topology {
         try parse(try bytes(of: path, kind: "cluster file"), path: path)
@@ -15,6 +18,22 @@ public enum ClusterFile {
 
     /// Reads a cluster file's bytes; `path` is named in errors, and folders are relative to it.
     public static func parse(_ bytes: [UInt8], path: String) throws(Refusal) -> Topology {
+        let (topology, peers) = try fields(of: bytes, path: path)
+        try peers.checkKeys(hasKeysFolder: topology.keysPath != nil)
+        return topology
+    }
+
+    /// Reads a cluster file whose keys are still to be made.
+    public static func parseWithoutKeys(
+        _ bytes: [UInt8], path: String
+    ) throws(Refusal) -> Topology {
+        try fields(of: bytes, path: path).topology
+    }
+
+    /// All of a cluster file that does not ask whether each peer has a key.
+    private static func fields(
+        of bytes: [UInt8], path: String
+    ) throws(Refusal) -> (topology: Topology, peers: FilePeers) {
         let fields = try ClusterFields(
             try compose(bytes, path: path), file: path, name: "file",
             allowed: Topology.table.map(\.name))
@@ -26,7 +45,7 @@ public enum ClusterFile {
             nodes: zip(topology.nodes, nodes).map {
                 .init(
                     name: $0.name, address: $0.address, publicKey: $0.publicKey,
-                    nextPublicKey: $0.nextPublicKey, fields: $1)
+                    nextPublicKey: $0.nextPublicKey, statusAddress: $0.statusAddress, fields: $1)
             },
             coordinator: (
                 topology.coordinator,
@@ -35,9 +54,8 @@ public enum ClusterFile {
             ))
         try peers.check()
         try ClusterNodes(topology, nodes).check()
-        try peers.checkKeys(hasKeysFolder: topology.keysPath != nil)
         try checkPages(topology.serving, fields)
-        return topology
+        return (topology, peers)
     }
 
     /// Refuses what no cluster, node or host may be called.

@@ -110,7 +110,7 @@ extension Topology.Node {
             "address", .nodeAddress, \.address, "where the node before it sends micro-batches"),
         FileField(
             "public_key", .key, \.publicKey, absent: "none",
-            "its CURVE key, as `skein keys new` prints it"),
+            "its CURVE key, as `skein keys init` writes it"),
         FileField(
             "next_public_key", .key, \.nextPublicKey, absent: "none",
             "a second key that is accepted too, while one replaces the other"),
@@ -135,6 +135,9 @@ extension Topology.Node {
             "standby", .trueOrFalse, \.isStandby, standard: false,
             "`true`: the node holds nothing until it takes the place of one that is lost; without "
                 + "`layers` and `experts`"),
+        FileField(
+            "status", .httpAddress, \.statusAddress, absent: "none",
+            "where it answers `/livez`, `/readyz` and `/metrics`, to anybody who can reach it"),
     ]
 }
 

@@ -48,26 +48,25 @@ public final class ClusterHost: Sendable {
 
     /// Starts this host's part.
     ///
-    /// A node belongs to this host if its address is one of this machine's; so does the
-    /// coordinator.
-    ///
-    /// - Parameter startsNodes: whether its nodes are started here; else a service manager
-    ///   running starts each with `skein node`.
-    /// - Parameter nodeLog: how the nodes that are started here say what happens.
+    /// - Parameters:
+    ///   - share: what belongs to this host; `nil` for what has an address of this machine.
+    ///   - startsNodes: whether its nodes are started here; else a service manager running starts
+    ///     each with `skein node`.
+    ///   - nodeLog: how the nodes that are started here say what happens.
+    ///   - statusAddress: where the only node that is started here answers supervisors.
     /// - Throws: a `Refusal` where nothing in the file belongs to this host, or something of it
     ///   cannot start.
     public init(
-        clusterFile: String, topology: Topology, startsNodes: Bool = true,
-        softwareVersion: String, logger: Logger, nodeLog: NodeLog,
+        clusterFile: String, topology: Topology, share: HostShare? = nil,
+        startsNodes: Bool = true, softwareVersion: String, logger: Logger, nodeLog: NodeLog,
+        statusAddress: TCPAddress? = nil,
         onProgress: @escaping @Sendable (ClusterProgress) -> Void
     ) throws {
         self.topology = topology
         self.clusterFile = clusterFile
-        let local = try LocalAddresses()
-        nodeNames =
-            startsNodes
-            ? try topology.nodes.filter { try local.holds($0.address) }.map(\.name) : []
-        let isHead = try local.holds(topology.coordinator.address)
+        let share = try share ?? HostShare.local(in: topology)
+        nodeNames = startsNodes ? share.nodeNames : []
+        let isHead = share.isHead
         guard isHead || !nodeNames.isEmpty else {
             throw Refusal(
                 clusterFile, "names no address of this host; run it on the hosts it names")
@@ -114,7 +113,8 @@ public final class ClusterHost: Sendable {
         for name in nodeNames {
             processes.append(
                 try NodeProcess(
-                    program: ThisProgram.path, clusterFile: clusterFile, name: name, log: nodeLog))
+                    program: ThisProgram.path, clusterFile: clusterFile, name: name, log: nodeLog,
+                    statusAddress: isHead ? nil : statusAddress))
         }
         self.processes = processes
         (losses, loss) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(Limits.nodesMax))

@@ -1,5 +1,5 @@
 internal import Foundation
-internal import SkeinCore
+public import SkeinCore
 internal import SkeinTransport
 
 /// The keys of one process of a cluster, read from the folder that the cluster file names.
@@ -17,9 +17,17 @@ struct ClusterKeys: Sendable {
             throw Refusal(
                 "cluster '\(topology.name)'",
                 "names addresses that are not loopback but no keys folder; make keys with "
-                    + "'skein keys new'")
+                    + "'skein keys init'")
         }
-        let file = folder + "/" + name + ".secret"
+        let keys = try checkedKeys(of: name, in: topology, folder: folder).keys
+        return ZeroMQLinks(hub: try ZeroMQHub(keys: keys, allowing: allowed(in: topology)))
+    }
+
+    /// The pair of a name, which must be one that the cluster file publishes, and its file.
+    static func checkedKeys(
+        of name: String, in topology: Topology, folder: String
+    ) throws(Refusal) -> (keys: CurveKeyPair, file: String) {
+        let file = secretFile(of: name, in: topology, folder: folder)
         let keys = try CurveKeyPair(readingSecretFrom: file)
         let published =
             name == coordinatorName
@@ -31,7 +39,20 @@ struct ClusterKeys: Sendable {
                 "belongs to the public key \(keys.publicKey), the cluster file gives \(name) "
                     + (published.isEmpty ? "none" : published.joined(separator: " or ")))
         }
-        return ZeroMQLinks(hub: try ZeroMQHub(keys: keys, allowing: allowed(in: topology)))
+        return (keys, file)
+    }
+
+    /// Where the secret of a name lies: in the folder itself, or in its host's part of a folder
+    /// that `skein keys init` has filled.
+    static func secretFile(of name: String, in topology: Topology, folder: String) -> String {
+        let plain = "\(folder)/\(name).secret"
+        guard !FileManager.default.fileExists(atPath: plain) else { return plain }
+        let address =
+            name == coordinatorName
+            ? topology.coordinator.address : topology.nodes.first { $0.name == name }?.address
+        guard let address else { return plain }
+        let parted = "\(folder)/\(address.hostName)/\(name).secret"
+        return FileManager.default.fileExists(atPath: parted) ? parted : plain
     }
 
     /// The keys of all peers.
@@ -39,5 +60,17 @@ struct ClusterKeys: Sendable {
         Set(
             [topology.coordinator.publicKey].compactMap(\.self)
                 + topology.nodes.flatMap(\.publicKeys))
+    }
+}
+
+extension Topology {
+    /// Checks the secret of a node, or of the coordinator, as its process will.
+    ///
+    /// - Returns: its file; `nil` where the cluster has no keys.
+    /// - Throws: a `Refusal` where it cannot be read, others may read it, or it belongs to none of
+    ///   the public keys that the file gives the name.
+    public func checkedSecretFile(of name: String) throws(Refusal) -> String? {
+        guard let keysPath else { return nil }
+        return try ClusterKeys.checkedKeys(of: name, in: self, folder: keysPath).file
     }
 }

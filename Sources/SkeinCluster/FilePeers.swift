@@ -9,6 +9,7 @@ struct FilePeers {
         let address: TCPAddress
         let publicKey: String?
         var nextPublicKey: String?
+        var statusAddress: TCPAddress?
         let fields: ClusterFields
     }
 
@@ -22,6 +23,7 @@ struct FilePeers {
     func check() throws(Refusal) {
         try checkNames()
         try checkAddresses()
+        try checkStatusAddresses()
         try checkKeysDiffer()
     }
 
@@ -85,6 +87,25 @@ struct FilePeers {
         {
             throw fields.refusal(
                 "http", "found \(http.hostAndPort), which is \(other)'s, expected another port")
+        }
+    }
+
+    /// Ports of one host differ; each host has its own loopback.
+    private func checkStatusAddresses() throws(Refusal) {
+        var taken: [String: String] = [:]
+        for node in nodes {
+            guard let status = node.statusAddress else { continue }
+            guard status != node.address else {
+                throw node.fields.refusal(
+                    "status", "found \(status.hostAndPort), which is its address, expected another")
+            }
+            let place = "\(node.address.hostName) \(status.hostAndPort)"
+            if let other = taken.updateValue(node.name, forKey: place) {
+                throw node.fields.refusal(
+                    "status",
+                    "found \(status.hostAndPort), which is node \(other)'s on the same host, "
+                        + "expected one of its own")
+            }
         }
     }
 

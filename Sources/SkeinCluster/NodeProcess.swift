@@ -1,5 +1,6 @@
 internal import Foundation
 public import SkeinCore
+internal import SkeinTransport
 internal import Synchronization
 
 /// A node that runs as a child process of this one.
@@ -25,14 +26,21 @@ public final class NodeProcess: Sendable {
     /// - Parameters:
     ///   - program: the path of this program.
     ///   - log: how the node says what happens, on the standard error of this process.
+    ///   - statusAddress: where it answers supervisors, whatever the file says.
     public init(
-        program: String, clusterFile: String, name: String, log: NodeLog
+        program: String, clusterFile: String, name: String, log: NodeLog,
+        statusAddress: TCPAddress? = nil
     ) throws(Refusal) {
         self.name = name
         ending = Mutex(Ending())
         process.executableURL = URL(filePath: program)
         process.arguments =
             ["node", "--cluster", clusterFile, "--name", name, "--exit-with-input"] + log.arguments
+        if let statusAddress { process.arguments?.append("--status=\(statusAddress.hostAndPort)") }
+        // A service manager wants to hear of this process alone.
+        process.environment = ProcessInfo.processInfo.environment.filter {
+            !ServiceManager.variables.contains($0.key)
+        }
         process.standardInput = lifeline
         process.standardOutput = FileHandle.nullDevice
         process.terminationHandler = { [weak self] process in self?.end(process) }

@@ -1,13 +1,13 @@
 internal import Foundation
-internal import SkeinCore
+public import SkeinCore
 
 /// A folder of our own that is gone when we are done.
-struct TemporaryFolder: Sendable {
+public struct TemporaryFolder: Sendable {
     /// Where it is.
-    let path: String
+    public let path: String
 
     /// Makes a folder that only this user can read.
-    init(prefix: String) throws(Refusal) {
+    public init(prefix: String) throws(Refusal) {
         let url = FileManager.default.temporaryDirectory
             .appending(path: "\(prefix)-\(UUID().uuidString)")
         path = url.path(percentEncoded: false)
@@ -21,7 +21,7 @@ struct TemporaryFolder: Sendable {
     }
 
     /// Writes a file and returns its path.
-    func write(_ text: String, to name: String) throws(Refusal) -> String {
+    public func write(_ text: String, to name: String) throws(Refusal) -> String {
         let file = path + "/" + name
         do {
             try text.write(toFile: file, atomically: true, encoding: .utf8)
@@ -32,7 +32,7 @@ struct TemporaryFolder: Sendable {
     }
 
     /// Removes the folder; one that cannot be removed is left to the system's own cleaning.
-    func remove() {
+    public func remove() {
         do { try FileManager.default.removeItem(atPath: path) } catch { return }
     }
 }

@@ -13,8 +13,16 @@ extension Topology {
     public init(
         plan: ClusterPlan, name: String, modelPath: String, file: HostsFile
     ) throws(Refusal) {
+        self.init(
+            unkeyed: plan, name: name, modelPath: modelPath,
+            coordinator: file.coordinator ?? Self.coordinator(for: plan))
+        keysPath = file.keysPath
+        try file.checkKeys(of: self)
+    }
+
+    /// The cluster that a plan describes, be there keys or not.
+    init(unkeyed plan: ClusterPlan, name: String, modelPath: String, coordinator: Coordinator) {
         let hosts = plan.hosts.hosts
-        let coordinator = file.coordinator ?? Self.coordinator(for: plan)
         self.init(
             name: name, modelPath: modelPath, placement: plan.ring.kind,
             serving: plan.ring.serving, coordinator: coordinator,
@@ -23,10 +31,8 @@ extension Topology {
                     name: hosts[node.host].name, address: hosts[node.host].address,
                     publicKey: hosts[node.host].publicKey, layerRanges: node.slices.map(\.layers),
                     threadCount: hosts[node.host].coreCount)
-            },
-            keysPath: file.keysPath)
+            })
         addExperts(of: plan)
-        try file.checkKeys(of: self)
     }
 
     /// The text of the cluster file, once it is found to read back as this topology.

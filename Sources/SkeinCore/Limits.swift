@@ -255,6 +255,9 @@ public enum Limits {
     /// HTTP connections at once: as many as sequences may run and wait.
     public static let httpConnectionsMax = 2_048
 
+    /// Connections at once to the port for supervisors: a few of them, and people who look.
+    public static let statusConnectionsMax = 64
+
     /// Seconds for which an HTTP connection may rest between two requests, or take to bring a
     /// whole one: longer than the 60 seconds for which common clients keep one open.
     public static let httpIdleSecondsMax = 75

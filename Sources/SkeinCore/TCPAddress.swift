@@ -73,6 +73,14 @@ public struct TCPAddress: Hashable, Sendable {
     /// The same host with another port.
     public func with(port: UInt16) -> TCPAddress { TCPAddress(host: host, port: port) }
 
+    /// The host alone, as files and folders are named after it.
+    public var hostName: String {
+        switch host {
+        case .ipv4(let text), .ipv6(let text), .name(let text): text
+        case .all: "*"
+        }
+    }
+
     /// The address without a scheme.
     public var hostAndPort: String {
         let portText = port.map { String($0) } ?? "*"

@@ -105,6 +105,9 @@ extension Topology {
         /// Whether it holds nothing until it takes the place of a node that is lost.
         public var isStandby: Bool
 
+        /// Where it answers supervisors over HTTP, if it does.
+        public var statusAddress: TCPAddress?
+
         /// Describes a node.
         public init(
             name: String, address: TCPAddress, publicKey: String? = nil,

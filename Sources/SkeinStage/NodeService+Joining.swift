@@ -123,6 +123,7 @@ extension NodeService {
         var former: PlacedStages?
         if case .running(let stages) = life { former = stages }
         life = .loading(placement.epoch)
+        loadProgress = (0, 0)
         newestSteps = [:]
         loadTask?.cancel()
         loadTask = Task {
@@ -141,6 +142,7 @@ extension NodeService {
     }
 
     private func tellLoading(_ doneBytes: Int, _ totalBytes: Int, epoch: Epoch) async {
+        if doneBytes >= loadProgress.doneBytes { loadProgress = (doneBytes, totalBytes) }
         let loading = Loading(doneBytes: UInt64(doneBytes), totalBytes: UInt64(totalBytes))
         await tell(.loading(loading), epoch: epoch)
     }

@@ -94,6 +94,8 @@ public actor NodeService {
     var lastError = ""
     var lastErrorAt: ContinuousClock.Instant
     var loadTask: Task<Void, Never>?
+    /// Bytes read and bytes to read of the load that runs.
+    var loadProgress = (doneBytes: 0, totalBytes: 0)
     /// What is in memory; another placement with the same part needs not read it again.
     var weights: LoadedWeights?
     /// The last micro-batch that each stage took under the placement at hand.

@@ -45,6 +45,12 @@ public struct LocalAddresses: Sendable {
         }
     }
 
+    /// Whether an address can be called: its host is no name, or one that can be looked up now.
+    public static func isKnown(_ address: TCPAddress) -> Bool {
+        guard case .name(let name) = address.host else { return true }
+        return !look(up: name).isEmpty
+    }
+
     // MARK: For the hub
 
     /// The address with its name looked up, since libzmq binds to no names; IPv4 first.

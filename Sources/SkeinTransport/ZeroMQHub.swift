@@ -49,7 +49,11 @@ public final class ZeroMQHub: Sendable {
     /// The node's own public key; `nil` without keys.
     public var publicKey: String? { keys?.publicKey }
 
+    /// What links and inboxes have carried so far.
+    public var traffic: LinkTraffic { counter.traffic }
+
     private let keys: CurveKeyPair?
+    private let counter = TrafficCounter()
     private let settings: Settings
     private let foundation: ZeroMQFoundation
     private let gate: KeyGate
@@ -91,7 +95,7 @@ public final class ZeroMQHub: Sendable {
         let subject = "inbox \(address)"
         guard keys != nil || address.isLoopback else {
             throw Refusal(
-                subject, "is not loopback and needs CURVE keys; make them with 'skein keys new'")
+                subject, "is not loopback and needs CURVE keys; make them with 'skein keys init'")
         }
         let endpoint = try LocalAddresses.numeric(address, subject: subject)
         let socket = try open(ZMQ_PULL, for: endpoint, lingering: .zero)
@@ -109,7 +113,7 @@ public final class ZeroMQHub: Sendable {
         let bound = try TCPAddress(parsing: socket.lastEndpoint).port ?? 0
         let inbox = ZeroMQInbox(
             address: address.with(port: bound).description, socket: socket, settings: settings,
-            events: eventsContinuation)
+            counter: counter, events: eventsContinuation)
         state.withLock { $0.inboxes.append(inbox) }
         return inbox
     }
@@ -149,7 +153,7 @@ public final class ZeroMQHub: Sendable {
         }
         let link = ZeroMQLink(
             address: address.description, socket: socket, monitor: monitor, settings: settings,
-            wake: loop.wake)
+            counter: counter, wake: loop.wake)
         guard zmq_connect(socket.raw, address.description) == 0 else {
             let reason = ZeroMQFoundation.lastError
             link.finish()

@@ -17,11 +17,12 @@ public final class ZeroMQInbox: Inbox {
     private let isClosing = Atomic<Bool>(false)
     private let finished = Latch()
     private let settings: ZeroMQHub.Settings
+    private let counter: TrafficCounter
 
     /// Takes over a bound socket and starts the thread, which alone touches it from now on.
     init(
         address: String, socket: ZeroMQSocket, settings: ZeroMQHub.Settings,
-        events: AsyncStream<LinkEvent>.Continuation
+        counter: TrafficCounter, events: AsyncStream<LinkEvent>.Continuation
     ) {
         let wake = WakePipe()
         self.address = address
@@ -29,6 +30,7 @@ public final class ZeroMQInbox: Inbox {
         self.wake = wake
         self.events = events
         self.settings = settings
+        self.counter = counter
         mailbox = Mailbox(
             messagesMax: settings.inboxMessagesMax, bytesMax: settings.inboxBytesMax,
             onRoom: { wake.signal() })
@@ -76,6 +78,7 @@ public final class ZeroMQInbox: Inbox {
                 events.yield(
                     LinkEvent(address: peer, kind: .messageDropped(reason: trouble)))
             } else {
+                counter.onReceived(parts.frames)
                 mailbox.offer(
                     Arrival(frames: parts.frames, peerKey: parts.peerKey, peer: parts.peer))
             }

@@ -47,6 +47,7 @@ public final class ZeroMQLink: Link {
     let socket: ZeroMQSocket
     let monitor: ZeroMQSocket
     private let settings: ZeroMQHub.Settings
+    private let counter: TrafficCounter
     private let allowance: LinkAllowance
     private let wake: WakePipe
     private let finished = Latch()
@@ -54,12 +55,13 @@ public final class ZeroMQLink: Link {
 
     init(
         address: String, socket: ZeroMQSocket, monitor: ZeroMQSocket,
-        settings: ZeroMQHub.Settings, wake: WakePipe
+        settings: ZeroMQHub.Settings, counter: TrafficCounter, wake: WakePipe
     ) {
         self.address = address
         self.socket = socket
         self.monitor = monitor
         self.settings = settings
+        self.counter = counter
         self.wake = wake
         allowance = LinkAllowance(bytesMax: settings.linkBytesMax, wake: wake)
     }
@@ -208,7 +210,9 @@ public final class ZeroMQLink: Link {
             case .wouldBlock: isBroken = true
             }
         }
-        return isBroken ? .broken : .taken
+        guard !isBroken else { return .broken }
+        counter.onSent(frames)
+        return .taken
     }
 
     private func reconnect(_ state: inout State, now: ContinuousClock.Instant) {

@@ -13,7 +13,7 @@ struct Skein: AsyncParsableCommand {
         subcommands: [
             Up.self, RunNode.self, Serve.self, Generate.self, Score.self, Inspect.self,
             Plan.self, Health.self, Down.self, Drain.self, Bench.self, Trace.self, Synth.self,
-            Keys.self,
+            Keys.self, Check.self,
         ])
 
     /// Runs a command and maps its outcome to the exit codes others script against:

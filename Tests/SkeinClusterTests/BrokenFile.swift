@@ -374,6 +374,16 @@ let brokenFiles: [BrokenFile] = [
         "steps at once", of: experts, "steps_at_once: 3", "steps_at_once: 9", line: 6,
         field: "steps_at_once", reason: "1 to 8"),
     .init(
+        "status without a port", "threads: 1", "status: 127.0.0.1", line: 15,
+        field: "nodes[0].status", reason: "port"),
+    .init(
+        "status that is the address", "threads: 1", "status: 127.0.0.1:7101", line: 15,
+        field: "nodes[0].status", reason: "which is its address"),
+    .init(
+        "status twice on a host", "threads: 1\n  - name: b",
+        "status: 127.0.0.1:9470\n  - name: b\n    status: 127.0.0.1:9470", line: 17,
+        field: "nodes[1].status", reason: "node a's on the same host"),
+    .init(
         "latents", "context: 1024", "context: 1024\nlatents: fp4", line: 5, field: "latents",
         reason: "expected bf16 or fp8"),
     .init(

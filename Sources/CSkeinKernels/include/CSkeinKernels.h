@@ -236,6 +236,12 @@ void skein_pack_tiles(int isa, const float *row, size_t columns, uint8_t *codes,
 void skein_unpack_tiles(int isa, const uint8_t *codes, const float *scales, size_t columns,
                         float *row);
 
+// ---- clock.c ----------------------------------------------------------------------------------
+
+/// 1 where something keeps this machine's clock with those of others, 0 where nothing does, -1
+/// where the system does not say.
+int skein_clock_is_synchronized(void);
+
 // ---- limits.c: what the machine can do, measured ---------------------------------------------
 
 /// Sums `bytes` by 64-byte loads with prefetch; returns a value that depends on all of them.

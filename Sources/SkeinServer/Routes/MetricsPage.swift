@@ -5,7 +5,7 @@ internal import SkeinTelemetry
 
 /// What `/metrics` says: the front's tally and the cluster's state, for Prometheus.
 struct MetricsPage {
-    private var page = PrometheusText()
+    var page = PrometheusText()
     private let model: String
 
     init(model: String) { self.model = model }

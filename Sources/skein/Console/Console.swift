@@ -112,10 +112,13 @@ enum Console {
     }
 
     /// Prints one JSON object, keys sorted, and nothing else.
-    static func json(_ value: some Encodable) throws {
+    static func json(_ value: some Encodable) throws { try standardOutput(try text(value)) }
+
+    /// One JSON object, keys sorted, on a line.
+    static func text(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.keyEncodingStrategy = .convertToSnakeCase
-        try standardOutput(String(decoding: try encoder.encode(value), as: UTF8.self) + "\n")
+        return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
     }
 }

@@ -47,30 +47,44 @@ struct HeadClient: Sendable {
     ///
     /// - Throws: a `Refusal` that names the address, where nobody answers, or not in JSON.
     func ask(_ path: String, within bounds: Bounds = Bounds()) async throws(Refusal) -> Answer {
-        let subject = address.text
-        var request = HTTPClientRequest(url: address.text + path)
-        if bounds.isPost { request.method = .POST }
-        request.headers.add(name: "accept", value: "application/json")
-        if let apiKey { request.headers.add(name: "authorization", value: "Bearer \(apiKey)") }
-        let bytes: [UInt8]
-        let status: Int
-        do {
-            let response = try await client.execute(
-                request, timeout: .seconds(Int64(bounds.secondsMax)))
-            status = Int(response.status.code)
-            bytes = Array(
-                try await response.body.collect(upTo: bounds.bytesMax)
-                    .readableBytesView)
-        } catch {
-            throw Refusal(subject, Self.reason(error, bounds))
-        }
+        let (status, bytes) = try await fetch(path, accepting: "application/json", bounds)
         do throws(Refusal) {
             return Answer(
                 status: status,
                 value: try JSONValue(parsing: bytes, subject: "answer", rules: .lenient))
         } catch {
             throw Refusal(
-                subject, "answered with status \(status) and no JSON; is it a Skein head?")
+                address.text, "answered with status \(status) and no JSON; is it a Skein head?")
+        }
+    }
+
+    /// Asks for the measurements.
+    ///
+    /// - Throws: a `Refusal` that names the address, where nobody answers, or not with a page.
+    func metrics() async throws(Refusal) -> String {
+        let (status, bytes) = try await fetch("/metrics", accepting: "text/plain", Bounds())
+        guard status == 200 else {
+            throw Refusal(
+                address.text, "answered /metrics with status \(status); is it a Skein head?")
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private func fetch(
+        _ path: String, accepting kind: String, _ bounds: Bounds
+    ) async throws(Refusal) -> (status: Int, bytes: [UInt8]) {
+        let subject = address.text
+        var request = HTTPClientRequest(url: address.text + path)
+        if bounds.isPost { request.method = .POST }
+        request.headers.add(name: "accept", value: kind)
+        if let apiKey { request.headers.add(name: "authorization", value: "Bearer \(apiKey)") }
+        do {
+            let response = try await client.execute(
+                request, timeout: .seconds(Int64(bounds.secondsMax)))
+            let body = try await response.body.collect(upTo: bounds.bytesMax)
+            return (Int(response.status.code), Array(body.readableBytesView))
+        } catch {
+            throw Refusal(subject, Self.reason(error, bounds))
         }
     }
 

@@ -11,6 +11,12 @@ struct Inspect: AsyncParsableCommand {
         discussion: """
             How the model is laid out is said by --stages, --placement and --experts, or by a \
             cluster file, which also names the model unless --model or --config does.
+
+            The fingerprint, which nodes compare when they join, covers config.json, and of each \
+            weight file the name, size, header and 16 samples of 4 KiB. It tells checkpoints \
+            apart; it does not see a few bytes that a disk or a copy has damaged. --verify does: \
+            it reads every byte, goes on where an earlier run was broken off, and ends with \
+            status 1 where a file differs from --against.
             """)
 
     @OptionGroup var model: ModelOption
@@ -38,6 +44,8 @@ struct Inspect: AsyncParsableCommand {
     @Option(help: "A cluster file, whose nodes are shown.")
     var cluster: String?
 
+    @OptionGroup(title: "Verification") var verify: VerifyOptions
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -58,6 +66,11 @@ struct Inspect: AsyncParsableCommand {
         let isLaidOut =
             stages != nil || placement != nil || experts != nil || contextPositions != nil
             || latents != nil
+        guard !verify.isWanted || (config == nil && !isLaidOut) else {
+            throw ValidationError(
+                "--verify: expected none of --config, --stages, --placement, --experts, --context "
+                    + "and --latents beside it")
+        }
         guard cluster == nil || !isLaidOut else {
             throw ValidationError(
                 "--cluster: expected none of --stages, --placement, --experts, --context and "
@@ -67,6 +80,17 @@ struct Inspect: AsyncParsableCommand {
 
     func run() async throws {
         let topology = try cluster.map { path throws(Refusal) in try ClusterFile.read(path: path) }
+        if verify.isWanted {
+            let folder = try model.path ?? topology?.modelPath ?? model.folder()
+            let report = try await Verification(folder: folder, options: verify).report()
+            if json {
+                try Console.json(report)
+            } else {
+                try Console.standardOutput(report.text)
+            }
+            if report.failedCount > 0 { throw ExitCode(1) }
+            return
+        }
         let checkpoint =
             config == nil
             ? try Checkpoint.open(model.path ?? topology?.modelPath ?? model.folder()) : nil

@@ -14,7 +14,8 @@ struct Plan: AsyncParsableCommand {
             config.json. With --out it writes the cluster file that `skein up` takes. With \
             --cluster it predicts what a given cluster file gives. With --simulate it runs \
             the schedule over a virtual clock. With --delays it compares the placements over \
-            slower links.
+            slower links. With --compare it shows what was forecast for a cluster file beside what \
+            its head measures: --out keeps the forecast in CLUSTER.yaml.forecast.json.
             """)
 
     @OptionGroup var model: ModelOption
@@ -22,13 +23,14 @@ struct Plan: AsyncParsableCommand {
     @Option(help: "A config.json, where there is no checkpoint yet.")
     var config: String?
 
-    @Option(help: "The hosts file.")
-    var hosts: String
+    @Option(help: "The hosts file; none with --compare.")
+    var hosts: String?
 
     @OptionGroup(title: "Workload") var wish: PlanWishOptions
     @OptionGroup(title: "Constraints") var shape: PlanShapeOptions
     @OptionGroup(title: "Simulation") var simulation: PlanSimulationOptions
     @OptionGroup(title: "Comparison") var comparison: PlanComparisonOptions
+    @OptionGroup(title: "Forecast and measurements") var measured: PlanMeasuredOptions
 
     @Option(help: "Write the cluster file here.")
     var out: String?
@@ -40,6 +42,14 @@ struct Plan: AsyncParsableCommand {
     var json = false
 
     func validate() throws {
+        if measured.url != nil {
+            guard hosts == nil, out == nil, shape.cluster != nil else {
+                throw ValidationError(
+                    "--compare: expected --cluster, and neither --hosts nor --out beside it")
+            }
+            return
+        }
+        guard hosts != nil else { throw ValidationError("expected --hosts") }
         guard config == nil || model.path == nil else {
             throw ValidationError("expected one of --model and --config")
         }
@@ -56,9 +66,14 @@ struct Plan: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if let url = measured.url, let cluster = shape.cluster {
+            let comparison = try await measured.comparison(url: url, clusterFile: cluster)
+            return json
+                ? try Console.json(comparison) : try Console.standardOutput(comparison.text)
+        }
         try ClusterFile.checkName(name, subject: "--name")
         let configuration = try shapeOfModel()
-        let file = try HostsFile.read(path: hosts)
+        let file = try HostsFile.read(path: hosts ?? "")
         if comparison.isWanted {
             let report = try PlanComparison(
                 configuration: configuration, hosts: file.hosts,
@@ -76,7 +91,10 @@ struct Plan: AsyncParsableCommand {
             report.simulation = PlanReport.Simulation(
                 simulator.run(), load: simulation.load(for: plan), plan: plan)
         }
-        if let out, let clusterFile { try Console.write(clusterFile, to: out) }
+        if let out, let clusterFile {
+            try Console.write(clusterFile, to: out)
+            try Console.write(try Console.text(report), to: KeptForecast.path(beside: out))
+        }
         if json { return try Console.json(report) }
         try Console.standardOutput(report.text)
     }

@@ -3,6 +3,7 @@
 import ArgumentParser
 import SkeinCore
 import SkeinPlanning
+import SkeinTelemetry
 
 /// The load that a cluster is planned for.
 struct PlanWishOptions: ParsableArguments {
@@ -173,5 +174,43 @@ struct PlanComparisonOptions: ParsableArguments {
             throw ValidationError("\(name): expected 1 to 64 numbers with commas, found '\(text)'")
         }
         return numbers
+    }
+}
+
+/// A forecast beside what a running cluster measures.
+struct PlanMeasuredOptions: ParsableArguments {
+    @Option(
+        name: .customLong("compare"),
+        help: "The head's HTTP address, whose measurements stand beside --cluster's forecast.")
+    var url: String?
+
+    @Option(help: "With --compare: seconds to measure for.")
+    var seconds = 30
+
+    @OptionGroup var head: HeadOptions
+
+    func validate() throws {
+        guard (1...3_600).contains(seconds) else {
+            throw ValidationError("--seconds: expected 1 to 3600, found \(seconds)")
+        }
+    }
+
+    /// Reads the head's measurements twice and compares what was between.
+    func comparison(url: String, clusterFile: String) async throws -> ForecastComparison {
+        let forecast = try KeptForecast(beside: clusterFile)
+        let client = try head.client(of: try HeadAddress(parsing: url, subject: "--compare"))
+        do {
+            let before = PrometheusSamples(parsing: try await client.metrics())
+            let start = ContinuousClock.now
+            try await Task.sleep(for: .seconds(seconds))
+            let after = PrometheusSamples(parsing: try await client.metrics())
+            let elapsed = (ContinuousClock.now - start) / .seconds(1)
+            await client.close()
+            return ForecastComparison(
+                forecast, from: before, to: after, seconds: elapsed, url: client.address.text)
+        } catch {
+            await client.close()
+            throw error
+        }
     }
 }

@@ -17,6 +17,7 @@ struct RunNode: AsyncParsableCommand {
     @Option(help: "The node's name in it.")
     var name: String
 
+    @OptionGroup var status: StatusOption
     @OptionGroup var log: LogOption
 
     @Flag(
@@ -36,6 +37,10 @@ struct RunNode: AsyncParsableCommand {
         let (renewals, renewed) = AsyncStream.makeStream(
             of: Topology.self, bufferingPolicy: .bufferingNewest(1))
         let (cluster, name) = (cluster, name)
+        let node = try topology.node(named: name)
+        let supervisor = NodeSupervisor(
+            isStandby: node.isStandby, address: try status.address() ?? node.statusAddress,
+            logger: logger)
         let hangups = Task {
             await Hangups.each { Self.renew(cluster, name, renewed) }
         }
@@ -44,10 +49,20 @@ struct RunNode: AsyncParsableCommand {
             // A child is told to leave by its parent; the terminal's Ctrl-C is for the parent.
             ignoringInterrupts: exitsWithInput, watchingInput: exitsWithInput
         ) {
-            try await NodeHost.run(
-                name: name, topology: topology, softwareVersion: SoftwareVersion.text,
-                logger: logger, renewals: renewals, onProgress: { display?.show($0) })
+            try await withTaskCancellationHandler {
+                try await NodeHost.run(
+                    name: name, topology: topology, softwareVersion: SoftwareVersion.text,
+                    logger: logger, renewals: renewals,
+                    onOpen: { try await supervisor.open($0) },
+                    onProgress: {
+                        display?.show($0)
+                        supervisor.show($0)
+                    })
+            } onCancel: {
+                supervisor.stopping()
+            }
         }
+        await supervisor.close()
     }
 
     /// Reads the peers' keys again.

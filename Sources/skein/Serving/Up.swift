@@ -13,8 +13,8 @@ struct Up: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Starts this host's nodes and, on the head, HTTP; runs in the foreground.")
 
-    @Argument(help: "The cluster file.")
-    var clusterFile: String
+    @Argument(help: "The cluster file; none with --slurm.")
+    var clusterFile: String?
 
     @Flag(
         name: .customLong("without-nodes"),
@@ -26,18 +26,47 @@ struct Up: AsyncParsableCommand {
         help: "Let every holder of an API key end the cluster and send nodes away, from anywhere.")
     var takesRemoteOrders = false
 
-    @OptionGroup var keys: KeysOption
+    @OptionGroup(title: "Which part is this host's") var part: PartOptions
+    @OptionGroup(title: "Slurm") var slurm: SlurmOptions
+    @OptionGroup(title: "HTTP") var keys: KeysOption
     @OptionGroup var served: ServedOptions
+    @OptionGroup var status: StatusOption
     @OptionGroup var log: LogOption
 
     func validate() throws {
+        guard (clusterFile == nil) == slurm.isWanted else {
+            throw ValidationError("expected a cluster file or --slurm, one of them")
+        }
+        guard !slurm.isWanted || part.discover == nil else {
+            throw ValidationError("--slurm: expected no --discover beside it")
+        }
         guard !takesRemoteOrders || keys.path != nil else {
             throw ValidationError("--remote-orders: expected --api-keys, too")
         }
     }
 
     func run() async throws {
-        let topology = try ClusterFile.read(path: clusterFile)
+        guard slurm.isWanted else {
+            let path = clusterFile ?? ""
+            let topology = try ClusterFile.read(path: path)
+            return try await run(path, topology, try await part.share(in: topology))
+        }
+        let derived = try SlurmPart(slurm)
+        if slurm.isPrinted { return try Console.standardOutput(derived.topology.yaml) }
+        guard derived.share.isHead || !derived.share.nodeNames.isEmpty else {
+            return Console.say("the plan has nothing for this host, which is left idle")
+        }
+        let folder = try TemporaryFolder(prefix: "skein-slurm")
+        defer { folder.remove() }
+        let path = folder.path + "/cluster.yaml"
+        _ = try folder.write(try derived.topology.checkedYAML(path: path), to: "cluster.yaml")
+        try await run(path, derived.topology, derived.share)
+    }
+
+    /// Runs this host's part.
+    ///
+    /// - Parameter share: what that is; `nil` for what has an address of this machine.
+    private func run(_ path: String, _ topology: Topology, _ share: HostShare?) async throws {
         let log = log
         // What cannot be read is said before a node is started.
         var settings = try served.settings()
@@ -48,9 +77,11 @@ struct Up: AsyncParsableCommand {
             names: served.modelNames(folder: topology.modelPath))
         let banner = ClusterBanner()
         let host = try ClusterHost(
-            clusterFile: clusterFile, topology: topology, startsNodes: !withoutNodes,
+            clusterFile: path, topology: topology, share: share, startsNodes: !withoutNodes,
             softwareVersion: SoftwareVersion.text, logger: log.logger("skein.up"),
-            nodeLog: log.nodeLog, onProgress: { banner.show($0) })
+            nodeLog: log.nodeLog, statusAddress: try status.address(),
+            onProgress: { banner.show($0) })
+        let supervisor = try await UpSupervisor(host, at: status.address(), log: log)
         ClusterBanner.showPlacement(of: host)
         // Only the head serves HTTP.
         if host.coordinator != nil, let address = topology.coordinator.httpAddress {
@@ -61,11 +92,16 @@ struct Up: AsyncParsableCommand {
             try await withThrowingTaskGroup(of: Part.self) { parts in
                 parts.addTask { try await Self.watchNodes(of: host) }
                 parts.addTask {
-                    await Self.serve(host, front: front, renewing: (keys, served), log: log)
+                    await Self.serve(host, front, (keys, served), log, supervisor)
+                }
+                parts.addTask {
+                    await supervisor.showLife()
+                    return .nodes
                 }
                 // The first part to end, ends the others; the nodes leave before they are waited
                 // for, in a task of its own, since this one may be cancelled.
                 let ending = await Self.ending(of: &parts)
+                supervisor.stopping()
                 parts.cancelAll()
                 await Task {
                     if case .cluster = ending { await host.endCluster() } else { await host.stop() }
@@ -73,6 +109,7 @@ struct Up: AsyncParsableCommand {
                 if case .failure(let error) = ending, !(error is CancellationError) { throw error }
             }
         }
+        await supervisor.close()
     }
 
     /// What is left to do when this host's part ends.
@@ -134,8 +171,8 @@ struct Up: AsyncParsableCommand {
 
     /// This host's part beside its nodes: the head's HTTP, and on every host SIGHUP.
     private static func serve(
-        _ host: ClusterHost, front: HeadFront, renewing options: (KeysOption, ServedOptions),
-        log: LogOption
+        _ host: ClusterHost, _ front: HeadFront, _ options: (KeysOption, ServedOptions),
+        _ log: LogOption, _ supervisor: UpSupervisor
     ) async -> Part {
         do {
             var banner: StartBanner?
@@ -145,6 +182,7 @@ struct Up: AsyncParsableCommand {
                 server = try await listen(host, coordinator, front, log, banner: &begun)
                 banner = begun
             }
+            supervisor.ready()
             let renewal = Renewal(keys: options.0, served: options.1, server: server, host: host)
             let renewals = Task { await renewal.run() }
             defer { renewals.cancel() }
@@ -152,7 +190,7 @@ struct Up: AsyncParsableCommand {
                 await waitForCancellation()
                 return .serving(.host)
             }
-            try await serve(host, coordinator, server, banner)
+            try await serve(host, coordinator, server, banner, supervisor)
             return .serving(server?.isAskedToEnd == true ? .cluster : .host)
         } catch {
             return .serving(.failure(error))
@@ -162,7 +200,8 @@ struct Up: AsyncParsableCommand {
     /// The head's part: HTTP where the file names an address, from the first moment on, so that
     /// a client learns what the cluster waits for; completions are served once it is ready.
     private static func serve(
-        _ host: ClusterHost, _ coordinator: Coordinator, _ server: HTTPFront?, _ start: StartBanner
+        _ host: ClusterHost, _ coordinator: Coordinator, _ server: HTTPFront?,
+        _ start: StartBanner, _ supervisor: UpSupervisor
     ) async throws {
         do {
             try await host.waitUntilReady()
@@ -174,6 +213,7 @@ struct Up: AsyncParsableCommand {
         var banner = start
         banner.status = await coordinator.freshStatus()
         banner.show()
+        supervisor.status("every stage is loaded")
         guard let server else { return await waitForCancellation() }
         try await ServedModel.serve(server, until: coordinator)
     }
