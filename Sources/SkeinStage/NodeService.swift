@@ -124,6 +124,10 @@ public actor NodeService {
         let checkpoint = try Checkpoint.open(settings.modelFolder)
         let fingerprint = try checkpoint.fingerprint(of: settings.serving.weightForm)
         self.checkpoint = checkpoint
+        if checkpoint.visionTensorCount > 0 {
+            logger.info(
+                "\(checkpoint.visionTensorCount) tensors that see are left alone; text is served")
+        }
         coordinator = try links.open(
             to: settings.coordinatorAddress, publicKey: settings.coordinatorKey)
         settings.onProgress(.waiting(coordinator: settings.coordinatorAddress))
