@@ -15,8 +15,11 @@ public final class LatentPool {
 
     let store: LatentStore
 
-    /// The lightning indexer's keys, one row for each latent row.
+    /// The lightning indexer's keys, one row for each latent row of the layers that have one.
     let indexKeys: LatentStore?
+
+    /// Where each layer's index keys are stored; `nil` for one that shares another's choice.
+    private let indexPlaces: [Int?]
 
     /// Makes room for `pageCount` pages in each of the layers.
     ///
@@ -27,9 +30,11 @@ public final class LatentPool {
     ///   - codedWidth: numbers at a row's beginning that are kept as FP8 codes.
     ///   - indexKeyWidth: numbers of an index key; 0 for a model without an indexer.
     ///   - indexKeysAreCoded: whether they are kept as FP8 codes.
+    ///   - hasIndexKeys: whether a layer has an indexer of its own.
     public init(
         layers: Range<Int>, pageCount: Int, rowWidth: Int, codedWidth: Int = 0,
-        indexKeyWidth: Int = 0, indexKeysAreCoded: Bool = false
+        indexKeyWidth: Int = 0, indexKeysAreCoded: Bool = false,
+        hasIndexKeys: (Int) -> Bool = { _ in true }
     ) throws(Refusal) {
         precondition(!layers.isEmpty && rowWidth > 0, "a pool for \(layers) of \(rowWidth)")
         guard pageCount >= 1, pageCount <= Int(Int32.max) else {
@@ -39,11 +44,19 @@ public final class LatentPool {
         store = try LatentStore(
             layerCount: layers.count, pageCount: pageCount, rowWidth: rowWidth,
             codedWidth: codedWidth)
+        var indexedCount = 0
+        var places: [Int?] = []
+        for layer in layers {
+            let isIndexed = indexKeyWidth > 0 && hasIndexKeys(layer)
+            places.append(isIndexed ? indexedCount : nil)
+            indexedCount += isIndexed ? 1 : 0
+        }
+        indexPlaces = places
         indexKeys =
-            indexKeyWidth == 0
+            indexedCount == 0
             ? nil
             : try LatentStore(
-                layerCount: layers.count, pageCount: pageCount, rowWidth: indexKeyWidth,
+                layerCount: indexedCount, pageCount: pageCount, rowWidth: indexKeyWidth,
                 codedWidth: indexKeysAreCoded ? indexKeyWidth : 0)
     }
 
@@ -55,7 +68,7 @@ public final class LatentPool {
             layers: slice.layers, pageCount: pageCount, rowWidth: configuration.latentRowWidth,
             codedWidth: form.codedWidth(latentWidth: configuration.kvLoraRank),
             indexKeyWidth: configuration.indexer?.headSize ?? 0,
-            indexKeysAreCoded: form == .fp8)
+            indexKeysAreCoded: form == .fp8, hasIndexKeys: configuration.hasOwnIndexer)
     }
 
     /// Takes the memory of every page now, so that none can be missing when it is needed.
@@ -84,7 +97,10 @@ public final class LatentPool {
 
     /// Whether a model's latent rows, and index keys where it has them, have a place here.
     public func fits(_ model: ModelConfiguration) -> Bool {
-        rowWidth == model.latentRowWidth && indexKeyWidth == model.indexer?.headSize ?? 0
+        let indexedCount = model.indexedLayerCount(in: layers)
+        return rowWidth == model.latentRowWidth
+            && indexKeyWidth == (indexedCount == 0 ? 0 : model.indexer?.headSize ?? 0)
+            && indexPlaces.count { $0 != nil } == indexedCount
     }
 
     /// Bytes of one page over all layers.
@@ -98,8 +114,11 @@ public final class LatentPool {
     /// - Precondition: the layer is one of `layers`.
     public func view(of layer: LayerIndex) -> LatentView {
         precondition(layers.contains(layer.rawValue), "layer \(layer.rawValue) of \(layers)")
+        let storedLayer = layer.rawValue - layers.lowerBound
+        let indexPlace = indexPlaces[storedLayer]
         return LatentView(
-            store: store, indexKeys: indexKeys, storedLayer: layer.rawValue - layers.lowerBound)
+            store: store, indexKeys: indexPlace == nil ? nil : indexKeys, storedLayer: storedLayer,
+            storedIndexLayer: indexPlace ?? 0)
     }
 
     /// Copies the first rows of a page to another one, in every layer.

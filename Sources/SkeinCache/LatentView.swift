@@ -10,6 +10,9 @@ public struct LatentView {
     /// Counted from the pool's first layer.
     let storedLayer: Int
 
+    /// Counted from the pool's first layer with index keys.
+    let storedIndexLayer: Int
+
     /// Numbers of a latent row.
     public var rowWidth: Int { store.rowWidth }
 
@@ -19,7 +22,7 @@ public struct LatentView {
     ///   - rows: `[row, rowWidth]`: the normed latent, then the rotated rope key.
     ///   - spans: together they cover all rows, in order.
     public func write(_ rows: Tensor, spans: [AttentionSpan], on pool: ComputePool) {
-        write(rows, spans: spans, to: store, on: pool)
+        write(rows, spans: spans, to: store, layer: storedLayer, on: pool)
     }
 
     /// Whether index keys are kept as FP8 codes.
@@ -31,17 +34,18 @@ public struct LatentView {
     ///   - rows: `[row, key]`, normed and rotated.
     ///   - spans: together they cover all rows, in order.
     public func writeIndexKeys(_ rows: Tensor, spans: [AttentionSpan], on pool: ComputePool) {
-        write(rows, spans: spans, to: existingIndexKeys, on: pool)
+        write(rows, spans: spans, to: existingIndexKeys, layer: storedIndexLayer, on: pool)
     }
 
     private func write(
-        _ rows: Tensor, spans: [AttentionSpan], to store: LatentStore, on pool: ComputePool
+        _ rows: Tensor, spans: [AttentionSpan], to store: LatentStore, layer: Int,
+        on pool: ComputePool
     ) {
         for span in spans {
             pool.forEachRow(span.rows.count) { offset in
                 let place = Self.place(of: span.firstPosition + offset, in: span.pageTable)
                 store.write(
-                    layer: storedLayer, page: place.page, row: place.row, from: rows,
+                    layer: layer, page: place.page, row: place.row, from: rows,
                     row: span.rows.lowerBound + offset)
             }
         }
@@ -60,8 +64,8 @@ public struct LatentView {
         on pool: ComputePool
     ) -> PositionSelection? {
         PositionSelection(
-            queries, weights: weights, keys: existingIndexKeys, layer: storedLayer, paged: paged,
-            keptCount: keptCount, on: pool)
+            queries, weights: weights, keys: existingIndexKeys, layer: storedIndexLayer,
+            paged: paged, keptCount: keptCount, on: pool)
     }
 
     /// A copy of the row of one position.

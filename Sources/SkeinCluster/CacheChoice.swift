@@ -103,7 +103,7 @@ extension CacheChoice {
         let model = checkpoint.configuration
         let arithmetic = ModelArithmetic(model, latents: layout.serving.latentForm)
         let pageBytes =
-            Limits.pageRowCount * arithmetic.cacheBytesPerToken(layerCount: model.layerCount)
+            Limits.pageRowCount * arithmetic.cacheBytesPerToken()
         var empty = layout
         empty.serving.pageCount = 0
         let programBytes = try empty.memoryNeeded(by: checkpoint)

@@ -47,13 +47,17 @@ public struct ClusterLayout: Sendable {
     ///
     /// - Throws: a `Refusal` where there are more stages than layers.
     public func slices(of configuration: ModelConfiguration) throws(Refusal) -> [Slice] {
-        guard stageCount <= configuration.layerCount else {
+        let inner = configuration.layersWithinStages
+        let slices = Slice.even(
+            layerCount: configuration.layerCount, count: stageCount, keeping: inner)
+        guard let slices else {
+            let count = configuration.layerCount - inner.count
             throw Refusal(
                 "--stages",
                 "\(nodeCount) nodes make \(stageCount) \(kind.rawValue) stages, the model has "
-                    + "\(configuration.layerCount) layers")
+                    + "\(count) layers" + (inner.isEmpty ? "" : " with which a stage may begin"))
         }
-        return Slice.even(layerCount: configuration.layerCount, count: stageCount)
+        return slices
     }
 
     /// The nodes by name, and the shards of those that hold experts.
@@ -97,7 +101,8 @@ public struct ClusterLayout: Sendable {
         return try Placement(
             kind: kind, nodes: try shares(of: configuration),
             layerCount: configuration.layerCount,
-            expertCounts: configuration.layerExpertCounts)
+            expertCounts: configuration.layerExpertCounts,
+            keeping: configuration.layersWithinStages)
     }
 
     /// The slices that one node holds.

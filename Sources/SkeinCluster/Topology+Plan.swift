@@ -78,7 +78,8 @@ extension Topology {
             nodes: placedNodes.map {
                 NodeShare(name: $0.name, layers: $0.layerRanges, shard: $0.shard)
             },
-            layerCount: model.layerCount, expertCounts: model.layerExpertCounts)
+            layerCount: model.layerCount, expertCounts: model.layerExpertCounts,
+            keeping: model.layersWithinStages)
     }
 
     // MARK: - Private

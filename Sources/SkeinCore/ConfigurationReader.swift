@@ -6,10 +6,12 @@ struct ConfigurationReader {
     let fields: [String: JSONValue]
     /// The file, and the object inside it where it is not the outermost.
     let subject: String
+    /// Keys that the file spells otherwise, by the names under which they are read.
+    var spellings: [String: String] = [:]
 
     /// A refusal of one key.
     func refusal(_ key: String, _ reason: String) -> Refusal {
-        Refusal("\(subject): \(key)", reason)
+        Refusal("\(subject): \(spellings[key] ?? key)", reason)
     }
 
     /// The first of some names of one thing that is there, where the others do not contradict it.
@@ -101,7 +103,8 @@ struct ConfigurationReader {
         guard let fields = value.fields else {
             throw refusal(key, "found \(value.summary), expected an object")
         }
-        return ConfigurationReader(fields: fields, subject: "\(subject): \(key)")
+        return ConfigurationReader(
+            fields: fields, subject: "\(subject): \(spellings[key] ?? key)", spellings: spellings)
     }
 
     /// Refuses a key whose value is anything but the only supported one.

@@ -24,34 +24,45 @@ extension ModelConfiguration {
         guard let fields = parsed.fields else {
             throw Refusal(subject, "found \(parsed.summary), expected an object")
         }
-        let outer = ConfigurationReader(fields: fields, subject: subject)
+        let outer: ConfigurationReader
+        if MistralParameters.describes(fields) {
+            let file = ConfigurationReader(fields: fields, subject: subject)
+            let parameters = try MistralParameters(file)
+            outer = ConfigurationReader(
+                fields: parameters.fields, subject: subject, spellings: parameters.spellings)
+        } else {
+            outer = ConfigurationReader(fields: fields, subject: subject)
+        }
         // Models with eyes (Kimi-K2.5) keep the language model's keys in an inner object.
         let nested = fields["hidden_size"] == nil ? try outer.object("text_config") : nil
-        let reader = nested ?? outer
-        try Self.refuseUnsupported(in: reader)
+        try self.init(nested ?? outer, outer: outer)
+    }
 
-        let family = try Self.family(in: reader)
-        let isV2 = family == .deepseekV2
-        // The released GLM files differ from the class defaults of the others; nothing is guessed.
-        let guesses = family != .glm4MoeLite
-        let sizes = 1...Limits.hiddenSizeMax
+    /// Reads the language model's keys.
+    ///
+    /// - Parameter outer: what they lie in, or the same.
+    private init(
+        _ reader: ConfigurationReader, outer: ConfigurationReader
+    ) throws(Refusal) {
+        let family = try Family(in: reader, outer: outer)
+        try Self.refuseUnsupported(in: reader)
+        let (traits, sizes) = (family.traits, family.traits.sizes)
+        let widths = 1...Limits.hiddenSizeMax
         self.family = family
         vocabularySize = try reader.integer(
-            "vocab_size", in: 1...Limits.vocabularyMax,
-            default: guesses ? (isV2 ? 102_400 : 129_280) : nil)
-        hiddenSize = try reader.integer("hidden_size", in: sizes)
+            "vocab_size", in: 1...Limits.vocabularyMax, default: sizes?.vocabulary)
+        hiddenSize = try reader.integer("hidden_size", in: widths)
         layerCount = try reader.integer("num_hidden_layers", in: 1...Limits.layersMax)
         headCount = try reader.integer("num_attention_heads", in: 1...Limits.headsMax)
-        let queryRank = try reader.integer("q_lora_rank", in: 0...sizes.upperBound, default: 0)
+        let queryRank = try reader.integer("q_lora_rank", in: 0...widths.upperBound, default: 0)
         queryLoraRank = queryRank == 0 ? nil : queryRank
-        kvLoraRank = try reader.integer("kv_lora_rank", in: sizes, default: guesses ? 512 : nil)
+        kvLoraRank = try reader.integer("kv_lora_rank", in: widths, default: sizes?.latent)
         let headSizes = 1...Limits.headSizeMax
         qkNopeHeadSize = try reader.integer(
-            "qk_nope_head_dim", in: headSizes, default: guesses ? 128 : nil)
+            "qk_nope_head_dim", in: headSizes, default: sizes?.nope)
         qkRopeHeadSize = try reader.integer(
-            "qk_rope_head_dim", in: headSizes, default: guesses ? 64 : nil)
-        valueHeadSize = try reader.integer(
-            "v_head_dim", in: headSizes, default: guesses ? 128 : nil)
+            "qk_rope_head_dim", in: headSizes, default: sizes?.rope)
+        valueHeadSize = try reader.integer("v_head_dim", in: headSizes, default: sizes?.value)
         guard qkRopeHeadSize.isMultiple(of: 2) else {
             throw reader.refusal(
                 "qk_rope_head_dim", "found \(qkRopeHeadSize), expected an even number")
@@ -66,10 +77,11 @@ extension ModelConfiguration {
             default: hasDenseLayer ? nil : 1)
 
         (ropeTheta, yarn) = try Self.rotary(in: reader)
+        queryGrowth = try Self.queryGrowth(in: reader)
         positionCountMax = try reader.integer(
-            "max_position_embeddings", in: 1...Limits.positionsMax,
-            default: guesses ? (isV2 ? 2_048 : 4_096) : nil)
-        normEpsilon = Float(try reader.number("rms_norm_eps", in: 1e-30...1, default: 1e-6))
+            "max_position_embeddings", in: 1...Limits.positionsMax, default: sizes?.positions)
+        normEpsilon = Float(
+            try reader.number("rms_norm_eps", in: 1e-30...1, default: traits.normEpsilon))
         latentNormEpsilon = 1e-6
         tiesWordEmbeddings = try reader.flag("tie_word_embeddings", default: false)
         nextTokenLayerCount = try reader.integer(
@@ -77,41 +89,10 @@ extension ModelConfiguration {
         let inner = try Self.quantization(in: reader)
         quantization = if let inner { inner } else { try Self.quantization(in: outer) }
         indexer = try Self.indexer(
-            in: reader, family: family, queryRank: queryLoraRank, ropeSize: qkRopeHeadSize)
+            in: reader, family: family, queryRank: queryLoraRank, ropeSize: qkRopeHeadSize,
+            layerCount: layerCount)
         beginToken = try Self.beginToken(in: reader, vocabularySize: vocabularySize)
         endTokens = try Self.endTokens(in: reader, vocabularySize: vocabularySize)
-    }
-
-    private static func family(in reader: ConfigurationReader) throws(Refusal) -> Family {
-        if try reader.value(["model_type"]) != nil {
-            let name = try reader.text("model_type")
-            if let family = Family(rawValue: name) { return family }
-            // The very first V2 upload. The older DeepSeekMoE 16B has this name too, but no latent.
-            if name == "deepseek", try reader.value(["kv_lora_rank"]) != nil { return .deepseekV2 }
-            throw unknownFamily(reader, "model_type", name)
-        }
-        guard let (_, value) = try reader.value(["architectures"]) else {
-            throw reader.refusal("model_type", "the key is missing, and so is architectures")
-        }
-        guard let name = value.array?.first?.string else {
-            throw reader.refusal(
-                "architectures", "found \(value.summary), expected a list with a name")
-        }
-        switch name {
-        case "DeepseekV2ForCausalLM": return .deepseekV2
-        case "DeepseekV3ForCausalLM": return .deepseekV3
-        case "DeepseekV32ForCausalLM": return .deepseekV32
-        case "KimiK2ForCausalLM": return .kimiK2
-        case "Glm4MoeLiteForCausalLM": return .glm4MoeLite
-        default: throw unknownFamily(reader, "architectures", name)
-        }
-    }
-
-    private static func unknownFamily(
-        _ reader: ConfigurationReader, _ key: String, _ name: String
-    ) -> Refusal {
-        let known = Family.allCases.map(\.rawValue).joined(separator: ", ")
-        return reader.refusal(key, "found \"\(name)\", which is none of \(known)")
     }
 
     private static func refuseUnsupported(in reader: ConfigurationReader) throws(Refusal) {
@@ -120,8 +101,6 @@ extension ModelConfiguration {
         try reader.expect("mlp_bias", .bool(false))
         try reader.expect("use_qk_norm", .bool(false))
         try reader.expect("rope_interleave", .bool(true))
-        // The indexer of DeepSeek is half-split; GLM-5 is another arithmetic.
-        try reader.expect("indexer_rope_interleave", .bool(false))
     }
 
     private static func mixtureLayers(
@@ -129,7 +108,7 @@ extension ModelConfiguration {
     ) throws(Refusal) -> [Bool] {
         let denseCount = try reader.integer(
             "first_k_dense_replace", in: 0...Limits.layersMax,
-            default: family == .deepseekV2 ? 0 : family == .glm4MoeLite ? 1 : 3)
+            default: family.traits.denseLayerCount)
         let frequency = try reader.integer("moe_layer_freq", in: 1...Limits.layersMax, default: 1)
         guard isMixture else { return Array(repeating: false, count: layerCount) }
         guard let (key, value) = try reader.value(["mlp_layer_types"]) else {

@@ -1,4 +1,4 @@
-// The parts of config.json that are more than one key: experts, rotary numbers, FP8, indexer.
+// The parts of config.json that are more than one key: experts and rotary numbers.
 
 extension ModelConfiguration {
     static func routing(
@@ -16,7 +16,7 @@ extension ModelConfiguration {
         }
         let expertCount = try reader.integer(
             "n_routed_experts", "num_experts", "num_local_experts", in: 1...Limits.expertsMax)
-        let isV2 = family == .deepseekV2
+        let traits = family.traits
         let hasSharedKey = reader.fields["n_shared_experts"] != nil
         let routing = Routing(
             expertCount: expertCount,
@@ -25,13 +25,14 @@ extension ModelConfiguration {
             expertsPerTokenCount: try reader.integer("num_experts_per_tok", in: 1...expertCount),
             groupCount: try reader.integer("n_group", in: 1...expertCount, default: 1),
             keptGroupCount: try reader.integer("topk_group", in: 1...expertCount, default: 1),
-            method: try reader.choice(
-                "topk_method", default: isV2 ? RoutingMethod.greedy : .noAuxiliaryLoss),
-            scoring: try reader.choice("scoring_func", default: isV2 ? Scoring.softmax : .sigmoid),
-            normalizesWeights: try reader.flag("norm_topk_prob", default: !isV2),
+            method: try reader.choice("topk_method", default: traits.method),
+            scoring: try reader.choice("scoring_func", default: traits.scoring),
+            normalizesWeights: try reader.flag(
+                "norm_topk_prob", default: traits.normalizesWeights),
             scalingFactor: Float(
                 try reader.number(
-                    "routed_scaling_factor", in: 1e-6...1e6, default: isV2 ? 1 : 2.5)),
+                    "routed_scaling_factor", in: 1e-6...1e6, default: traits.scalingFactor)),
+            scalesNormalizedWeights: traits.scalesNormalizedWeights,
             expertIntermediateSize: try reader.integer(
                 "moe_intermediate_size", in: 1...Limits.intermediateSizeMax))
         try check(routing, in: reader)
@@ -125,9 +126,6 @@ extension ModelConfiguration {
                 "rope_type", "found \"\(kind)\"; only \"yarn\" and \"default\" are supported")
         }
         try section.expect("truncate", .bool(true))
-        if let (key, value) = try section.value(["attention_factor"]) {
-            throw section.refusal(key, "found \(value.summary); the key is not supported")
-        }
         let yarn = Yarn(
             factor: try section.number("factor", in: 1...1e6),
             originalPositionCount: try section.integer(
@@ -135,7 +133,8 @@ extension ModelConfiguration {
             betaFast: try section.number("beta_fast", in: 1e-6...1e6, default: 32),
             betaSlow: try section.number("beta_slow", in: 1e-6...1e6, default: 1),
             mscale: try section.optionalNumber("mscale", in: 0...100),
-            mscaleAllDim: try section.optionalNumber("mscale_all_dim", in: 0...100))
+            mscaleAllDim: try section.optionalNumber("mscale_all_dim", in: 0...100),
+            attentionFactor: try section.optionalNumber("attention_factor", in: 1e-3...1e3))
         guard yarn.betaSlow <= yarn.betaFast else {
             throw section.refusal(
                 "beta_slow", "found \(yarn.betaSlow), expected at most beta_fast \(yarn.betaFast)")
@@ -143,62 +142,13 @@ extension ModelConfiguration {
         return yarn
     }
 
-    /// Which weights are read, for refusals of those that are not.
-    public static let readFormats =
-        "Skein reads weights in BF16 and in FP8 with block scales (quant_method \"fp8\"), as "
-        + "published, and makes INT8 of them itself (--weights int8)"
-
-    /// The method of a section that older tools wrote without its name.
-    private static func unnamedMethod(_ section: ConfigurationReader) -> String? {
-        let isBitsAndBytes = ["load_in_4bit", "load_in_8bit"].contains { section.fields[$0] != nil }
-        if isBitsAndBytes { return "bitsandbytes" }
-        return section.fields["bits"] == nil ? nil : "GPTQ, AWQ or MLX"
-    }
-
-    static func quantization(in reader: ConfigurationReader) throws(Refusal) -> Quantization? {
-        if try reader.object("quantization") != nil {
-            throw reader.refusal("quantization", "the weights are quantized by MLX; \(readFormats)")
-        }
-        guard let section = try reader.object("quantization_config") else { return nil }
-        let method = try section.text("quant_method", default: unnamedMethod(section))
-        guard method == "fp8" else {
-            throw section.refusal("quant_method", "found \"\(method)\"; \(readFormats)")
-        }
-        try section.expect("fmt", .string("e4m3"))
-        try section.expect("activation_scheme", .string("dynamic"))
-        guard let (key, value) = try section.value(["weight_block_size"]) else {
-            throw section.refusal("weight_block_size", "the key is missing, expected two numbers")
-        }
-        let bounds = 1...Limits.intermediateSizeMax
-        guard case .array(let sizes) = value, sizes.count == 2,
-            let rows = sizes[0].integer, let columns = sizes[1].integer,
-            bounds.contains(rows), bounds.contains(columns)
-        else {
-            throw section.refusal(
-                key, "found \(value.summary), expected two whole numbers above 0")
-        }
-        let format = try section.text("scale_fmt", default: "float32")
-        guard ["ue8m0", "float32", "float", "fp32"].contains(format) else {
-            throw section.refusal("scale_fmt", "found \"\(format)\"; only \"ue8m0\" is known")
-        }
-        return Quantization(
-            blockRowCount: rows, blockColumnCount: columns,
-            scalesArePowersOfTwo: format == "ue8m0")
-    }
-
-    static func indexer(
-        in reader: ConfigurationReader, family: Family, queryRank: Int?, ropeSize: Int
-    ) throws(Refusal) -> Indexer? {
-        // A file with an indexer is sparse whatever it calls itself.
-        let isIndexed = try reader.value(["index_topk"]) != nil
-        guard family == .deepseekV32 || isIndexed else { return nil }
-        guard queryRank != nil else {
-            throw reader.refusal("q_lora_rank", "absent, but the indexer reads the query latent")
-        }
-        return Indexer(
-            headCount: try reader.integer("index_n_heads", in: 1...Limits.headsMax, default: 64),
-            headSize: try reader.integer(
-                "index_head_dim", in: ropeSize...max(ropeSize, Limits.headSizeMax), default: 128),
-            topK: try reader.integer("index_topk", in: 1...Limits.positionsMax, default: 2_048))
+    static func queryGrowth(in reader: ConfigurationReader) throws(Refusal) -> QueryGrowth? {
+        guard let section = try reader.object("llama_4_scaling") else { return nil }
+        // The spellings of a params.json are those of its yarn, not of this object.
+        let plain = ConfigurationReader(fields: section.fields, subject: section.subject)
+        return QueryGrowth(
+            beta: try plain.number("beta", in: 0...100),
+            originalPositionCount: try plain.integer(
+                "original_max_position_embeddings", in: 1...Limits.positionsMax))
     }
 }

@@ -12,6 +12,10 @@ public struct ModelConfiguration: Equatable, Sendable {
         case kimiK2 = "kimi_k2"
         /// GLM-4.7-Flash.
         case glm4MoeLite = "glm4_moe_lite"
+        /// GLM-5 and its successors: V3.2 with an indexer that some layers share.
+        case glmMoeDsa = "glm_moe_dsa"
+        /// Mistral Large 3, whose `params.json` names no type.
+        case mistralLarge3 = "mistral_large_3"
     }
 
     /// How the gate turns scores into chosen experts (specification section 3.8).
@@ -46,11 +50,14 @@ public struct ModelConfiguration: Equatable, Sendable {
         public var mscale: Double?
         /// Denominator of that multiplier, and the softmax scale's; `nil` where absent.
         public var mscaleAllDim: Double?
+        /// That multiplier itself, where it is stated.
+        public var attentionFactor: Double?
 
         /// States YaRN's numbers.
         public init(
             factor: Double, originalPositionCount: Int, betaFast: Double = 32,
-            betaSlow: Double = 1, mscale: Double? = nil, mscaleAllDim: Double? = nil
+            betaSlow: Double = 1, mscale: Double? = nil, mscaleAllDim: Double? = nil,
+            attentionFactor: Double? = nil
         ) {
             self.factor = factor
             self.originalPositionCount = originalPositionCount
@@ -58,27 +65,68 @@ public struct ModelConfiguration: Equatable, Sendable {
             self.betaSlow = betaSlow
             self.mscale = mscale
             self.mscaleAllDim = mscaleAllDim
+            self.attentionFactor = attentionFactor
         }
     }
 
-    /// Block-scaled FP8 weights (specification section 2.5).
+    /// A factor on the whole query that grows with its position (Mistral Large 3):
+    /// `1 + beta * ln(1 + floor(position / originalPositionCount))`.
+    public struct QueryGrowth: Equatable, Sendable {
+        /// How much it grows.
+        public var beta: Double
+        /// Positions from one value to the next.
+        public var originalPositionCount: Int
+
+        /// States the factor's numbers.
+        public init(beta: Double, originalPositionCount: Int) {
+            self.beta = beta
+            self.originalPositionCount = originalPositionCount
+        }
+    }
+
+    /// Weights that are stored in fewer than 16 bits (specification section 2.5).
     public struct Quantization: Equatable, Sendable {
+        /// How E4M3 weights share their scales; `nil` where none is expected.
+        public var float8: Float8Blocks?
+        /// Columns of a row that share a scale in INT4 experts; `nil` where none are expected.
+        public var int4GroupColumnCount: Int?
+
+        /// States the forms that a file may hold.
+        public init(float8: Float8Blocks? = nil, int4GroupColumnCount: Int? = nil) {
+            self.float8 = float8
+            self.int4GroupColumnCount = int4GroupColumnCount
+        }
+
+        /// States the scale blocks of E4M3 weights.
+        public init(blockRowCount: Int, blockColumnCount: Int, scalesArePowersOfTwo: Bool) {
+            self.init(
+                float8: Float8Blocks(
+                    rowCount: blockRowCount, columnCount: blockColumnCount,
+                    scalesArePowersOfTwo: scalesArePowersOfTwo))
+        }
+    }
+
+    /// Blocks of an E4M3 weight that share a scale; a row, or a whole matrix, is a block too.
+    public struct Float8Blocks: Equatable, Sendable {
         /// Rows that share a scale.
-        public var blockRowCount: Int
+        public var rowCount: Int
         /// Columns that share a scale.
-        public var blockColumnCount: Int
+        public var columnCount: Int
         /// Whether the scales are powers of two.
         public var scalesArePowersOfTwo: Bool
 
-        /// States the scale blocks.
-        public init(blockRowCount: Int, blockColumnCount: Int, scalesArePowersOfTwo: Bool) {
-            self.blockRowCount = blockRowCount
-            self.blockColumnCount = blockColumnCount
+        /// More rows and columns than any matrix has.
+        public static let whole = 1 << 40
+
+        /// States the blocks.
+        public init(rowCount: Int, columnCount: Int, scalesArePowersOfTwo: Bool = false) {
+            self.rowCount = rowCount
+            self.columnCount = columnCount
             self.scalesArePowersOfTwo = scalesArePowersOfTwo
         }
     }
 
-    /// The lightning indexer of V3.2 (specification section 6).
+    /// The lightning indexer of V3.2 and GLM-5 (specification section 6).
     public struct Indexer: Equatable, Sendable {
         /// Heads of the indexer.
         public var headCount: Int
@@ -86,12 +134,22 @@ public struct ModelConfiguration: Equatable, Sendable {
         public var headSize: Int
         /// Positions that a query keeps.
         public var topK: Int
+        /// Whether its rotated pairs are neighbours (GLM-5), and not half of them apart (V3.2).
+        public var isInterleaved: Bool
+        /// Main layers without an indexer: they take the positions that the nearest layer below
+        /// with one has chosen. Never the first.
+        public var sharedLayers: Set<Int>
 
         /// States the indexer's sizes.
-        public init(headCount: Int, headSize: Int, topK: Int) {
+        public init(
+            headCount: Int, headSize: Int, topK: Int, isInterleaved: Bool = false,
+            sharedLayers: Set<Int> = []
+        ) {
             self.headCount = headCount
             self.headSize = headSize
             self.topK = topK
+            self.isInterleaved = isInterleaved
+            self.sharedLayers = sharedLayers
         }
     }
 
@@ -115,6 +173,9 @@ public struct ModelConfiguration: Equatable, Sendable {
         public var normalizesWeights: Bool
         /// Factor on the chosen weights.
         public var scalingFactor: Float
+        /// Whether the factor applies to weights that were divided by their sum, too; V2 either
+        /// divides or scales.
+        public var scalesNormalizedWeights: Bool
         /// Width of one expert.
         public var expertIntermediateSize: Int
 
@@ -123,7 +184,7 @@ public struct ModelConfiguration: Equatable, Sendable {
             expertCount: Int, sharedExpertCount: Int, expertsPerTokenCount: Int,
             groupCount: Int = 1, keptGroupCount: Int = 1, method: RoutingMethod,
             scoring: Scoring, normalizesWeights: Bool, scalingFactor: Float,
-            expertIntermediateSize: Int
+            scalesNormalizedWeights: Bool? = nil, expertIntermediateSize: Int
         ) {
             self.expertCount = expertCount
             self.sharedExpertCount = sharedExpertCount
@@ -134,6 +195,7 @@ public struct ModelConfiguration: Equatable, Sendable {
             self.scoring = scoring
             self.normalizesWeights = normalizesWeights
             self.scalingFactor = scalingFactor
+            self.scalesNormalizedWeights = scalesNormalizedWeights ?? (method == .noAuxiliaryLoss)
             self.expertIntermediateSize = expertIntermediateSize
         }
     }
@@ -168,6 +230,8 @@ public struct ModelConfiguration: Equatable, Sendable {
     public var ropeTheta: Double
     /// `nil` for plain rotary frequencies.
     public var yarn: Yarn?
+    /// `nil` where queries do not grow with their position.
+    public var queryGrowth: QueryGrowth?
     /// Positions that the model was made for.
     public var positionCountMax: Int
     /// Epsilon of the input, post-attention and final norms.
@@ -178,9 +242,9 @@ public struct ModelConfiguration: Equatable, Sendable {
     public var tiesWordEmbeddings: Bool
     /// Multi-token-prediction layers stored after the main ones; 0 where the key is absent.
     public var nextTokenLayerCount: Int
-    /// `nil` where no weight is FP8.
+    /// `nil` where all weights are BF16 or F32.
     public var quantization: Quantization?
-    /// `nil` but for V3.2.
+    /// `nil` but for V3.2 and GLM-5.
     public var indexer: Indexer?
     /// The token before every prompt, where there is one.
     public var beginToken: TokenID?

@@ -77,11 +77,13 @@ public struct Placement: Equatable, Sendable {
     ///
     /// - Parameter expertCounts: routed experts of every layer, 0 for a dense one; needed where a
     ///   node holds a shard.
+    /// - Parameter inner: layers that lie on the same stage as the layer below.
     /// - Throws: A refusal that names the node at fault, where names repeat, some nodes name their
     ///   layers and others do not, a node has a wrong number of ranges, the ranges do not cover
     ///   the layers exactly once in order, or a shard names experts that there are not.
     public init(
-        kind: PlacementKind, nodes all: [NodeShare], layerCount: Int, expertCounts: [Int] = []
+        kind: PlacementKind, nodes all: [NodeShare], layerCount: Int, expertCounts: [Int] = [],
+        keeping inner: Set<Int> = []
     ) throws(Refusal) {
         guard (1...Limits.nodesMax).contains(all.count) else {
             throw Refusal("placement", "has \(all.count) nodes, expected 1 to \(Limits.nodesMax)")
@@ -101,13 +103,15 @@ public struct Placement: Equatable, Sendable {
         let stageCount = kind.stageCount(nodeCount: shares.count)
         let ranges: [Range<Int>]
         if shares.allSatisfy(\.layers.isEmpty) {
-            guard stageCount <= layerCount else {
+            guard let even = Slice.even(layerCount: layerCount, count: stageCount, keeping: inner)
+            else {
                 throw Refusal(
                     "node \(shares[shares.count - 1].name)",
                     "is left without a layer: \(kind.rawValue) over \(shares.count) nodes has "
-                        + "\(stageCount) stages, the model has \(layerCount) layers")
+                        + "\(stageCount) stages, the model has "
+                        + Self.text(layerCount: layerCount, keeping: inner))
             }
-            ranges = Slice.even(layerCount: layerCount, count: stageCount).map(\.layers)
+            ranges = even.map(\.layers)
         } else {
             ranges = try Self.stageRanges(kind, shares)
         }
@@ -115,6 +119,11 @@ public struct Placement: Equatable, Sendable {
             shares[kind.node(of: StageIndex($0), nodeCount: shares.count)].name
         }
         try Self.checkCover(ranges, holders, layerCount)
+        for (range, holder) in zip(ranges, holders) {
+            try Slice.checkCut(
+                before: range.lowerBound, keeping: inner, layerCount: layerCount,
+                subject: "node \(holder)")
+        }
         self.kind = kind
         nodes = (shares + all.filter(\.isExpertHostAlone)).map(\.name)
         expertHosts = all.filter { !$0.shard.isEmpty }
@@ -247,6 +256,12 @@ public struct Placement: Equatable, Sendable {
                 "node \(holders[holders.count - 1])",
                 "ends with layer \(next - 1), the model's last is \(layerCount - 1)")
         }
+    }
+
+    private static func text(layerCount: Int, keeping inner: Set<Int>) -> String {
+        inner.isEmpty
+            ? "\(layerCount) layers"
+            : "\(layerCount - inner.count) layers with which a stage may begin"
     }
 
     private static func text(_ range: Range<Int>) -> String {

@@ -131,6 +131,7 @@ struct Block {
         step: Step, latents: LatentView, scratch: StepScratch, on pool: ComputePool
     ) {
         let rowsMax = scratch.limits.attentionRowsMax
+        scratch.part = 0
         guard step.rowCount > rowsMax else {
             attention.apply(
                 scratch.normed, step: step, latents: latents, scratch: scratch,
@@ -140,6 +141,7 @@ struct Block {
         scratch.branch.resize(rows: step.rowCount)
         for first in stride(from: 0, to: step.rowCount, by: rowsMax) {
             let rows = first..<min(first + rowsMax, step.rowCount)
+            scratch.part = first / rowsMax
             scratch.partNormed.resize(rows: rows.count)
             for (place, row) in rows.enumerated() {
                 scratch.partNormed.copyRow(place, from: scratch.normed, row: row)

@@ -66,6 +66,9 @@ public final class SliceModel {
         precondition(
             latents.layers == slice.layers && latents.fits(model),
             "a pool for layers \(latents.layers), not \(slice.layers)")
+        try Slice.checkCut(
+            before: slice.layers.lowerBound, keeping: model.layersWithinStages,
+            layerCount: model.layerCount, subject: "slice")
         rotary = YarnRotary(configuration: model)
         embedding = slice.holdsEmbedding ? try Embedding(checkpoint: checkpoint) : nil
         var blocks: [Block] = []

@@ -26,8 +26,24 @@ final class StepScratch {
     let expertOutputs: Tensor
     let rounded: Tensor
 
-    /// What the rows attend to that do not attend to all.
-    var selection: PositionSelection?
+    /// What the rows of each part of a step attend to that do not attend to all: kept until the
+    /// next layer that chooses, for those that share its choice.
+    private var selections: [PositionSelection?] = [nil]
+
+    /// The part of the step that attention is at, as large steps are taken.
+    var part = 0 {
+        didSet {
+            if part >= selections.count {
+                selections += Array(repeating: nil, count: part + 1 - selections.count)
+            }
+        }
+    }
+
+    /// What the rows of this part attend to that do not attend to all.
+    var selection: PositionSelection? {
+        get { selections[part] }
+        set { selections[part] = newValue }
+    }
 
     /// Makes empty tensors.
     ///

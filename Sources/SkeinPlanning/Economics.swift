@@ -40,7 +40,7 @@ public struct Economics: Equatable, Sendable {
         activeParameterCount = arithmetic.activeParameterCount
         flopsPerToken =
             Double(arithmetic.flopsPerToken)
-            + AttentionCost(arithmetic, layerCount: plan.configuration.layerCount)
+            + AttentionCost(arithmetic)
             .flops(rowCount: 1, positionSum: plan.wish.meanPositionCount)
         denseFlopsPerToken =
             2 * Double(arithmetic.main.parameterCount - arithmetic.embedding.parameterCount)

@@ -19,24 +19,29 @@ public enum LayerPartition {
 
     /// Cuts layers into one range for each host, in order, none empty.
     ///
-    /// - Parameter time: seconds of a host with a range, `nil` where it does not fit; a longer
-    ///   range that begins earlier never fits where a shorter one does not.
+    /// - Parameters:
+    ///   - inner: layers with which no range may begin.
+    ///   - time: seconds of a host with a range, `nil` where it does not fit; a longer range that
+    ///     begins earlier never fits where a shorter one does not.
     /// - Returns: `nil` where no cut fits.
     public static func linear(
-        layerCount: Int, hostCount: Int, time: (Int, Range<Int>) -> Double?
+        layerCount: Int, hostCount: Int, keeping inner: Set<Int> = [],
+        time: (Int, Range<Int>) -> Double?
     ) -> Cut<Range<Int>>? {
         guard hostCount >= 1, hostCount <= layerCount else { return nil }
         guard
             let longest = linearPass(
-                layerCount, hostCount, within: .infinity, combine: max, time: time)?.value,
+                layerCount, hostCount, within: .infinity, keeping: inner, combine: max, time: time
+            )?.value,
             let cut = linearPass(
-                layerCount, hostCount, within: longest * tolerance, combine: +, time: time)
+                layerCount, hostCount, within: longest * tolerance, keeping: inner, combine: +,
+                time: time)
         else { return nil }
         return Cut(parts: cut.parts, longest: longest)
     }
 
     private static func linearPass(
-        _ layerCount: Int, _ hostCount: Int, within bound: Double,
+        _ layerCount: Int, _ hostCount: Int, within bound: Double, keeping inner: Set<Int>,
         combine: (Double, Double) -> Double, time: (Int, Range<Int>) -> Double?
     ) -> (parts: [Range<Int>], value: Double)? {
         var best = [Double](repeating: .infinity, count: layerCount + 1)
@@ -50,6 +55,7 @@ public enum LayerPartition {
             for end in ends...(layerCount - (hostCount - 1 - host)) {
                 for start in stride(from: end - 1, through: host, by: -1) {
                     guard let seconds = time(host, start..<end) else { break }
+                    if inner.contains(start) { continue }
                     guard seconds <= bound, best[start] < .infinity else { continue }
                     let value = combine(best[start], seconds)
                     if value < next[end] {
@@ -90,10 +96,13 @@ extension LayerPartition {
     /// host is tried with every pair of lengths. What the sum of times cannot tell apart, the
     /// evenness of the two lengths does: the ring then has stages of one length.
     ///
-    /// - Parameter time: seconds of a host with two ranges, `nil` where they do not fit; longer
-    ///   ranges never fit and are never faster where shorter ones are not.
+    /// - Parameters:
+    ///   - inner: layers with which no range may begin.
+    ///   - time: seconds of a host with two ranges, `nil` where they do not fit; longer ranges
+    ///     never fit and are never faster where shorter ones are not.
     public static func folded(
-        layerCount: Int, hostCount: Int, time: (Int, FoldedPart) -> Double?
+        layerCount: Int, hostCount: Int, keeping inner: Set<Int> = [],
+        time: (Int, FoldedPart) -> Double?
     ) -> Cut<FoldedPart>? {
         guard hostCount >= 1, 2 * hostCount <= layerCount else { return nil }
         // A bound that is too low finds nothing and costs little; one that is too high tries too
@@ -103,9 +112,11 @@ extension LayerPartition {
         while true {
             var isBinding = false
             let cut = foldedPass(
-                layerCount, hostCount, within: bound, combine: max, isBinding: &isBinding,
-                time: time)
-            if let cut { return even(layerCount, hostCount, longest: cut.value, time) }
+                layerCount, hostCount, within: bound, keeping: inner, combine: max,
+                isBinding: &isBinding, time: time)
+            if let cut {
+                return even(layerCount, hostCount, longest: cut.value, keeping: inner, time)
+            }
             guard isBinding else { return nil }
             bound *= 1.15
         }
@@ -113,13 +124,13 @@ extension LayerPartition {
 
     /// Of the cuts with that longest time the one with the least sum, and of these the evenest.
     private static func even(
-        _ layerCount: Int, _ hostCount: Int, longest: Double,
+        _ layerCount: Int, _ hostCount: Int, longest: Double, keeping inner: Set<Int>,
         _ time: (Int, FoldedPart) -> Double?
     ) -> Cut<FoldedPart>? {
         var isBinding = false
         let cut = foldedPass(
-            layerCount, hostCount, within: longest * tolerance + 1e-9, combine: +,
-            isBinding: &isBinding
+            layerCount, hostCount, within: longest * tolerance + 1e-9, keeping: inner,
+            combine: +, isBinding: &isBinding
         ) { host, part in
             let difference = Double(part.outward.count - part.returning.count)
             return time(host, part).map { $0 + 1e-13 * difference * difference }
@@ -144,7 +155,7 @@ extension LayerPartition {
     }
 
     private static func foldedPass(
-        _ layerCount: Int, _ hostCount: Int, within bound: Double,
+        _ layerCount: Int, _ hostCount: Int, within bound: Double, keeping inner: Set<Int>,
         combine: (Double, Double) -> Double, isBinding: inout Bool,
         time: (Int, FoldedPart) -> Double?
     ) -> (parts: [FoldedPart], value: Double)? {
@@ -170,6 +181,12 @@ extension LayerPartition {
                         guard seconds <= bound else {
                             isBinding = true
                             break
+                        }
+                        // Where the one ends another range begins, and so does the other.
+                        if inner.contains(part.outward.upperBound)
+                            || inner.contains(part.returning.lowerBound)
+                        {
+                            continue
                         }
                         let target = (first + outCount) * width + end - returningCount
                         let sum = combine(value, seconds)

@@ -44,7 +44,7 @@ struct MemoryPlan: Sendable {
     /// - Parameter localExpertCount: routed experts of each MoE layer that stay on its stage.
     func table(localExpertCount: Int) -> Table {
         let latentBytes =
-            pageCount * Limits.pageRowCount * arithmetic.cacheBytesPerToken(layerCount: 1)
+            pageCount * Limits.pageRowCount * arithmetic.cacheBytesPerTokenOfLayer
         let awayBytes = (expertCount - localExpertCount) * expertBytes
         return Table(
             denseBytes: arithmetic.denseLayer.totalBytes + latentBytes,

@@ -52,7 +52,7 @@ public struct ModelCosts: Sendable {
         }
         head = WeightPart(
             model.tiesWordEmbeddings ? arithmetic.head + arithmetic.embedding : arithmetic.head)
-        layerAttention = AttentionCost(arithmetic, layerCount: 1)
+        layerAttention = AttentionCost(layerOf: arithmetic)
     }
 
     /// Bytes of a row of the residual on the wire, in BF16.
@@ -159,10 +159,11 @@ struct WeightPart: Sendable {
     init() {}
 
     init(_ tally: WeightTally) {
-        float8Bytes = Double(tally.float8Bytes + tally.scaleBytes)
+        // INT4 is read and multiplied at the rates of FP8, for want of rates of its own.
+        float8Bytes = Double(tally.float8Bytes + tally.int4Bytes + tally.scaleBytes)
         bfloat16Bytes = Double(tally.bfloat16Bytes)
         float32Bytes = Double(tally.float32Bytes)
-        float8Count = Double(tally.float8Bytes)
+        float8Count = Double(tally.float8Bytes + 2 * tally.int4Bytes)
         bfloat16Count = Double(tally.bfloat16Bytes / 2)
         float32Count = Double(tally.float32Bytes / 4)
     }

@@ -9,6 +9,8 @@ struct RingSearch {
     private let members: [Int]
     private let layerCount: Int
     private let expertCount: Int
+    /// Layers with which no stage may begin.
+    private let inner: Set<Int>
     /// MoE layers before each layer.
     private let mixturesBefore: [Int]
 
@@ -22,6 +24,7 @@ struct RingSearch {
         let layerIsMixture = planner.model.configuration.layerIsMixture
         layerCount = layerIsMixture.count
         expertCount = planner.model.expertCount
+        inner = planner.model.configuration.layersWithinStages
         mixturesBefore = layerIsMixture.reduce(into: [0]) { counts, isMixture in
             counts.append(counts[counts.count - 1] + (isMixture ? 1 : 0))
         }
@@ -44,7 +47,9 @@ struct RingSearch {
         let count = 2 * ringHosts.count
         return settled { rowCount in
             let seconds = seconds(localExpertCount: expertCount, rowCount: rowCount)
-            let cut = LayerPartition.linear(layerCount: layerCount, hostCount: count) {
+            let cut = LayerPartition.linear(
+                layerCount: layerCount, hostCount: count, keeping: inner
+            ) {
                 seconds(min($0, count - 1 - $0), $1, 1..<1)
             }
             return cut.map { ring($0.parts) }.flatMap { fits($0) ? $0 : nil }
@@ -210,12 +215,14 @@ struct RingSearch {
         let seconds = seconds(localExpertCount: localExpertCount, rowCount: rowCount)
         switch kind {
         case .linear:
-            return LayerPartition.linear(layerCount: layerCount, hostCount: ringHosts.count) {
+            return LayerPartition.linear(
+                layerCount: layerCount, hostCount: ringHosts.count, keeping: inner
+            ) {
                 seconds($0, $1, 1..<1)
             }
         case .vfold:
             let cut = LayerPartition.folded(
-                layerCount: layerCount, hostCount: ringHosts.count
+                layerCount: layerCount, hostCount: ringHosts.count, keeping: inner
             ) { seconds($0, $1.outward, $1.returning) }
             return cut.map { cut in
                 LayerPartition.Cut(

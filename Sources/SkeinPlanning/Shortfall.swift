@@ -52,7 +52,8 @@ struct Shortfall {
                 holdsHead: layers.upperBound == model.layerCount)
         }
         let cut = LayerPartition.linear(
-            layerCount: model.layerCount, hostCount: ringHosts.count
+            layerCount: model.layerCount, hostCount: ringHosts.count,
+            keeping: model.layersWithinStages
         ) { node, layers in
             // Shifted by more than any host has, so that times stay positive.
             1e14 + Double(need(layers) - planner.hosts.hosts[ringHosts[node]].memoryBytes)

@@ -131,6 +131,10 @@ public actor NodeService {
         let fingerprint = try checkpoint.fingerprint(of: settings.serving.weightForm)
         self.checkpoint = checkpoint
         self.fingerprint = fingerprint
+        if checkpoint.visionTensorCount > 0 {
+            logger.info(
+                "\(checkpoint.visionTensorCount) tensors that see are left alone; text is served")
+        }
         coordinator = try links.open(
             to: settings.coordinatorAddress, publicKey: settings.coordinatorKey)
         settings.onProgress(.waiting(coordinator: settings.coordinatorAddress))

@@ -25,6 +25,15 @@ public enum Elementwise {
             "sums need equal shapes")
     }
 
+    /// rows[m] *= factors[m]; one rounding.
+    public static func scale(_ rows: Tensor, by factors: [Float], on pool: ComputePool) {
+        precondition(factors.count == rows.rowCount, "\(factors.count) for \(rows.rowCount) rows")
+        pool.forEachRow(rows.rowCount) { row in
+            let (numbers, factor) = (rows.rowBase(row), factors[row])
+            for column in 0..<rows.columnCount { numbers[column] *= factor }
+        }
+    }
+
     /// target[row] += weight * addend[addendRow]; two roundings.
     public static func addScaled(
         _ addend: Tensor, row addendRow: Int, weight: Float, to target: Tensor, row: Int

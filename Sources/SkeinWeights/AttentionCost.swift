@@ -21,15 +21,31 @@ public struct AttentionCost: Sendable {
     /// Positions that a row attends to at most; all where there is no indexer.
     public let keptCount: Int
 
-    /// Adds up some layers of a model.
-    public init(_ arithmetic: ModelArithmetic, layerCount: Int) {
+    /// Adds up all layers of a model; those that share another's choice score nothing.
+    public init(_ arithmetic: ModelArithmetic) {
+        self.init(
+            arithmetic, layerCount: arithmetic.configuration.layerCount,
+            indexKeyBytes: arithmetic.indexKeyBytesPerToken())
+    }
+
+    /// One layer: where some share another's choice, the mean of all.
+    public init(layerOf arithmetic: ModelArithmetic) {
+        let count = max(1, arithmetic.configuration.layerCount)
+        self.init(
+            arithmetic, layerCount: 1, indexKeyBytes: arithmetic.indexKeyBytesPerToken() / count)
+    }
+
+    private init(_ arithmetic: ModelArithmetic, layerCount: Int, indexKeyBytes: Int) {
         let model = arithmetic.configuration
         let flops = arithmetic.absorbedAttentionFlopsPerPosition / max(1, model.layerCount)
         latentBytes = arithmetic.latentBytesPerToken(layerCount: layerCount)
         latentFlops = layerCount * flops
-        indexKeyBytes = arithmetic.indexKeyBytesPerToken(layerCount: layerCount)
+        self.indexKeyBytes = indexKeyBytes
+        let indexedCount = model.indexedLayerCount(in: 0..<model.layerCount)
         indexKeyFlops =
-            layerCount * (model.indexer.map { 2 * $0.headCount * $0.headSize } ?? 0)
+            layerCount * indexedCount
+            * (model.indexer.map { 2 * $0.headCount * $0.headSize } ?? 0)
+            / max(1, model.layerCount)
         keptCount = model.indexer?.topK ?? .max
     }
 

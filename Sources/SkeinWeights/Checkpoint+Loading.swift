@@ -5,12 +5,16 @@ extension WeightPlan {
     /// The matrices that multiply as INT8 where weights are made so.
     ///
     /// The gate and the index projections decide by close scores, and the latents' up-projection is
-    /// part of the query: they keep their numbers. The embedding is looked up.
+    /// part of the query: they keep their numbers, as INT4 experts do. The embedding is looked up.
     public var quantized: [WeightRequirement] { requirements.filter(isQuantized) }
 
     private func isQuantized(_ requirement: WeightRequirement) -> Bool {
         if requirement.name == headName { return holdsHead }
-        return requirement.storage == .quantizable
+        // INT8 would make INT4 experts larger and no better.
+        let isSmall =
+            requirement.storage == .expert
+            && configuration.quantization?.int4GroupColumnCount != nil
+        return requirement.isQuantizable && !isSmall
             && !WeightName.keepsItsNumbers(requirement.name)
     }
 
@@ -210,8 +214,7 @@ extension Checkpoint {
         let found = try find(requirement)
         // Of an expert in a fused file its part of the scales of gate and up together.
         let scaleBytes = (found.scales?.range.count ?? 0) * requirement.shape[0]
-        return requirement.elementCount * found.tensor.elementType.byteCount
-            + scaleBytes / found.tensor.storedRowCount
+        return found.codeBytes(of: requirement) + scaleBytes / found.tensor.storedRowCount
     }
 }
 

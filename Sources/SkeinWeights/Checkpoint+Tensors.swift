@@ -19,7 +19,28 @@ struct FoundTensor {
 /// A tensor with the scales that belong to it.
 struct FoundWeight {
     let tensor: FoundTensor
-    let scales: FoundTensor?
+    var scales: FoundTensor?
+    /// How its numbers are stored.
+    let format: WeightMatrix.Format
+    /// The rows and columns that stand beside INT4 codes.
+    var statedShape: FoundTensor?
+
+    /// The format in which it is kept.
+    ///
+    /// The up-projection of latents is turned round, and rows with scales of their own would become
+    /// blocks of one column: such a matrix is written out in F32.
+    func keptFormat(_ name: String) -> WeightMatrix.Format {
+        guard case .f8Block(rows: 1, _) = format, WeightName.isLatentUp(name) else {
+            return format
+        }
+        return .f32
+    }
+
+    /// Bytes of the codes of a part that is wanted.
+    func codeBytes(of requirement: WeightRequirement) -> Int {
+        if case .i4Group = format { return requirement.elementCount / 2 }
+        return requirement.elementCount * tensor.elementType.byteCount
+    }
 }
 
 extension Checkpoint {
@@ -37,38 +58,68 @@ extension Checkpoint {
                 name, [rows, columns], WeightName.isQuantizable(name) ? .quantizable : .plain))
         let tensor = found.tensor
         let bytes = tensor.file.alignedBytes(tensor.range, for: tensor.elementType)
+        let scales = if let scales = found.scales { try numbers(of: scales) } else { [Float]() }
         let whole: WeightMatrix
-        switch tensor.elementType {
+        switch found.format {
         case .f32:
             whole = WeightMatrix(float32: bytes, rows: tensor.storedRowCount, columns: columns)
         case .bf16:
             whole = WeightMatrix(bfloat16: bytes, rows: tensor.storedRowCount, columns: columns)
-        default:
-            guard let quantization = configuration.quantization, let scales = found.scales else {
-                preconditionFailure("an FP8 weight was found without scales: \(name)")
-            }
+        case .f8Block(let blockRows, let blockColumns):
             whole = WeightMatrix(
-                float8: bytes, scales: try numbers(of: scales), rows: tensor.storedRowCount,
-                columns: columns, blockRows: quantization.blockRowCount,
-                blockColumns: quantization.blockColumnCount)
+                float8: bytes, scales: scales, rows: tensor.storedRowCount, columns: columns,
+                blockRows: blockRows, blockColumns: blockColumns)
+        case .i4Group(let groupColumns):
+            try check(scales, of: found, rows: rows, columns: columns)
+            whole = WeightMatrix(
+                int4: bytes,
+                scales: spread(
+                    scales, rows: rows, groupCount: (columns + groupColumns - 1) / groupColumns,
+                    groupColumns: groupColumns),
+                rows: rows, columns: columns, groupColumns: groupColumns)
+        case .i8Group: preconditionFailure("INT8 is made and never stored: \(name)")
         }
+        guard found.keptFormat(name) == found.format else { return whole.writtenOut() }
         return tensor.rows == 0..<tensor.storedRowCount ? whole : whole.rows(tensor.rows)
     }
 
-    /// How the numbers of a matrix are stored.
+    /// The scales of wider groups, one for each of the groups that kernels take.
+    private func spread(
+        _ scales: [Float], rows: Int, groupCount: Int, groupColumns: Int
+    ) -> [Float] {
+        let wide = configuration.quantization?.int4GroupColumnCount ?? groupColumns
+        let (stored, share) = (scales.count / rows, wide / groupColumns)
+        guard share > 1 else { return scales }
+        return (0..<rows).flatMap { row in
+            (0..<groupCount).map { scales[row * stored + $0 / share] }
+        }
+    }
+
+    /// Holds what stands beside INT4 codes against what is expected.
+    private func check(
+        _ scales: [Float], of found: FoundWeight, rows: Int, columns: Int
+    ) throws(Refusal) {
+        if let place = scales.firstIndex(where: { $0.bitPattern & 0xFFFF != 0 }) {
+            throw Refusal(
+                found.scales?.subject ?? found.tensor.subject,
+                "number \(place) is \(scales[place]), which is no BF16 number, as scales of INT4 are")
+        }
+        guard let stated = found.statedShape else { return }
+        let bytes = stated.file.bytes(stated.range).copied()
+        let width = stated.elementType.byteCount
+        let sizes = (0..<2).map { place in
+            (0..<width).reduce(UInt64(0)) { $0 | UInt64(bytes[place * width + $1]) << (8 * $1) }
+        }
+        guard sizes == [UInt64(rows), UInt64(columns)] else {
+            throw Refusal(stated.subject, "says \(sizes), expected \([rows, columns])")
+        }
+    }
+
+    /// How the numbers of a matrix are kept until they are packed.
     func storedFormat(
         of requirement: WeightRequirement
     ) throws(Refusal) -> WeightMatrix.Format {
-        switch try find(requirement).tensor.elementType {
-        case .f32: return .f32
-        case .bf16: return .bf16
-        default:
-            guard let quantization = configuration.quantization else {
-                preconditionFailure("an FP8 weight was found without quantization")
-            }
-            return .f8Block(
-                rows: quantization.blockRowCount, columns: quantization.blockColumnCount)
-        }
+        try find(requirement).keptFormat(requirement.name)
     }
 
     /// A weight matrix that multiplies: as ``loaded(_:as:on:onProgress:)`` packed it, else packed
@@ -123,6 +174,7 @@ extension Checkpoint {
     /// Whether the folder has a tensor of this name; an expert of a fused file counts.
     public func contains(_ name: String) -> Bool {
         if index.locations[name] != nil { return true }
+        if index.locations[name + WeightName.packedEnding] != nil { return true }
         guard let fused = FusedExpertName(name) else { return false }
         return index.locations[fused.fusedName] != nil
     }
@@ -139,15 +191,16 @@ extension Checkpoint {
             let found = try find(requirement)
             tally.tensorCount += 1
             tally.parameterCount += requirement.elementCount
-            let bytes = requirement.elementCount * found.tensor.elementType.byteCount
-            switch found.tensor.elementType {
+            let bytes = found.codeBytes(of: requirement)
+            switch found.format {
             case .bf16: tally.bfloat16Bytes += bytes
             case .f32: tally.float32Bytes += bytes
-            default: tally.float8Bytes += bytes
+            case .i4Group: tally.int4Bytes += bytes
+            case .f8Block, .i8Group: tally.float8Bytes += bytes
             }
-            if let scales = found.scales {
+            for beside in [found.scales, found.statedShape].compactMap({ $0 }) {
                 tally.tensorCount += 1
-                tally.scaleBytes += scales.range.count
+                tally.scaleBytes += beside.range.count
             }
         }
         return tally
@@ -155,102 +208,8 @@ extension Checkpoint {
 }
 
 extension Checkpoint {
-    /// Finds a tensor and checks its shape and type.
-    func find(_ requirement: WeightRequirement) throws(Refusal) -> FoundWeight {
-        let tensor = try find(requirement.name, shape: requirement.shape)
-        switch (tensor.elementType, requirement.storage) {
-        case (.f32, _), (.bf16, _): return FoundWeight(tensor: tensor, scales: nil)
-        case (.f8e4m3, .quantizable): break
-        default:
-            let expected =
-                requirement.storage == .quantizable ? "F8_E4M3, BF16 or F32" : "BF16 or F32"
-            throw Refusal(
-                tensor.subject,
-                "is stored as \(tensor.elementType.safetensorsName), expected \(expected)")
-        }
-        guard let quantization = configuration.quantization else {
-            throw Refusal(
-                tensor.subject,
-                "is stored as FP8, but config.json has no quantization_config")
-        }
-        let stored = WeightRequirement(
-            requirement.name, [tensor.storedRowCount, requirement.shape[1]])
-        let scales = try find(
-            WeightName.scale(of: requirement.name), shape: stored.scaleShape(quantization),
-            scalesOf: tensor)
-        guard [.f32, .bf16, .f8e8m0, .u8].contains(scales.elementType) else {
-            throw Refusal(
-                scales.subject,
-                "is stored as \(scales.elementType.safetensorsName), expected F32, BF16, F8_E8M0 "
-                    + "or U8"
-            )
-        }
-        return FoundWeight(tensor: tensor, scales: scales)
-    }
-
-    private func find(
-        _ name: String, shape: [Int], scalesOf weight: FoundTensor? = nil
-    ) throws(Refusal) -> FoundTensor {
-        guard let location = index.locations[name] else {
-            if let found = try findFused(name, shape: shape, scalesOf: weight) { return found }
-            let purpose = weight.map { ", the scales of \($0.storedName)" } ?? ""
-            throw Refusal(
-                "\(index.subject): \(name)", "the tensor is missing\(purpose), expected \(shape)")
-        }
-        let (file, stored) = try stored(at: location)
-        guard stored.shape == shape else {
-            throw Refusal(
-                "\(file.path): \(stored.name)", "has the shape \(stored.shape), expected \(shape)")
-        }
-        return FoundTensor(
-            file: file, storedName: stored.name, elementType: stored.elementType,
-            range: stored.range, storedRowCount: shape[0], rows: 0..<shape[0])
-    }
-
-    private func stored(
-        at location: CheckpointIndex.Location
-    ) throws(Refusal) -> (SafetensorsFile, StoredTensor) {
-        let file = try file(location.shard)
-        guard let stored = file.header.tensors[location.storedName] else {
-            preconditionFailure("a shard was opened without \(location.storedName)")
-        }
-        return (file, stored)
-    }
-
-    /// Finds an expert's matrix, or its scales, in a tensor of all experts.
-    ///
-    /// Gate and up rows lie one after the other; their blocks are counted through both, so the
-    /// whole of an expert is taken and the rows are cut out of the matrix.
-    private func findFused(
-        _ name: String, shape: [Int], scalesOf weight: FoundTensor?
-    ) throws(Refusal) -> FoundTensor? {
-        let scaleEnding = WeightName.scale(of: "")
-        let weightName = weight == nil ? name : String(name.dropLast(scaleEnding.count))
-        guard let expert = FusedExpertName(weightName), let routing = configuration.routing,
-            let location = index.locations[
-                weight == nil ? expert.fusedName : WeightName.scale(of: expert.fusedName)]
-        else { return nil }
-        let (file, stored) = try stored(at: location)
-        let isPair = expert.part != .down && weight == nil
-        let rowCount = isPair ? 2 * shape[0] : shape[0]
-        let expected = [routing.expertCount, rowCount] + shape.dropFirst()
-        guard stored.shape == expected else {
-            throw Refusal(
-                "\(file.path): \(stored.name)",
-                "has the shape \(stored.shape), expected \(expected)")
-        }
-        guard expert.expert < routing.expertCount else { return nil }
-        let expertBytes = stored.range.count / routing.expertCount
-        let first = stored.range.lowerBound + expert.expert * expertBytes
-        let firstRow = isPair && expert.part == .up ? shape[0] : 0
-        return FoundTensor(
-            file: file, storedName: stored.name, elementType: stored.elementType,
-            range: first..<(first + expertBytes), storedRowCount: rowCount,
-            rows: firstRow..<(firstRow + shape[0]))
-    }
-
     /// Copies numbers to F32; one that is not finite is refused.
-    private func numbers(of tensor: FoundTensor) throws(Refusal) -> [Float] {
+    func numbers(of tensor: FoundTensor) throws(Refusal) -> [Float] {
         let bytes = tensor.file.bytes(tensor.range).copied()
         let width = tensor.elementType.byteCount
         let numbers: [Float] = (0..<(bytes.count / width)).map { index in

@@ -55,12 +55,27 @@ public final class Checkpoint: Sendable {
     /// Which shard has which tensor.
     static let indexName = "model.safetensors.index.json"
 
+    /// What the files of a folder are called.
+    struct FileNames {
+        let configuration: String
+        let single: String
+        let index: String
+
+        /// The usual ones first; Mistral has its own.
+        static let all = [
+            FileNames(configuration: configurationName, single: singleName, index: indexName),
+            FileNames(
+                configuration: "params.json", single: "consolidated.safetensors",
+                index: "consolidated.safetensors.index.json"),
+        ]
+    }
+
     /// Opens a folder: its configuration, and which file holds which tensor.
     ///
     /// - Parameter folder: a folder as published; links, as in the Hugging Face store, count.
     public static func open(_ folder: String) throws(Refusal) -> Checkpoint {
-        try checkFolder(folder)
-        let configurationPath = path(of: configurationName, in: folder)
+        let fileNames = try fileNames(in: folder)
+        let configurationPath = path(of: fileNames.configuration, in: folder)
         let document = try JSONValue(
             parsing: FileFacts.content(
                 of: configurationPath, byteCountMax: Limits.smallFileBytesMax),
@@ -73,19 +88,21 @@ public final class Checkpoint: Sendable {
             throw refusal
         }
 
-        let singlePath = path(of: singleName, in: folder)
+        let singlePath = path(of: fileNames.single, in: folder)
         if !FileFacts.isAbsent(singlePath) {
             let file = try SafetensorsFile(path: singlePath)
             return Checkpoint(
                 folder: folder, configuration: configuration, document: document,
-                index: try CheckpointIndex(fileName: singleName, file: file), files: [0: file])
+                index: try CheckpointIndex(fileName: fileNames.single, file: file),
+                files: [0: file])
         }
-        let indexPath = path(of: indexName, in: folder)
+        let indexPath = path(of: fileNames.index, in: folder)
         guard !FileFacts.isAbsent(indexPath) else {
-            throw ForeignFormat.noWeights(folder, names)
+            throw ForeignFormat.noWeights(folder, names, expected: fileNames)
                 ?? Refusal(
                     folder,
-                    "has neither \(singleName) nor \(indexName); is the download complete?")
+                    "has neither \(fileNames.single) nor \(fileNames.index); is the download "
+                        + "complete?")
         }
         let index = try CheckpointIndex(
             json: FileFacts.content(
@@ -100,6 +117,11 @@ public final class Checkpoint: Sendable {
     /// Checks that a path is a folder with a model's configuration; one of another form is refused
     /// with what it is and what to do.
     public static func checkFolder(_ folder: String) throws(Refusal) {
+        _ = try fileNames(in: folder)
+    }
+
+    /// What the files of a folder are called, which is checked.
+    private static func fileNames(in folder: String) throws(Refusal) -> FileNames {
         if FileFacts.isMissing(folder) { throw ForeignFormat.missing(folder) }
         let facts = try FileFacts.existing(folder)
         guard facts.kind == .folder else { throw ForeignFormat.noFolder(folder, facts) }
@@ -107,7 +129,9 @@ public final class Checkpoint: Sendable {
         guard !names.isEmpty else {
             throw Refusal(folder, "is empty, expected \(configurationName) and safetensors files")
         }
-        guard !names.contains(configurationName) else { return }
+        if let fileNames = FileNames.all.first(where: { names.contains($0.configuration) }) {
+            return fileNames
+        }
         throw ForeignFormat.noConfiguration(folder, names)
             ?? Refusal(path(of: configurationName, in: folder), "does not exist")
     }
@@ -154,6 +178,9 @@ public final class Checkpoint: Sendable {
 
     /// The names of all tensors in the folder, without the language model's prefix, sorted.
     public var tensorNames: [String] { index.locations.keys.sorted() }
+
+    /// Tensors of the part of a model that sees, which Skein leaves alone.
+    public var visionTensorCount: Int { index.visionCount }
 
     /// The names of the weight files, sorted.
     public var fileNames: [String] { index.shardNames }

@@ -18,6 +18,9 @@ struct CheckpointIndex: Sendable {
     /// Tensors by their canonical name.
     private(set) var locations: [String: Location] = [:]
 
+    /// Tensors of the part that sees, which are left alone.
+    private(set) var visionCount = 0
+
     /// The stored names that each shard must have.
     private(set) var storedNames: [[String]]
 
@@ -82,6 +85,10 @@ struct CheckpointIndex: Sendable {
     }
 
     private mutating func add(_ storedName: String, shard: Int) throws(Refusal) {
+        guard !WeightName.isOfVision(storedName) else {
+            visionCount += 1
+            return
+        }
         let name = WeightName.canonical(storedName)
         let location = Location(shard: shard, storedName: storedName)
         if let other = locations.updateValue(location, forKey: name) {

@@ -56,13 +56,15 @@ enum ForeignFormat {
     }
 
     /// A folder without the weights that are read; `nil` where nothing in it says what it has.
-    static func noWeights(_ folder: String, _ names: [String]) -> Refusal? {
+    static func noWeights(
+        _ folder: String, _ names: [String], expected: Checkpoint.FileNames
+    ) -> Refusal? {
         if let refusal = unreadWeights(folder, names) { return refusal }
         guard let name = first(names, where: { $0.hasSuffix(".safetensors") }) else { return nil }
         return Refusal(
             folder,
-            "has \(name), but neither \(Checkpoint.singleName) nor \(Checkpoint.indexName), which "
-                + "says what is in which file")
+            "has \(name), but neither \(expected.single) nor \(expected.index), which says what is "
+                + "in which file")
     }
 
     /// Weights that were quantized by a tool that says so in a file of its own.

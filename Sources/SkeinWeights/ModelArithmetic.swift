@@ -17,11 +17,14 @@ public struct ModelArithmetic: Sendable {
     /// The final norm and the head; of a tied head only the norm.
     public let head: WeightTally
 
-    /// One dense layer.
+    /// One dense layer, with its indexer where the model has them.
     public let denseLayer: WeightTally
 
-    /// One MoE layer with all of its experts; nothing for a dense model.
+    /// One MoE layer with all of its experts, and its indexer; nothing for a dense model.
     public let mixtureLayer: WeightTally
+
+    /// The indexer of one layer, which layers that share another's choice do not have.
+    public let indexerOfLayer: WeightTally
 
     /// One routed expert; nothing for a dense model.
     public let routedExpert: WeightTally
@@ -46,6 +49,9 @@ public struct ModelArithmetic: Sendable {
         var dense = configuration
         dense.layerIsMixture = [false]
         denseLayer = tally(WeightPlan.layer(0, of: dense))
+        // Layer 0 has an indexer where there are any, and a second one shares its choice.
+        indexerOfLayer = tally(
+            WeightPlan.layer(0, of: dense).filter { WeightName.isOfIndexer($0.name) })
         var mixture = configuration
         mixture.layerIsMixture = [true]
         mixtureLayer =
@@ -76,6 +82,9 @@ public struct ModelArithmetic: Sendable {
         if hasEmbedding || (hasHead && configuration.tiesWordEmbeddings) { sum += embedding }
         for layer in Set(slices.flatMap(\.layers)) {
             sum += configuration.layerIsMixture[layer] ? mixtureLayer : denseLayer
+            if configuration.indexer != nil, !configuration.hasOwnIndexer(layer) {
+                sum -= indexerOfLayer
+            }
         }
         return sum
     }
@@ -128,15 +137,20 @@ extension ModelArithmetic {
         return 2 * configuration.layerCount * configuration.headCount * headSizes
     }
 
-    /// Bytes of one token's index keys; 0 for a model without an indexer.
-    public func indexKeyBytesPerToken(layerCount: Int? = nil) -> Int {
-        (layerCount ?? configuration.layerCount) * latentForm.indexKeyByteCount(of: configuration)
+    /// Bytes of one token's index keys, over the layers that have an indexer of their own; 0 for a
+    /// model without.
+    public func indexKeyBytesPerToken(layers: Range<Int>? = nil) -> Int {
+        configuration.indexedLayerCount(in: layers ?? 0..<configuration.layerCount)
+            * latentForm.indexKeyByteCount(of: configuration)
     }
 
-    /// Bytes of all that the cache keeps of one token.
-    public func cacheBytesPerToken(layerCount: Int? = nil) -> Int {
-        latentBytesPerToken(layerCount: layerCount) + indexKeyBytesPerToken(layerCount: layerCount)
+    /// Bytes of all that the cache keeps of one token, over some layers; all of them by default.
+    public func cacheBytesPerToken(layers: Range<Int>? = nil) -> Int {
+        latentBytesPerToken(layerCount: layers?.count) + indexKeyBytesPerToken(layers: layers)
     }
+
+    /// Bytes of all that the cache keeps of one token in a layer that has an indexer, if any has.
+    public var cacheBytesPerTokenOfLayer: Int { latentForm.positionByteCount(of: configuration) }
 
     /// What a node will hold in memory.
     ///
@@ -150,11 +164,11 @@ extension ModelArithmetic {
         of slices: [Slice], pageCount: Int, weightBytes: Int? = nil,
         activationRowCount: Int = 0, fixedBytes: Int = MemoryPrediction.fixedBytesDefault
     ) -> MemoryPrediction {
-        let layerCount = Set(slices.flatMap(\.layers)).count
+        let layers = RangeSet(slices.map(\.layers))
         return MemoryPrediction(
             weightBytes: weightBytes ?? weights(of: slices).totalBytes,
             latentBytes: pageCount * Limits.pageRowCount
-                * cacheBytesPerToken(layerCount: layerCount),
+                * layers.ranges.reduce(0) { $0 + cacheBytesPerToken(layers: $1) },
             activationBytes: slices.isEmpty
                 ? dispatchBytes(rowCount: activationRowCount)
                 : activationBytes(rowCount: activationRowCount),

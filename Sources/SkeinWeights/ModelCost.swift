@@ -69,7 +69,7 @@ public struct ModelCost: Sendable {
         chosenFlops =
             expertCount == 0
             ? 0 : experts.flops / expertCount * expertsPerRow * mixtureLayerCount
-        attention = AttentionCost(arithmetic, layerCount: model.layerCount)
+        attention = AttentionCost(arithmetic)
     }
 
     /// Bytes that a step of decode reads.

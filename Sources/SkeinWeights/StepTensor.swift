@@ -108,8 +108,12 @@ public enum StepTensor: CaseIterable, Sendable {
         case .partNormed, .partBranch:
             stepRowCount > limits.attentionRowsMax ? limits.attentionRowsMax : 0
         case .queryLatent, .queries, .latentRows, .absorbed, .mixedLatents, .mixedValues,
-            .indexQueries, .indexWeights, .indexKeys, .selection:
+            .indexQueries, .indexWeights, .indexKeys:
             min(stepRowCount, limits.attentionRowsMax)
+        // Layers that share a choice find that of all parts.
+        case .selection:
+            model.indexer?.sharedLayers.isEmpty ?? true
+                ? min(stepRowCount, limits.attentionRowsMax) : stepRowCount
         case .expertOutputs:
             min(
                 stepRowCount * (model.routing?.expertsPerTokenCount ?? 0), limits.expertRowsMax)

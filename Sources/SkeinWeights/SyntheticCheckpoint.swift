@@ -13,6 +13,8 @@ public struct SyntheticCheckpoint: Sendable {
         case fp8
         /// BF16.
         case bf16
+        /// Routed experts in INT4 with a BF16 scale for each 32 columns of a row, else BF16.
+        case int4
     }
 
     /// The model that will be written.
@@ -43,18 +45,33 @@ public struct SyntheticCheckpoint: Sendable {
         guard var fields = try JSONValue(parsing: json, subject: subject).fields else {
             throw Refusal(subject, "expected an object")
         }
-        if fields["hidden_size"] == nil, let inner = fields["text_config"]?.fields {
+        if fields["hidden_size"] == nil, var inner = fields["text_config"]?.fields {
+            // The weights' form may stand outside of the language model's keys.
+            inner["quantization_config"] =
+                inner["quantization_config"] ?? fields["quantization_config"]
             fields = inner
         }
         if let layerCount { Self.set(layerCount: layerCount, in: &fields) }
         switch format {
         case .bf16: fields["quantization_config"] = nil
-        case .fp8 where (fields["quantization_config"] ?? .null) == .null:
+        case .fp8 where fields["quantization_config"]?["quant_method"] != .string("fp8"):
             fields["quantization_config"] = Self.publishedQuantization
+        case .int4: fields["quantization_config"] = Self.publishedInt4
         default: break
         }
         document = .object(fields)
         configuration = try ModelConfiguration(parsed: document, subject: subject)
+        guard configuration.family != .mistralLarge3 else {
+            throw Refusal(subject, "is a params.json; synthetic checkpoints follow a config.json")
+        }
+        if configuration.quantization?.int4GroupColumnCount != nil,
+            let routing = configuration.routing
+        {
+            for width in [configuration.hiddenSize, routing.expertIntermediateSize]
+            where !width.isMultiple(of: 8) {
+                throw Refusal(subject, "experts of width \(width) cannot be INT4, in words of 8")
+            }
+        }
         self.seed = seed
     }
 
@@ -85,14 +102,35 @@ public struct SyntheticCheckpoint: Sendable {
         ])
     }
 
+    private static var publishedInt4: JSONValue {
+        .object([
+            "quant_method": .string("compressed-tensors"), "format": .string("pack-quantized"),
+            "config_groups": .object([
+                "group_0": .object([
+                    "targets": .array([.string("Linear")]),
+                    "weights": .object([
+                        "num_bits": .integer(4), "type": .string("int"),
+                        "symmetric": .bool(true), "strategy": .string("group"),
+                        "group_size": .integer(32), "dynamic": .bool(false),
+                    ]),
+                ])
+            ]),
+        ])
+    }
+
     private static func set(layerCount: Int, in fields: inout [String: JSONValue]) {
         fields["num_hidden_layers"] = .integer(layerCount)
-        // The newer list names every layer; its last kind goes on.
-        guard case .array(let types)? = fields["mlp_layer_types"], let last = types.last,
-            (1...Limits.layersMax).contains(layerCount)
-        else { return }
-        let more = Array(repeating: last, count: max(0, layerCount - types.count))
-        fields["mlp_layer_types"] = .array(types.prefix(layerCount) + more)
+        guard (1...Limits.layersMax).contains(layerCount) else { return }
+        // The newer lists name every layer; the last kind goes on.
+        for key in ["mlp_layer_types", "indexer_types"] {
+            guard case .array(let types)? = fields[key], let last = types.last else { continue }
+            let more = Array(repeating: last, count: max(0, layerCount - types.count))
+            fields[key] = .array(types.prefix(layerCount) + more)
+        }
+        if let letters = fields["index_topk_pattern"]?.string, let last = letters.last {
+            let more = String(repeating: last, count: max(0, layerCount - letters.count))
+            fields["index_topk_pattern"] = .string(letters.prefix(layerCount) + more)
+        }
     }
 }
 
@@ -140,9 +178,14 @@ extension SyntheticCheckpoint {
             return isBias ? plain(0, 0.01) : plain(1, 0.05)
         }
         if source == WeightName.embedding { return plain(0, 1) }
-        guard requirement.storage == .quantizable, let blocks = configuration.quantization else {
-            return plain(0, inputDeviation)
+        if requirement.storage == .expert,
+            let columns = configuration.quantization?.int4GroupColumnCount
+        {
+            return int4(name, shape, groupColumns: columns, deviation: inputDeviation)
         }
+        guard requirement.storage == .quantizable || requirement.storage == .expert,
+            let blocks = configuration.quantization?.float8
+        else { return plain(0, inputDeviation) }
         let scaleName = WeightName.scale(of: name)
         return [
             SyntheticTensor(
@@ -152,6 +195,27 @@ extension SyntheticCheckpoint {
                 kind: .scales(
                     deviation: inputDeviation, arePowersOfTwo: blocks.scalesArePowersOfTwo),
                 source: scaleName),
+        ]
+    }
+
+    /// A routed expert's matrix as compressed-tensors packs it.
+    private func int4(
+        _ weight: String, _ shape: [Int], groupColumns: Int, deviation: Float
+    ) -> [SyntheticTensor] {
+        func tensor(
+            _ ending: String, _ type: ElementType, _ shape: [Int], _ kind: SyntheticNumbers.Kind
+        ) -> SyntheticTensor {
+            SyntheticTensor(
+                name: weight + ending, elementType: type, shape: shape, kind: kind,
+                source: weight + ending)
+        }
+        let groupCount = (shape[1] + groupColumns - 1) / groupColumns
+        return [
+            tensor(WeightName.packedEnding, .i32, [shape[0], shape[1] / 8], .int4Words),
+            tensor(
+                WeightName.packedScaleEnding, .bf16, [shape[0], groupCount],
+                .int4Scales(deviation: deviation)),
+            tensor(WeightName.packedShapeEnding, .i32, [2], .integers(shape)),
         ]
     }
 

@@ -10,6 +10,12 @@ struct SyntheticNumbers: Sendable {
     enum Kind: Sendable {
         /// E4M3 codes of the normal distribution, as wide as the format goes.
         case codes
+        /// INT4 codes plus 8, eight in a word, all alike.
+        case int4Words
+        /// BF16 scales of INT4 codes, such that the weights have this deviation.
+        case int4Scales(deviation: Float)
+        /// 32-bit integers.
+        case integers([Int])
         /// F32 scales of E4M3 codes, such that the weights have this deviation.
         case scales(deviation: Float, arePowersOfTwo: Bool)
         /// BF16 numbers of a mean and a deviation.
@@ -45,6 +51,12 @@ struct SyntheticNumbers: Sendable {
         switch kind {
         case .codes:
             return Self.codeBytes(key: key, in: range)
+        case .int4Words:
+            return Self.words(range) { UInt32(truncatingIfNeeded: Self.mix(key, $0)) }
+        case .int4Scales(let deviation):
+            return Self.int4ScaleBytes(key: key, deviation: deviation, in: range)
+        case .integers(let numbers):
+            return Self.words(range) { UInt32(truncatingIfNeeded: numbers[$0]) }
         case .bfloat16(let mean, let deviation):
             return Self.bfloat16Bytes(key: key, mean: mean, deviation: deviation, in: range)
         case .float32(let mean, let deviation):
@@ -115,10 +127,28 @@ struct SyntheticNumbers: Sendable {
     private static func float32Bytes(
         _ range: Range<Int>, _ number: (Int) -> Float
     ) -> [UInt8] {
+        words(range) { number($0).bitPattern }
+    }
+
+    /// Deviation of codes from -8 to 7 that are all alike.
+    private static let int4CodeDeviation: Float = 4.61
+
+    private static func int4ScaleBytes(
+        key: UInt64, deviation: Float, in range: Range<Int>
+    ) -> [UInt8] {
+        let middle = deviation / int4CodeDeviation
+        return range.flatMap { index in
+            let share = Float(mix(key, index) >> 40) / Float(1 << 24)
+            let half = rounded(middle * (0.8 + 0.4 * share))
+            return [UInt8(truncatingIfNeeded: half), UInt8(truncatingIfNeeded: half >> 8)]
+        }
+    }
+
+    private static func words(_ range: Range<Int>, _ word: (Int) -> UInt32) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(4 * range.count)
         for index in range {
-            let bits = number(index).bitPattern
+            let bits = word(index)
             for shift in stride(from: UInt32(0), to: 32, by: 8) {
                 bytes.append(UInt8(truncatingIfNeeded: bits >> shift))
             }

@@ -12,8 +12,17 @@ public enum WeightName {
     /// The names inside a layer; multi-token-prediction layers follow the main ones.
     public static func layer(_ layer: Int) -> LayerWeightNames { LayerWeightNames(layer: layer) }
 
-    /// The name of the scales of an FP8 weight.
-    public static func scale(of weight: String) -> String { weight + "_scale_inv" }
+    /// The name of the scales of an FP8 weight as DeepSeek publishes it.
+    public static func scale(of weight: String) -> String { weight + scaleEndings[0] }
+
+    /// What follows a weight's name in the name of its scales; all of them multiply, "inv" or not.
+    static let scaleEndings = ["_scale_inv", "_scale"]
+
+    /// What follows a weight's name where it is INT4: its codes, eight in a word; one scale for
+    /// each group of a row, as `_scale`; and its rows and columns.
+    static let packedEnding = "_packed"
+    static let packedScaleEnding = "_scale"
+    static let packedShapeEnding = "_shape"
 
     /// The matrices that no published checkpoint quantises, by the ends of their names.
     private static let plainEndings = [
@@ -28,20 +37,15 @@ public enum WeightName {
 
     /// Whether a quantizable matrix always multiplies with its own numbers.
     static func keepsItsNumbers(_ name: String) -> Bool {
-        isLatentUp(name) || name.contains(".indexer.")
+        isLatentUp(name) || isOfIndexer(name)
     }
+
+    /// Whether a tensor is a part of a layer's indexer.
+    static func isOfIndexer(_ name: String) -> Bool { name.contains(".indexer.") }
 
     /// Whether a matrix is the latents' up-projection, whose heads multiply by themselves.
     static func isLatentUp(_ name: String) -> Bool { name.hasSuffix("kv_b_proj.weight") }
 
-    /// Kimi-K2.5 keeps its language model under this prefix.
-    static let languageModelPrefix = "language_model."
-
-    /// A name without the language model's prefix.
-    static func canonical(_ name: String) -> String {
-        guard name.hasPrefix(languageModelPrefix) else { return name }
-        return String(name.dropFirst(languageModelPrefix.count))
-    }
 }
 
 /// The names of the three matrices of a gated unit: `down(silu(gate x) * (up x))`.

@@ -6,6 +6,10 @@ public struct WeightRequirement: Hashable, Sendable {
     public enum Storage: Hashable, Sendable {
         /// FP8 with block scales where the configuration has them, else BF16; F32 is accepted.
         case quantizable
+        /// As `quantizable`; a routed expert, which INT4 checkpoints store as INT4.
+        case expert
+        /// BF16; all that `quantizable` is stored as is accepted.
+        case keptQuantizable
         /// BF16; F32 is accepted.
         case plain
         /// F32; BF16 is accepted.
@@ -34,13 +38,27 @@ public struct WeightRequirement: Hashable, Sendable {
     /// Numbers in the tensor.
     public var elementCount: Int { shape.reduce(1, *) }
 
+    /// Whether it may be stored in fewer than 16 bits.
+    var isQuantizable: Bool {
+        switch storage {
+        case .quantizable, .expert, .keptQuantizable: true
+        case .plain, .precise: false
+        }
+    }
+
     /// The shape of its block scales.
     ///
     /// The division rounds up: the last block of a row or column may be partial.
-    public func scaleShape(_ quantization: ModelConfiguration.Quantization) -> [Int] {
+    public func scaleShape(_ blocks: ModelConfiguration.Float8Blocks) -> [Int] {
+        Self.scaleShape(rows: shape[0], columns: shape[1], blocks)
+    }
+
+    static func scaleShape(
+        rows: Int, columns: Int, _ blocks: ModelConfiguration.Float8Blocks
+    ) -> [Int] {
         [
-            (shape[0] + quantization.blockRowCount - 1) / quantization.blockRowCount,
-            (shape[1] + quantization.blockColumnCount - 1) / quantization.blockColumnCount,
+            (rows + blocks.rowCount - 1) / blocks.rowCount,
+            (columns + blocks.columnCount - 1) / blocks.columnCount,
         ]
     }
 }
@@ -149,9 +167,13 @@ extension WeightPlan {
         let layer = model.layerCount + index
         let names = WeightName.layer(layer)
         let (hidden, vocabulary) = (model.hiddenSize, model.vocabularySize)
-        var requirements = [
-            WeightRequirement(
-                names.predictionEmbeddingCopy, [vocabulary, hidden], isCopy: true),
+        let copies =
+            model.family.repeatsEmbedding
+            ? [names.predictionEmbeddingCopy, names.predictionHeadCopy].map {
+                WeightRequirement($0, [vocabulary, hidden], isCopy: true)
+            } : []
+        var requirements = Array(copies.prefix(1))
+        requirements += [
             WeightRequirement(names.predictionEmbeddingNorm, [hidden]),
             WeightRequirement(names.predictionHiddenNorm, [hidden]),
             WeightRequirement(names.predictionProjection, [hidden, 2 * hidden]),
@@ -162,11 +184,8 @@ extension WeightPlan {
         } else {
             requirements += unit(names.dense, hidden: hidden, inner: model.intermediateSize)
         }
-        requirements += [
-            WeightRequirement(names.predictionFinalNorm, [hidden]),
-            WeightRequirement(names.predictionHeadCopy, [vocabulary, hidden], isCopy: true),
-        ]
-        return requirements
+        requirements.append(WeightRequirement(names.predictionFinalNorm, [hidden]))
+        return requirements + copies.suffix(1)
     }
 
     private static func attention(
@@ -175,10 +194,12 @@ extension WeightPlan {
         let names = WeightName.layer(layer)
         let hidden = model.hiddenSize
         let queryRows = model.headCount * (model.qkNopeHeadSize + model.qkRopeHeadSize)
+        let downStorage: WeightRequirement.Storage =
+            model.family.keepsLatentDown ? .keptQuantizable : .quantizable
         var requirements = [WeightRequirement(names.inputNorm, [hidden])]
         if let queryRank = model.queryLoraRank {
             requirements += [
-                WeightRequirement(names.queryDown, [queryRank, hidden], .quantizable),
+                WeightRequirement(names.queryDown, [queryRank, hidden], downStorage),
                 WeightRequirement(names.queryNorm, [queryRank]),
                 WeightRequirement(names.queryUp, [queryRows, queryRank], .quantizable),
             ]
@@ -188,14 +209,16 @@ extension WeightPlan {
         }
         let latentRows = model.headCount * (model.qkNopeHeadSize + model.valueHeadSize)
         requirements += [
-            WeightRequirement(names.latentDown, [model.latentRowWidth, hidden], .quantizable),
+            WeightRequirement(names.latentDown, [model.latentRowWidth, hidden], downStorage),
             WeightRequirement(names.latentNorm, [model.kvLoraRank]),
             WeightRequirement(names.latentUp, [latentRows, model.kvLoraRank], .quantizable),
             WeightRequirement(
                 names.attentionOutput, [hidden, model.headCount * model.valueHeadSize],
                 .quantizable),
         ]
-        if let indexer = model.indexer, let queryRank = model.queryLoraRank {
+        if let indexer = model.indexer, model.hasOwnIndexer(layer),
+            let queryRank = model.queryLoraRank
+        {
             requirements += [
                 WeightRequirement(
                     names.indexerQuery, [indexer.headCount * indexer.headSize, queryRank],
@@ -237,17 +260,19 @@ extension WeightPlan {
         let names = WeightName.layer(layer)
         return ranges.joined().flatMap {
             unit(
-                names.expert($0), hidden: model.hiddenSize, inner: routing.expertIntermediateSize)
+                names.expert($0), hidden: model.hiddenSize, inner: routing.expertIntermediateSize,
+                .expert)
         }
     }
 
     private static func unit(
-        _ names: GatedUnitNames, hidden: Int, inner: Int
+        _ names: GatedUnitNames, hidden: Int, inner: Int,
+        _ storage: WeightRequirement.Storage = .quantizable
     ) -> [WeightRequirement] {
         [
-            WeightRequirement(names.gate, [inner, hidden], .quantizable),
-            WeightRequirement(names.up, [inner, hidden], .quantizable),
-            WeightRequirement(names.down, [hidden, inner], .quantizable),
+            WeightRequirement(names.gate, [inner, hidden], storage),
+            WeightRequirement(names.up, [inner, hidden], storage),
+            WeightRequirement(names.down, [hidden, inner], storage),
         ]
     }
 }

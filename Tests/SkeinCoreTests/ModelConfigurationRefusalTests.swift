@@ -92,17 +92,18 @@ struct ModelConfigurationRefusalTests {
         yarn("original_max_position_embeddings", .number(16)), yarn("beta_slow", .integer(33)),
         yarn("beta_fast", .integer(0)), yarn("mscale", .string("1")),
         yarn("rope_theta", .integer(7)),
-        yarn("truncate", .bool(false)), yarn("attention_factor", .number(1)),
-        fp8("quant_method", .string("compressed-tensors")), fp8("quant_method", nil),
+        yarn("truncate", .bool(false)), yarn("attention_factor", .number(0)),
+        fp8("quant_method", .string("gptq")), fp8("quant_method", nil),
         fp8("fmt", .string("e5m2")), fp8("activation_scheme", .string("static")),
-        fp8("weight_block_size", nil), fp8("weight_block_size", .array([.integer(128)])),
+        fp8("weight_block_size", .array([.integer(128)])),
         fp8("weight_block_size", .array([.integer(0), .integer(128)])),
         fp8("weight_block_size", .array([.number(128), .integer(128)])),
         fp8("scale_fmt", .string("e8m1")),
         Breakage("q_lora_rank", nil, ["model_type": .string("deepseek_v32")]),
         Breakage("index_head_dim", .integer(2), ["model_type": .string("deepseek_v32")]),
         Breakage("index_topk", .integer(0), ["model_type": .string("deepseek_v32")]),
-        Breakage("indexer_rope_interleave", .bool(true), ["model_type": .string("deepseek_v32")]),
+        Breakage(
+            "indexer_rope_interleave", .integer(1), ["model_type": .string("deepseek_v32")]),
     ]
 
     @Test(arguments: breakages)

@@ -44,6 +44,8 @@ struct ModelConfigurationTests {
         ("v2lite", ModelConfiguration.Family.deepseekV2), ("v2", .deepseekV2),
         ("v3", .deepseekV3), ("v3fp8", .deepseekV3), ("v3fp8_ue8m0", .deepseekV3),
         ("v32", .deepseekV32), ("kimi", .kimiK2), ("glm4_moe_lite", .glm4MoeLite),
+        ("glm5", .glmMoeDsa), ("glm5_2", .glmMoeDsa), ("glm5_2_fp8", .glmMoeDsa),
+        ("kimi_k25_int4", .kimiK2), ("kimi_k2_thinking_int4", .kimiK2),
     ])
     func everyOracleConfigurationIsRead(
         _ name: String, _ family: ModelConfiguration.Family
@@ -170,8 +172,8 @@ struct ModelConfigurationTests {
                 "weight_block_size": .array([.integer(64), .integer(32)]),
             ])
         ])
-        #expect(blocks.quantization?.blockRowCount == 64)
-        #expect(blocks.quantization?.blockColumnCount == 32)
+        #expect(blocks.quantization?.float8?.rowCount == 64)
+        #expect(blocks.quantization?.float8?.columnCount == 32)
     }
 
     @Test func aLanguageModelInsideOfALargerOneIsFound() throws {

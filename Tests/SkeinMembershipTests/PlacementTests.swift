@@ -39,6 +39,27 @@ import Testing
         #expect(vfold.stages.map(\.slice.layers) == [0..<1, 1..<3, 3..<6, 6..<7])
     }
 
+    /// Layers 3 to 5 attend to the positions that layer 2 chooses.
+    @Test func aStageBeginsWithALayerThatChooses() throws {
+        let inner: Set = [3, 4, 5, 7]
+        let even = try Placement(
+            kind: .linear, nodes: Self.shares("a", "b", "c"), layerCount: 8, keeping: inner)
+        #expect(even.stages.map(\.slice.layers) == [0..<2, 2..<6, 6..<8])
+        let named = [NodeShare(name: "a", layers: [0..<4]), NodeShare(name: "b", layers: [4..<8])]
+        let cut = #expect(throws: Refusal.self) {
+            try Placement(kind: .linear, nodes: named, layerCount: 8, keeping: inner)
+        }
+        #expect(
+            cut?.description
+                == "node b: begins with layer 4, which attends to the positions that layer 2 "
+                + "chose; expected a cut before layer 2 or 6")
+        let many = #expect(throws: Refusal.self) {
+            try Placement(
+                kind: .vfold, nodes: Self.shares("a", "b", "c"), layerCount: 8, keeping: inner)
+        }
+        #expect(many?.reason.hasSuffix("4 layers with which a stage may begin") == true)
+    }
+
     struct Broken: Sendable {
         var kind = PlacementKind.linear
         var nodes: [NodeShare]

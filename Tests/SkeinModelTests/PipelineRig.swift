@@ -2,6 +2,7 @@ import SkeinCache
 import SkeinCore
 import SkeinTensor
 import SkeinWeights
+import Testing
 
 @testable import SkeinModel
 
@@ -20,7 +21,9 @@ final class PipelineRig {
         let pools = instructionSets.map {
             ComputePool(threadCount: threadCount, instructionSet: $0)
         }
-        let parts = Slice.even(layerCount: model.layerCount, count: sliceCount)
+        let parts = try #require(
+            Slice.even(
+                layerCount: model.layerCount, count: sliceCount, keeping: model.layersWithinStages))
         slices = try parts.enumerated().map { index, slice in
             let compute = pools[index % pools.count]
             return try SliceModel(

@@ -13,8 +13,12 @@ enum Golden {
         .appendingPathComponent("Golden/oracle")
 
     static let oracleCases = [
-        "v2lite", "v2", "v3", "v3fp8", "v3fp8_ue8m0", "v32", "kimi", "glm4_moe_lite",
+        "v2lite", "v2", "v3", "v3fp8", "v3fp8_ue8m0", "v32", "kimi", "glm4_moe_lite", "glm5",
+        "glm5_2", "glm5_2_fp8", "kimi_k25_int4", "kimi_k2_thinking_int4", "mistral_large3",
     ]
+
+    /// Those with a `config.json`, which synthetic checkpoints follow.
+    static let configured = oracleCases.filter { $0 != "mistral_large3" }
 
     static func folder(_ name: String) -> String { oracle.appendingPathComponent(name).path }
 }

@@ -20,7 +20,10 @@ struct SyntheticCheckpointTests {
             })
     }
 
-    @Test(arguments: Golden.oracleCases, SyntheticCheckpoint.Format.allCases)
+    /// Formats in which any width can be stored.
+    private static let anyWidth: [SyntheticCheckpoint.Format] = [.fp8, .bf16]
+
+    @Test(arguments: Golden.configured, anyWidth)
     func everyFamilyIsWrittenAndReadBack(
         _ name: String, _ format: SyntheticCheckpoint.Format
     ) async throws {
@@ -43,6 +46,32 @@ struct SyntheticCheckpointTests {
         #expect(checkpoint.tensorNames.count == arithmetic.published.tensorCount)
     }
 
+    @Test(arguments: ["kimi_k25_int4", "kimi_k2_thinking_int4"], [nil, .int4])
+    func expertsAreWrittenInINT4(
+        _ name: String, _ format: SyntheticCheckpoint.Format?
+    ) async throws {
+        let folder = try TemporaryFolder()
+        let synthetic = try SyntheticCheckpoint(json: json(name), subject: name, format: format)
+        try await synthetic.write(to: folder.path("model"), shardBytesMax: 500_000)
+        let checkpoint = try readWhole(folder.path("model"))
+        let model = checkpoint.configuration
+        #expect(model == synthetic.configuration)
+        #expect(try checkpoint.verify(.whole(model)) == ModelArithmetic(model).main)
+        let inner = try #require(model.routing).expertIntermediateSize
+        let matrix = try checkpoint.matrix(
+            WeightName.layer(1).expert(0).gate, rows: inner, columns: model.hiddenSize)
+        #expect(matrix.format == .i4Group(columns: 32))
+        let square = (0..<inner).flatMap(matrix.decodedRow).reduce(Float(0)) { $0 + $1 * $1 }
+        #expect(abs(square / Float(inner) - 1) < 0.2)
+    }
+
+    @Test func widthsThatFillNoWordsAreRefusedInINT4() throws {
+        let refusal = #expect(throws: Refusal.self) {
+            try SyntheticCheckpoint(json: json("kimi"), subject: "kimi", format: .int4)
+        }
+        #expect(refusal?.reason.contains("cannot be INT4") == true)
+    }
+
     @Test func theSeedDecidesEveryByte() async throws {
         let folder = try TemporaryFolder()
         let config = try json("v3fp8_ue8m0")
@@ -58,7 +87,7 @@ struct SyntheticCheckpointTests {
 
     @Test func weightsHaveTheDeviationOfTheirInputs() async throws {
         let folder = try TemporaryFolder()
-        for format in SyntheticCheckpoint.Format.allCases {
+        for format in Self.anyWidth {
             let synthetic = try SyntheticCheckpoint(
                 json: json("v3fp8_ue8m0"), subject: "config", format: format)
             try await synthetic.write(to: folder.path(format.rawValue))

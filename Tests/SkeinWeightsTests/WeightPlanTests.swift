@@ -53,8 +53,7 @@ struct WeightPlanTests {
     }
 
     @Test func scaleShapesCountPartialBlocks() {
-        let blocks = ModelConfiguration.Quantization(
-            blockRowCount: 128, blockColumnCount: 128, scalesArePowersOfTwo: false)
+        let blocks = ModelConfiguration.Float8Blocks(rowCount: 128, columnCount: 128)
         #expect(WeightRequirement("a", [576, 7_168]).scaleShape(blocks) == [5, 56])
         #expect(WeightRequirement("a", [1, 129]).scaleShape(blocks) == [1, 2])
     }
@@ -69,7 +68,7 @@ struct WeightPlanTests {
         }
         for requirement in requirements where requirement.shape.count == 2 {
             #expect(
-                WeightName.isQuantizable(requirement.name) == (requirement.storage == .quantizable),
+                WeightName.isQuantizable(requirement.name) == requirement.isQuantizable,
                 "\(requirement.name)")
         }
     }

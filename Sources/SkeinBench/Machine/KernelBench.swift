@@ -151,7 +151,7 @@ public struct KernelBench {
     ) throws(Refusal) -> KernelReport.Line {
         let trial = try attentionTrial(over: positionCount, in: form)
         let seconds = Self.seconds { _ in trial.run(on: pool) }
-        let cost = AttentionCost(ModelArithmetic(model, latents: form), layerCount: 1)
+        let cost = AttentionCost(layerOf: ModelArithmetic(model, latents: form))
         return line(
             form == .bf16 ? "attention" : "attend fp8", .bf16,
             Shape(rows: positionCount, columns: model.latentRowWidth), 1, seconds,
@@ -177,12 +177,12 @@ public struct KernelBench {
                 keptCount: indexer.topK, on: pool)
         }
         let attending = Self.seconds { _ in trial.run(selection: selection, on: pool) }
-        let cost = AttentionCost(ModelArithmetic(model), layerCount: 1)
+        let cost = AttentionCost(layerOf: ModelArithmetic(model))
         return [
             line(
                 "index", .bf16, Shape(rows: positionCount, columns: indexer.headSize), 1, choosing,
-                bytes: positionCount * cost.indexKeyBytes,
-                flops: positionCount * cost.indexKeyFlops, blas: nil),
+                bytes: positionCount * LatentForm.bf16.indexKeyByteCount(of: model),
+                flops: positionCount * 2 * indexer.headCount * indexer.headSize, blas: nil),
             line(
                 "sparse", .bf16, Shape(rows: positionCount, columns: model.latentRowWidth), 1,
                 attending, bytes: indexer.topK * cost.latentBytes,

@@ -16,6 +16,9 @@ struct PartBytes: Sendable {
         positionCount = serving.heldPositionCount
     }
 
+    /// Layers with which no stage may begin.
+    var layersWithinStages: Set<Int> { arithmetic.configuration.layersWithinStages }
+
     /// Layers of the model.
     var layerCount: Int { expertCounts.count }
 
@@ -36,7 +39,7 @@ struct PartBytes: Sendable {
             if own.contains(layer) { experts -= expertCounts[layer] }
         }
         return arithmetic.weights(of: slices).totalBytes
-            + experts * arithmetic.routedExpert.totalBytes + own.count * cacheBytes
+            + experts * arithmetic.routedExpert.totalBytes + cacheBytes(of: slices)
     }
 
     /// What every layer takes on its stage, without experts that lie in a shard.
@@ -59,5 +62,9 @@ struct PartBytes: Sendable {
         return (bytes(true, false), bytes(false, true))
     }
 
-    private var cacheBytes: Int { positionCount * arithmetic.cacheBytesPerToken(layerCount: 1) }
+    private func cacheBytes(of slices: [Slice]) -> Int {
+        RangeSet(slices.map(\.layers)).ranges.reduce(0) {
+            $0 + positionCount * arithmetic.cacheBytesPerToken(layers: $1)
+        }
+    }
 }

@@ -131,7 +131,7 @@ struct SliceSpread: Sendable {
                 .map { NodeShare(name: $0.node, shard: $0.shard) }
             cut = try SkeinMembership.Placement(
                 kind: placement.kind, nodes: shares, layerCount: bytes.layerCount,
-                expertCounts: bytes.expertCounts)
+                expertCounts: bytes.expertCounts, keeping: bytes.layersWithinStages)
         } catch {
             return nil
         }
@@ -154,13 +154,18 @@ struct SliceSpread: Sendable {
             let needed = ranges.reduce(0) { $0 + size($1) }
             return needed <= rooms[ring[host], default: 0] ? Double(max(1, needed)) : nil
         }
+        let inner = bytes.layersWithinStages
         switch placement.kind {
         case .linear:
-            return LayerPartition.linear(layerCount: layers.count, hostCount: ring.count) {
+            return LayerPartition.linear(
+                layerCount: layers.count, hostCount: ring.count, keeping: inner
+            ) {
                 time($0, [$1])
             }?.parts.map { [$0] }
         case .vfold:
-            return LayerPartition.folded(layerCount: layers.count, hostCount: ring.count) {
+            return LayerPartition.folded(
+                layerCount: layers.count, hostCount: ring.count, keeping: inner
+            ) {
                 time($0, [$1.outward, $1.returning])
             }?.parts.map { [$0.outward, $0.returning] }
         }

@@ -1,3 +1,4 @@
+import Foundation
 import SkeinCache
 import SkeinCore
 import SkeinTensor
@@ -8,7 +9,8 @@ import SkeinWeights
 ///     normed ─┬─► query latent ─► norm ─► queries ─► rotate ───► absorb ─► attend ─► values ─► out
 ///             └─► latent | rope key ─► norm | rotate ─► latent row ─► cache ───▲
 ///
-/// Where a model has an indexer, a row attends to the positions that it selects.
+/// Where a model has an indexer, a row attends to the positions that it selects; a layer without
+/// one to those that the nearest layer below selected.
 ///
 /// The cache holds the latent after its norm and the rope key after its rotation, rounded to the
 /// pool's form. All attention reads them there, that of the rows' own step too.
@@ -54,6 +56,7 @@ struct LatentAttention {
     private let output: PackedWeight
     private let latentNormEpsilon: Float
     private let indexer: LightningIndexer?
+    private let queryGrowth: ModelConfiguration.QueryGrowth?
 
     /// Finds a layer's attention in a checkpoint.
     init(checkpoint: Checkpoint, layer: Int, rotary: YarnRotary) throws(Refusal) {
@@ -85,6 +88,7 @@ struct LatentAttention {
             names.attentionOutput, rows: model.hiddenSize, columns: shape.headCount * shape.value)
         latentNormEpsilon = model.latentNormEpsilon
         indexer = try LightningIndexer(checkpoint: checkpoint, layer: layer)
+        queryGrowth = model.queryGrowth
         self.shape = shape
         self.rotary = rotary
     }
@@ -123,6 +127,10 @@ struct LatentAttention {
         Rotary.rotate(
             scratch.queries, layout: .interleaved, firstColumn: shape.nope,
             headCount: shape.headCount, headStride: shape.query, by: step.angles, on: pool)
+        if let queryGrowth {
+            Elementwise.scale(
+                scratch.queries, by: step.positions.map(queryGrowth.factor(at:)), on: pool)
+        }
     }
 
     /// Norms the latents, rotates the rope keys (which have no norm) and puts both in the cache.
@@ -146,9 +154,18 @@ struct LatentAttention {
         _ normed: Tensor, step: Step, latents: LatentView, scratch: StepScratch,
         on pool: ComputePool
     ) {
-        indexer?.writeKeys(normed, step: step, latents: latents, scratch: scratch, on: pool)
-        scratch.selection = indexer?.select(
+        // What the layer below left, or nothing, is what a layer without an indexer goes by.
+        guard let indexer else { return }
+        indexer.writeKeys(normed, step: step, latents: latents, scratch: scratch, on: pool)
+        scratch.selection = indexer.select(
             normed, queryLatent: scratch.queryLatent, step: step, latents: latents,
             scratch: scratch, on: pool)
+    }
+}
+
+extension ModelConfiguration.QueryGrowth {
+    /// What a query at a position is multiplied by.
+    func factor(at position: Int) -> Float {
+        Float(1 + beta * log(Double(1 + position / originalPositionCount)))
     }
 }

@@ -10,8 +10,9 @@ import SkeinWeights
 ///     normed ─┬──────► key ─► norm ─► rotate ─► key cache ─┴─► scores ─► the best positions
 ///             └──────► head weights ─────────────────────────────▲
 ///
-/// One key serves all of its heads. The rotated numbers come first and are pairs half of them
-/// apart: other than those of the attention that it serves. Keys are rounded to the cache's form.
+/// One key serves all of its heads. The rotated numbers come first; in V3.2 they are pairs half of
+/// them apart, other than those of the attention that it serves. Keys are rounded to the cache's
+/// form.
 /// Where that is FP8, queries and keys are transformed by a Hadamard matrix before, as in published
 /// inference code; that rounds queries, too, which Skein does not.
 struct LightningIndexer {
@@ -25,14 +26,18 @@ struct LightningIndexer {
     private let keyNorm: [Float]
     private let keyNormBias: [Float]
     private let headWeights: PackedWeight
+    private let layout: Rotary.Layout
 
     /// Of the key's norm, whatever the model's own is.
     private static let keyNormEpsilon: Float = 1e-6
 
-    /// Finds a layer's indexer in a checkpoint; `nil` for a model without.
+    /// Finds a layer's indexer in a checkpoint; `nil` for a layer without. Third-party files that
+    /// hold indexers of layers that share another's choice are not asked for them.
     init?(checkpoint: Checkpoint, layer: Int) throws(Refusal) {
         let model = checkpoint.configuration
-        guard let indexer = model.indexer, let queryRank = model.queryLoraRank else { return nil }
+        guard let indexer = model.indexer, model.hasOwnIndexer(layer),
+            let queryRank = model.queryLoraRank
+        else { return nil }
         let names = WeightName.layer(layer)
         queryUp = try checkpoint.multiplier(
             names.indexerQuery, rows: indexer.headCount * indexer.headSize, columns: queryRank)
@@ -45,6 +50,7 @@ struct LightningIndexer {
         keptCount = indexer.topK
         headCount = indexer.headCount
         headSize = indexer.headSize
+        layout = indexer.isInterleaved ? .interleaved : .halfSplit
     }
 
     /// Puts the rows' keys in the cache.
@@ -90,7 +96,7 @@ struct LightningIndexer {
         _ rows: Tensor, headCount: Int, step: Step, latents: LatentView, on pool: ComputePool
     ) {
         Rotary.rotate(
-            rows, layout: .halfSplit, firstColumn: 0, headCount: headCount, headStride: headSize,
+            rows, layout: layout, firstColumn: 0, headCount: headCount, headStride: headSize,
             by: step.angles, on: pool)
         if latents.indexKeysAreCoded && headSize.nonzeroBitCount == 1 {
             Hadamard.transform(rows, width: headSize, on: pool)

@@ -71,8 +71,10 @@ public struct YarnRotary: Sendable {
         }
     }
 
-    /// The ratio of both mscales where both are given, else generic YaRN's growth.
+    /// What the file states, else the ratio of both mscales where both are given, else generic
+    /// YaRN's growth.
     private static func magnitude(_ yarn: ModelConfiguration.Yarn) -> Double {
+        if let stated = yarn.attentionFactor { return stated }
         guard let mscale = yarn.mscale, let allDim = yarn.mscaleAllDim, mscale != 0, allDim != 0
         else { return growth(factor: yarn.factor, mscale: 1) }
         return growth(factor: yarn.factor, mscale: mscale)

@@ -110,11 +110,11 @@ struct Gate: Sendable {
     private static func combineWeights(
         _ scores: [Float], routing: ModelConfiguration.Routing
     ) -> [Float] {
-        let isV2 = routing.method != .noAuxiliaryLoss
-        let normalizes = routing.normalizesWeights && !(isV2 && scores.count == 1)
+        // V2 either normalises or scales, and leaves a single expert as it is; others do both.
+        let doesBoth = routing.scalesNormalizedWeights
+        let normalizes = routing.normalizesWeights && (doesBoth || scores.count > 1)
         guard normalizes else { return scores.map { $0 * routing.scalingFactor } }
         let sum = scores.reduce(0, +) + 1e-20
-        // V2 either normalises or scales, V3 does both.
-        return scores.map { isV2 ? $0 / sum : $0 / sum * routing.scalingFactor }
+        return scores.map { doesBoth ? $0 / sum * routing.scalingFactor : $0 / sum }
     }
 }

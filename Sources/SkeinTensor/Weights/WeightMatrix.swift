@@ -118,6 +118,19 @@ public struct WeightMatrix: Sendable {
         }
     }
 
+    /// The same numbers in F32, in memory of their own, scales applied.
+    public func writtenOut() -> WeightMatrix {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(4 * rowCount * columnCount)
+        for row in 0..<rowCount {
+            for number in decodedRow(row) {
+                withUnsafeBytes(of: number.bitPattern.littleEndian) { bytes += $0 }
+            }
+        }
+        return WeightMatrix(
+            float32: MappedBytes(owning: bytes), rows: rowCount, columns: columnCount)
+    }
+
     /// Lets go of the pages of the file that the weight was read from; they come back when they are
     /// read again.
     public func forgetPages() { bytes.forgetPages() }

@@ -48,6 +48,8 @@ struct InspectReport: Encodable {
     let weightBytes: Int
     let diskBytes: Int
     let fingerprint: String?
+    /// Tensors of the part that sees, which take no part; absent where there are none.
+    let visionTensors: Int?
     let contextPositions: Int
     let placement: String
     let nodes: [NodeNeed]
@@ -85,6 +87,8 @@ struct InspectReport: Encodable {
         weightBytes = arithmetic.main.totalBytes
         diskBytes = arithmetic.published.totalBytes
         fingerprint = try checkpoint?.fingerprint()
+        let seeing = checkpoint?.visionTensorCount ?? 0
+        visionTensors = seeing == 0 ? nil : seeing
         contextPositions = layout.serving.positionCount
         placement = layout.placement.kind.rawValue
         var nodes: [NodeNeed] = []
@@ -165,6 +169,9 @@ struct InspectReport: Encodable {
         }
         lines.append("weights        \(ByteText(weightBytes)) (\(ByteText(diskBytes)) on disk)")
         if let fingerprint { lines.append("fingerprint    \(fingerprint.prefix(16))") }
+        if let visionTensors {
+            lines.append("vision         \(visionTensors) tensors are left alone; text is served")
+        }
         lines.append("")
         lines.append("\(nodes.count) node(s), \(placement), \(contextPositions) positions:")
         let hasShards = nodes.contains { !$0.experts.isEmpty }

@@ -14,7 +14,7 @@ struct Synth: AsyncParsableCommand {
     @Option(help: "Main layers, instead of the file's.")
     var layers: Int?
 
-    @Option(help: "How large matrices are stored: fp8 or bf16 (default: as the file says).")
+    @Option(help: "How large matrices are stored: fp8, bf16 or int4 (default: as the file says).")
     var format: SyntheticCheckpoint.Format?
 
     @Option(help: "Decides every number.")

@@ -21,7 +21,7 @@ import Testing
         return rig.slices[0].finalHidden()
     }
 
-    @Test(arguments: ["v3", "v3fp8", "v3fp8_ue8m0"])
+    @Test(arguments: ["v3", "v3fp8", "v3fp8_ue8m0", "glm5", "glm5_2", "glm5_2_fp8"])
     func draftsAgreeWithTransformersInFloat32(name: String) throws {
         let folder = "\(Golden.oracle)/\(name)"
         let expected = try Golden.decode(ExpectedCase.self, folder + "/expected.json")
