@@ -2,6 +2,7 @@ import ArgumentParser
 import SkeinCluster
 import SkeinCore
 import SkeinMembership
+import SkeinText
 import SkeinWeights
 
 /// Says what a model is and what it needs, before anything is loaded.
@@ -91,9 +92,9 @@ struct Inspect: AsyncParsableCommand {
             if report.failedCount > 0 { throw ExitCode(1) }
             return
         }
-        let checkpoint =
-            config == nil
-            ? try Checkpoint.open(model.path ?? topology?.modelPath ?? model.folder()) : nil
+        let folder =
+            config == nil ? try model.path ?? topology?.modelPath ?? model.folder() : nil
+        let checkpoint = try folder.map { path throws(Refusal) in try Checkpoint.open(path) }
         let shape: ModelConfiguration
         if let checkpoint {
             shape = checkpoint.configuration
@@ -101,7 +102,10 @@ struct Inspect: AsyncParsableCommand {
             let path = config ?? ""
             shape = try ModelConfiguration(json: TextFile.bytes(path), subject: path)
         }
-        let report = try InspectReport(shape, checkpoint: checkpoint, layout(shape, topology))
+        let report = try InspectReport(
+            shape, checkpoint: checkpoint,
+            text: try folder.flatMap { path throws(Refusal) in try TextSetup.inFolder(path) },
+            layout(shape, topology))
         if json { return try Console.json(report) }
         try Console.standardOutput(report.text)
     }

@@ -3,6 +3,7 @@ import SkeinCluster
 import SkeinCore
 import SkeinMembership
 import SkeinTensor
+import SkeinText
 import SkeinWeights
 
 /// What `inspect` tells.
@@ -50,6 +51,12 @@ struct InspectReport: Encodable {
     let fingerprint: String?
     /// Tensors of the part that sees, which take no part; absent where there are none.
     let visionTensors: Int?
+    /// How conversations are written; absent where nothing tells, or the folder has no tokenizer.
+    let chatFormat: String?
+    /// Why that format was taken.
+    let chatFormatSource: String?
+    /// A word about a template that is not known.
+    let chatRemark: String?
     let contextPositions: Int
     let placement: String
     let nodes: [NodeNeed]
@@ -59,7 +66,8 @@ struct InspectReport: Encodable {
     let machineCores: Int
 
     init(
-        _ shape: ModelConfiguration, checkpoint: Checkpoint?, _ layout: InspectedLayout
+        _ shape: ModelConfiguration, checkpoint: Checkpoint?, text setup: TextSetup?,
+        _ layout: InspectedLayout
     ) throws(Refusal) {
         let arithmetic = ModelArithmetic(shape, latents: layout.serving.latentForm)
         architecture = shape.family.rawValue
@@ -89,6 +97,9 @@ struct InspectReport: Encodable {
         fingerprint = try checkpoint?.fingerprint()
         let seeing = checkpoint?.visionTensorCount ?? 0
         visionTensors = seeing == 0 ? nil : seeing
+        chatFormat = setup?.chatFormat?.format.rawValue
+        chatFormatSource = setup?.chatFormat?.source
+        chatRemark = setup?.chatRemark
         contextPositions = layout.serving.positionCount
         placement = layout.placement.kind.rawValue
         var nodes: [NodeNeed] = []
@@ -172,6 +183,10 @@ struct InspectReport: Encodable {
         if let visionTensors {
             lines.append("vision         \(visionTensors) tensors are left alone; text is served")
         }
+        if let chatFormat, let chatFormatSource {
+            lines.append("chat format    \(chatFormat), by \(chatFormatSource)")
+        }
+        if let chatRemark { lines.append("               \(chatRemark)") }
         lines.append("")
         lines.append("\(nodes.count) node(s), \(placement), \(contextPositions) positions:")
         let hasShards = nodes.contains { !$0.experts.isEmpty }
