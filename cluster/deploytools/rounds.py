@@ -34,7 +34,7 @@ def deploy(deployment):
     try:
         for site in deployment.sites:
             deployment.copy(site)
-        if serves:
+        if serves and not deployment.has_other_file():
             _roll(deployment)
         else:
             _start_all(deployment)
@@ -66,6 +66,12 @@ def upgrade(deployment):
 
 
 def _start_all(deployment):
+    """All at once; a head that runs first lets its requests finish."""
+    head = deployment.head
+    if HEAD in head.running and deployment.stale(head, [HEAD]):
+        head.is_touched = True
+        head.supervisor.stop(head.host, HEAD)
+        head.running.discard(HEAD)
     for site in deployment.sites:
         deployment.settle(site)
         deployment.stop_strangers(site)

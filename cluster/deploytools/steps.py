@@ -170,6 +170,15 @@ class Deployment:
             wanted.update(self._secret(site, name).read_bytes())
         return wanted.hexdigest()[:16]
 
+    def config(self, site):
+        """What the host's cluster file is known by."""
+        text = self.cluster.text_on_host(site.supervisor)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def has_other_file(self):
+        """Whether the cluster file is another than the hosts have: nodes and head must agree."""
+        return any(site.facts.get("config") != self.config(site) for site in self.sites)
+
     def _secret(self, site, name):
         folder = self.wanted.keys or self.cluster.beside("keys")
         if folder is None:
@@ -258,12 +267,14 @@ sha256sum --quiet --check "$1/model.sha256" >&2 || { rm -f "$1/model.sha256"; ex
                     host.copy(source, place, *options, "--checksum", "--no-times")
                     site.change(f"has got {what}")
         self._check_host(site)
+        host.run('echo "$2" >"$1/config"', self.wanted.base, self.config(site))
 
     def _keep(self, site):
         site.host.run(r"""
 rm -rf "$1/previous"
 mkdir -m 700 -p "$1/previous"
 [ ! -f "$2/cluster.yaml" ] || cp -p "$2/cluster.yaml" "$1/previous/"
+[ ! -f "$1/config" ] || cp -p "$1/config" "$1/previous/"
 cp -Rp "$3" "$1/previous/keys"
 """, self.wanted.base, site.supervisor.etc, site.supervisor.keys)
 
@@ -306,9 +317,11 @@ cp -Rp "$3" "$1/previous/keys"
     def health(self):
         """What `skein health` says on the head's host; None where nobody answers."""
         options = self.wanted.head_options
+        is_secret = any(option.startswith("--tls-cert") for option in options)
+        scheme = "https" if is_secret else "http"
         host, _, port = str(self.cluster.http).rpartition(":")
         host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)
-        address = f"{'https' if '--tls-cert' in options else 'http'}://{host}:{port}"
+        address = f"{scheme}://{host}:{port}"
         # It asks its own host, whose certificate may be for another name.
         words = [self.head.supervisor.program, "health", "--url", address, "--json"]
         words += ["--insecure"] if address.startswith("https") else []
@@ -351,6 +364,7 @@ cp -Rp "$3" "$1/previous/keys"
     def _restore(self, site):
         site.supervisor.revert(site.host, site.release)
         site.host.run(r"""
+[ ! -f "$1/previous/config" ] || cp -p "$1/previous/config" "$1/config"
 [ ! -f "$1/previous/cluster.yaml" ] || cp -p "$1/previous/cluster.yaml" "$2/cluster.yaml"
 if [ -d "$1/previous/keys" ]; then rm -rf "$3"; cp -Rp "$1/previous/keys" "$3"; fi
 """, self.wanted.base, site.supervisor.etc, site.supervisor.keys)

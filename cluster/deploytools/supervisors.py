@@ -25,6 +25,7 @@ for library in libzmq.so.5 libsodium.so.23 libprotobuf-c.so.1 libopenblas.so.0; 
 done
 [ -d /run/systemd/system ] && echo "systemd yes"
 [ -f "$base/release" ] && echo "release $(cat "$base/release")"
+[ -f "$base/config" ] && echo "config $(cat "$base/config")"
 [ -f "$base/supervisor" ] && echo "supervisor $(cat "$base/supervisor")"
 for file in "$base"/run/*.stamp; do
     [ -f "$file" ] && echo "stamp $(basename "$file" .stamp) $(cat "$file")"
@@ -150,7 +151,6 @@ class Systemd:
         """Installs the package with what it depends on; an older one is a way back."""
         host.run(r"""
 base=$1 package=$2 digest=$3
-shift 3
 export DEBIAN_FRONTEND=noninteractive
 install="apt-get install -q -y --no-install-recommends --allow-downgrades --reinstall"
 { dpkg -i "$package" || $install "$package" ||
@@ -159,14 +159,11 @@ install="apt-get install -q -y --no-install-recommends --allow-downgrades --rein
     exit 1
 }
 /usr/bin/skein --version >/dev/null
-if [ $# -gt 0 ]; then
-    printf 'SKEIN_HEAD_OPTIONS="%s"\n' "$*" >/etc/default/skein
-fi
 mkdir -p "$base/releases"
 cp -f "$package" "$base/releases/$digest.deb"
 echo "$digest" >"$base/release"
 echo systemd >"$base/supervisor"
-""", self.base, package, digest[:16], *self.head_options)
+""", self.base, package, digest[:16])
 
     def revert(self, host, digest):
         host.run(r"""
@@ -177,13 +174,17 @@ echo "$2" >"$1/release"
     def start(self, host, name, stamp):
         host.run(r"""
 base=$1 unit=$2 name=$3 stamp=$4
+shift 4
 mkdir -p "$base/run"
+if [ $# -gt 0 ] && [ "$unit" = skein-head.service ]; then
+    printf 'SKEIN_HEAD_OPTIONS="%s"\n' "$*" >/etc/default/skein
+fi
 systemctl enable -q "$unit"
 systemctl reset-failed "$unit" 2>/dev/null || true
 # Ready is said only when a whole cluster is there, so nobody waits for it here.
 systemctl restart --no-block "$unit"
 echo "$stamp" >"$base/run/$name.stamp"
-""", self.base, self.unit(name), name, stamp)
+""", self.base, self.unit(name), name, stamp, *self.head_options)
 
     def stop(self, host, name, seconds=60):
         host.run('systemctl disable --now -q "$1" && rm -f "$2"',
