@@ -8,14 +8,16 @@ def _result(deployment, **more):
     return {
         "cluster": deployment.cluster.name, **more,
         "hosts": [
-            {"host": site.name, "supervisor": site.supervisor.kind, "release": site.release,
-             "parts": site.part.names, "changes": site.changes} for site in deployment.sites]}
+            {"host": site.name, "supervisor": getattr(site.supervisor, "kind", None),
+             "release": site.release, "parts": site.part.names, "changes": site.changes}
+            for site in deployment.sites]}
 
 
 def show(result):
     """A result, for people."""
     for host in result["hosts"]:
-        line = ", ".join(host.get("running", host["changes"])) or "nothing"
+        line = host.get("error") or ", ".join(
+            host.get("running", host["changes"])) or "nothing"
         print(f"{host['host']}: {line}")
     print(result["summary"])
 
@@ -32,8 +34,7 @@ def deploy(deployment):
         for name in site.part.names:
             deployment.stamp(site, name)
     try:
-        for site in deployment.sites:
-            deployment.copy(site)
+        deployment.on_each(deployment.copy)
         if serves and not deployment.has_other_file():
             _roll(deployment)
         else:
@@ -72,10 +73,9 @@ def _start_all(deployment):
         head.is_touched = True
         head.supervisor.stop(head.host, HEAD)
         head.running.discard(HEAD)
+    deployment.on_each(deployment.settle)
     for site in deployment.sites:
-        deployment.settle(site)
         deployment.stop_strangers(site)
-    for site in deployment.sites:
         for name in deployment.stale(site, site.part.nodes):
             deployment.restart(site, name)
 
@@ -106,7 +106,7 @@ done
 
 def status(deployment):
     """What each host has and runs."""
-    deployment.look()
+    deployment.look(allows_silence=True)
     verdict = deployment.health() if deployment.head.release else None
     result = _result(
         deployment, status=(verdict or {}).get("status", "unknown"),
@@ -118,6 +118,8 @@ def status(deployment):
         host["memory_available_bytes"] = int(site.facts.get("memory", 0))
         host["disk_available_bytes"] = int(site.facts.get("disk", 0))
         host["machine"] = site.facts.get("machine")
+        if site.error:
+            host["error"] = site.error
     return result
 
 
@@ -133,7 +135,9 @@ def drain(deployment):
     going = [name for name in site.part.nodes if name in site.running]
     if not wanted.force and not deployment.is_dry:
         nodes = (((deployment.health() or {}).get("cluster") or {}).get("nodes")) or []
-        spare = [node["name"] for node in nodes if node["state"] in ("ready", "standby")
+        # A standby that waits is placed, with nothing to load.
+        spare = [node["name"] for node in nodes if node["role"] == "standby"
+                 and node["state"] in ("placed", "ready")
                  and not node["stages"] and not node["experts"] and node["name"] not in going]
         held = [node["name"] for node in nodes if node["name"] in going
                 and (node["stages"] or node["experts"])]
@@ -151,18 +155,20 @@ def drain(deployment):
 
 def remove(deployment):
     """Ends the cluster, the head first, and removes what was put on its hosts."""
-    deployment.look()
+    deployment.look(allows_silence=deployment.wanted.force)
     order = [deployment.head] + [site for site in deployment.sites if site is not deployment.head]
     if HEAD in deployment.head.running:
         deployment.head.supervisor.stop(deployment.head.host, HEAD)
+    silent = [site.name for site in deployment.sites if site.error]
     for site in order:
-        if not site.release and not site.host.is_dry:
+        if site.error or not site.release and not site.host.is_dry:
             continue
         site.supervisor.remove(site.host, list(reversed(sorted({*site.part.names, *site.stamps}))))
         site.change("removed")
     count = sum(bool(site.changes) for site in deployment.sites)
     model = deployment.cluster.model_on_host(deployment.wanted.base)
     kept = "" if model.startswith(deployment.wanted.base) else f"; {model} is left there"
+    kept += f"; {', '.join(silent)} did not answer and keep what they have" if silent else ""
     return _result(
         deployment, status="removed" if count else "unchanged",
         summary=f"removed from {count} hosts{kept}" if count else "nothing to remove")

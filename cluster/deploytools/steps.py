@@ -1,5 +1,6 @@
 """The steps of a deployment: what a host lacks, putting it there, starting it, taking it back."""
 
+import concurrent.futures
 import hashlib
 import json
 import os
@@ -8,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 
 import plans
@@ -18,7 +20,10 @@ from supervisors import FACTS, SUPERVISORS
 # What the program takes beside the weights of its host, at least.
 MEMORY_BYTES_MIN = 128 << 20
 
-# Between two questions after health, and after what a process needs to notice that one is gone.
+# Connections of the machine that deploys; a checkpoint goes over all of them.
+HOSTS_AT_ONCE = 8
+
+# Between two questions after health.
 POLL_SECONDS = 0.5
 
 
@@ -31,6 +36,8 @@ class Site:
         self.supervisor = None
         # What was changed, for the result, and whether that must be undone after a failure.
         self.changes, self.is_touched = [], False
+        # Why it could not be asked, where that is put up with.
+        self.error = None
 
     @property
     def name(self):
@@ -55,32 +62,52 @@ class Deployment:
         self.sites = [Site(host, cluster.parts[host.name]) for host in hosts]
         self.head = next(site for site in self.sites if site.part.is_head)
         self.packages, self.digests = {}, {}
+        self.manifest, self.lock = None, threading.Lock()
 
     # What is there.
 
-    def look(self):
+    def on_each(self, step):
+        """Does a step on all hosts, several at a time; the first error is that of all."""
+        if self.is_dry:
+            for site in self.sites:
+                step(site)
+            return
+        with concurrent.futures.ThreadPoolExecutor(HOSTS_AT_ONCE) as pool:
+            for done in [pool.submit(step, site) for site in self.sites]:
+                done.result()
+
+    def look(self, allows_silence=False):
         """Asks every host what it is and has."""
-        for site in self.sites:
-            for line in site.host.run(FACTS, self.wanted.base).splitlines():
-                name, _, value = line.partition(" ")
-                if name in ("missing", "library"):
-                    site.missing.append((name, value))
-                elif name == "stamp":
-                    part, _, stamp = value.partition(" ")
-                    site.stamps[part] = stamp
-                else:
-                    site.facts[name] = value
-            kind = self.wanted.supervisor
-            if kind == "auto":
-                kind = site.facts.get("supervisor") or (
-                    "systemd" if self.is_dry or self._may_use_systemd(site) else "none")
-            if site.facts.get("supervisor", kind) != kind:
-                raise DeployError(
-                    f"{site.name}: was deployed with --supervisor {site.facts['supervisor']}; "
-                    f"remove that first")
-            site.supervisor = SUPERVISORS[kind](self.wanted.base, self.wanted.head_options)
-            names = sorted({*site.part.names, *site.stamps})
-            site.running = site.supervisor.running(site.host, names)
+        def ask(site):
+            try:
+                self._look(site)
+            except DeployError as error:
+                if not allows_silence:
+                    raise
+                site.error = str(error)
+        self.on_each(ask)
+
+    def _look(self, site):
+        for line in site.host.run(FACTS, self.wanted.base).splitlines():
+            name, _, value = line.partition(" ")
+            if name in ("missing", "library"):
+                site.missing.append((name, value))
+            elif name == "stamp":
+                part, _, stamp = value.partition(" ")
+                site.stamps[part] = stamp
+            else:
+                site.facts[name] = value
+        kind = self.wanted.supervisor
+        if kind == "auto":
+            kind = site.facts.get("supervisor") or (
+                "systemd" if self.is_dry or self._may_use_systemd(site) else "none")
+        if site.facts.get("supervisor", kind) != kind:
+            raise DeployError(
+                f"{site.name}: was deployed with --supervisor {site.facts['supervisor']}; "
+                f"remove that first")
+        site.supervisor = SUPERVISORS[kind](self.wanted.base, self.wanted.head_options)
+        names = sorted({*site.part.names, *site.stamps})
+        site.running = site.supervisor.running(site.host, names)
 
     @staticmethod
     def _may_use_systemd(site):
@@ -226,9 +253,10 @@ sha256sum --quiet --check "$1/model.sha256" >&2 || { rm -f "$1/model.sha256"; ex
         site.change(f"has the checkpoint at {place}, every byte verified")
 
     def _manifest(self, source):
-        if not hasattr(self, "manifest"):
-            self.manifest = plans.manifest(source)
-        return self.manifest
+        with self.lock:
+            if self.manifest is None:
+                self.manifest = plans.manifest(source)
+            return self.manifest
 
     def settle(self, site):
         """The release, the cluster file and the host's own keys; what was there is kept."""
