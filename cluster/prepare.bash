@@ -39,6 +39,8 @@ has_package() {
         libopenblas-dev) header=cblas.h ;;
         protobuf-c-compiler) command -v protoc-c >/dev/null; return ;;
         curl | jq | openssl) command -v "$1" >/dev/null; return ;;
+        dpkg-dev) command -v dpkg-shlibdeps >/dev/null; return ;;
+        binutils) command -v objcopy >/dev/null; return ;;
         python3-venv)
             command -v python3 >/dev/null && python3 -c 'import ensurepip, venv' 2>/dev/null
             return ;;
