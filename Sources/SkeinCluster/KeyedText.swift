@@ -72,7 +72,7 @@ struct KeyedText {
     private func edit(
         _ field: String, _ value: String, after neighbour: String, in mapping: Node.Mapping
     ) -> Edit? {
-        let isFlow = mapping.style == .flow
+        let isFlow = isInBraces(mapping)
         if let present = mapping[Node(field)], let place = place(of: present, inFlow: isFlow) {
             return Edit(line: place.line, columns: place.columns, text: value)
         }
@@ -87,6 +87,14 @@ struct KeyedText {
         return Edit(
             line: place.line, columns: end..<end, text: "\(indentation)\(field): \(value)",
             isNewLine: true)
+    }
+
+    /// Whether a mapping is written in braces, as the text says: Yams takes the style from the
+    /// mapping's end, where it is not told.
+    private func isInBraces(_ mapping: Node.Mapping) -> Bool {
+        guard let mark = mapping.mark, lines.indices.contains(mark.line - 1) else { return false }
+        let line = lines[mark.line - 1]
+        return line.indices.contains(mark.column - 1) && line[mark.column - 1] == "{"
     }
 
     /// Where a scalar stands; `nil` where it does not end on its line.

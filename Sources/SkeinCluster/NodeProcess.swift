@@ -39,7 +39,7 @@ public final class NodeProcess: Sendable {
         if let statusAddress { process.arguments?.append("--status=\(statusAddress.hostAndPort)") }
         // A service manager wants to hear of this process alone.
         process.environment = ProcessInfo.processInfo.environment.filter {
-            !ServiceManager.variables.contains($0.key)
+            !NotifySocket.variables.contains($0.key)
         }
         process.standardInput = lifeline
         process.standardOutput = FileHandle.nullDevice

@@ -45,13 +45,14 @@ public struct SlurmAllocation: Equatable, Sendable {
                 "names \(hostNames.count) hosts, expected 1 to \(Limits.nodesMax)")
         }
         let nodeIndex = try number("SLURM_NODEID", 0...(hostNames.count - 1))
-        let rank =
+        let taskNumber =
             try environment["SLURM_PROCID"] == nil
             ? nodeIndex : number("SLURM_PROCID", 0...1_000_000)
-        guard rank == nodeIndex else {
+        guard taskNumber == nodeIndex else {
             throw Refusal(
                 "SLURM_PROCID",
-                "is \(rank) on host \(nodeIndex), expected one task a host: --ntasks-per-node=1")
+                "is \(taskNumber) on host \(nodeIndex), expected one task a host: "
+                    + "--ntasks-per-node=1")
         }
         index = nodeIndex
         let cores = try number("SLURM_CPUS_ON_NODE", 1...Limits.threadsMax)

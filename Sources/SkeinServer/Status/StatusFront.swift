@@ -23,6 +23,9 @@ public actor StatusFront {
     ) {
         self.address = address
         self.report = report
+        // The library calls it an error that a port is closed while a client holds it open.
+        var logger = logger
+        logger.logLevel = .critical
         self.logger = logger
     }
 

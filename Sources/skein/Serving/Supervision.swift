@@ -6,13 +6,13 @@ import Synchronization
 
 /// Tells the service manager that has started this process how it is; says nothing where none has.
 final class Supervision: Sendable {
-    private let manager: ServiceManager?
+    private let notifySocket: NotifySocket?
     /// Whether it was said that the manager cannot be reached: once is enough.
     private let hasWarned = Mutex(false)
     private let isReady = Mutex(false)
 
     init(environment: [String: String] = ProcessInfo.processInfo.environment) {
-        manager = ServiceManager(environment: environment)
+        notifySocket = NotifySocket(environment: environment)
     }
 
     /// From now on the process does its part.
@@ -35,7 +35,7 @@ final class Supervision: Sendable {
     /// - Parameter probe: asks the actors that do the work; while they do not answer nothing is
     ///   shown, and the manager starts the process again.
     func showLife(probe: @Sendable () async -> Void) async {
-        guard let interval = manager?.heartbeatInterval else { return }
+        guard let interval = notifySocket?.heartbeatInterval else { return }
         while !Task.isCancelled {
             await probe()
             tell("WATCHDOG=1")
@@ -44,9 +44,9 @@ final class Supervision: Sendable {
     }
 
     private func tell(_ line: String) {
-        guard let manager else { return }
+        guard let notifySocket else { return }
         do throws(Refusal) {
-            try manager.tell(line)
+            try notifySocket.tell(line)
         } catch {
             let isFirst = hasWarned.withLock { hasWarned in
                 defer { hasWarned = true }

@@ -33,29 +33,29 @@ private final class ManagerSocket {
     deinit { close(descriptor) }
 }
 
-@Suite struct ServiceManagerTests {
+@Suite struct NotifySocketTests {
     @Test(arguments: ["@skein-test-\(UUID())", "/tmp/skein-test-\(UUID())"])
     func whatIsToldArrivesAtASocketOfEitherKind(_ name: String) throws {
         let socket = try ManagerSocket(name)
-        let manager = try #require(ServiceManager(environment: ["NOTIFY_SOCKET": name]))
-        try manager.tell("READY=1")
+        let notifySocket = try #require(NotifySocket(environment: ["NOTIFY_SOCKET": name]))
+        try notifySocket.tell("READY=1")
         #expect(socket.next() == "READY=1")
-        try manager.tell("STATUS=two\nlines")
+        try notifySocket.tell("STATUS=two\nlines")
         #expect(socket.next() == "STATUS=two lines")
         if name.hasPrefix("/") { try FileManager.default.removeItem(atPath: name) }
     }
 
     @Test func aManagerThatIsGoneIsARefusal() throws {
         let name = "/tmp/skein-test-\(UUID())"
-        let manager = try #require(ServiceManager(environment: ["NOTIFY_SOCKET": name]))
-        let refusal = #expect(throws: Refusal.self) { try manager.tell("READY=1") }
+        let notifySocket = try #require(NotifySocket(environment: ["NOTIFY_SOCKET": name]))
+        let refusal = #expect(throws: Refusal.self) { try notifySocket.tell("READY=1") }
         #expect(refusal?.subject == name)
     }
 
     @Test(arguments: ["", "relative", "@", "/" + String(repeating: "x", count: 200)])
     func aNameThatIsNoneMeansThatThereIsNoManager(_ name: String) {
-        #expect(ServiceManager(environment: ["NOTIFY_SOCKET": name]) == nil)
-        #expect(ServiceManager(environment: [:]) == nil)
+        #expect(NotifySocket(environment: ["NOTIFY_SOCKET": name]) == nil)
+        #expect(NotifySocket(environment: [:]) == nil)
     }
 
     @Test(arguments: [
@@ -68,8 +68,8 @@ private final class ManagerSocket {
         _ variables: [String: String], _ interval: Duration?
     ) throws {
         let environment = variables.merging(["NOTIFY_SOCKET": "/run/x"]) { $1 }
-        let manager = try #require(ServiceManager(environment: environment, processID: 7))
-        #expect(manager.heartbeatInterval == interval)
+        let notifySocket = try #require(NotifySocket(environment: environment, processID: 7))
+        #expect(notifySocket.heartbeatInterval == interval)
     }
 }
 

@@ -12,7 +12,7 @@ import Darwin
 ///
 /// The protocol is that of systemd: datagrams of `NAME=VALUE` lines to the Unix socket that
 /// `NOTIFY_SOCKET` names, be it a path or, after `@`, a name of the abstract kind.
-public struct ServiceManager: Sendable {
+public struct NotifySocket: Sendable {
     /// The variables by which a manager says how to reach it; they are for one process alone.
     public static let variables = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"]
 
