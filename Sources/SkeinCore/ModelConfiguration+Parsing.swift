@@ -91,8 +91,12 @@ extension ModelConfiguration {
         indexer = try Self.indexer(
             in: reader, family: family, queryRank: queryLoraRank, ropeSize: qkRopeHeadSize,
             layerCount: layerCount)
-        beginToken = try Self.beginToken(in: reader, vocabularySize: vocabularySize)
-        endTokens = try Self.endTokens(in: reader, vocabularySize: vocabularySize)
+        beginToken = try Self.beginToken(
+            in: reader.fields["bos_token_id"] == nil ? outer : reader,
+            vocabularySize: vocabularySize)
+        endTokens = try Self.endTokens(
+            in: reader.fields["eos_token_id"] == nil ? outer : reader,
+            vocabularySize: vocabularySize)
     }
 
     private static func refuseUnsupported(in reader: ConfigurationReader) throws(Refusal) {

@@ -22,7 +22,9 @@ extension WeightName {
         if name.hasPrefix(languageModelPrefix) {
             name = String(name.dropFirst(languageModelPrefix.count))
             // Some conversions leave out what lies between.
-            if name.hasPrefix("layers.") { return "model." + name }
+            if name.hasPrefix("layers.") || name.hasPrefix("embed_tokens.") {
+                return "model." + name
+            }
         }
         return name.hasPrefix("model.") ? name : ofMistral(name) ?? name
     }

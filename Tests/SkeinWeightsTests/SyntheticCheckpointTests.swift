@@ -46,7 +46,9 @@ struct SyntheticCheckpointTests {
         #expect(checkpoint.tensorNames.count == arithmetic.published.tensorCount)
     }
 
-    @Test(arguments: ["kimi_k25_int4", "kimi_k2_thinking_int4"], [nil, .int4])
+    @Test(
+        arguments: ["kimi_k25_int4", "kimi_k2_thinking_int4"],
+        [nil, SyntheticCheckpoint.Format.int4])
     func expertsAreWrittenInINT4(
         _ name: String, _ format: SyntheticCheckpoint.Format?
     ) async throws {
@@ -67,7 +69,7 @@ struct SyntheticCheckpointTests {
 
     @Test func widthsThatFillNoWordsAreRefusedInINT4() throws {
         let refusal = #expect(throws: Refusal.self) {
-            try SyntheticCheckpoint(json: json("kimi"), subject: "kimi", format: .int4)
+            try SyntheticCheckpoint(json: json("glm5"), subject: "glm5", format: .int4)
         }
         #expect(refusal?.reason.contains("cannot be INT4") == true)
     }
