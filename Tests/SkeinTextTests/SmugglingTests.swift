@@ -72,7 +72,7 @@ import Testing
         }
         #expect(counts[0] == counts[1])
         let begin = try #require(tokenizer.addedToken("<｜begin▁of▁sentence｜>"))
-        let writesBegin = ![.kimiK2, .glm47Flash].contains(format)
+        let writesBegin = format.traits.neededMarks.contains("<｜begin▁of▁sentence｜>")
         #expect(counts[0][begin] == (writesBegin ? 1 : nil))
     }
 

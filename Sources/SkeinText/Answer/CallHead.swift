@@ -59,7 +59,19 @@ struct InlineCall {
         }
     }
 
-    private static func isObject(_ text: String) -> Bool {
+    /// Whether a text has the form that OpenAI asks of functions' names.
+    static func isName(_ text: String) -> Bool {
+        (1...64).contains(text.utf8.count)
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F: true
+                default: false
+                }
+            }
+    }
+
+    /// Whether a text is a JSON object.
+    static func isObject(_ text: String) -> Bool {
         do throws(Refusal) {
             let value = try JSONValue(parsing: text, subject: "arguments", rules: .lenient)
             return value.members != nil

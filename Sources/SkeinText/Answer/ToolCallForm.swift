@@ -86,6 +86,8 @@ struct ToolCallForm: Sendable {
             var end: String
             /// After the parameter.
             var space = ""
+            /// What stands where there are no parameters.
+            var none = ""
         }
     }
 
@@ -164,6 +166,13 @@ extension ToolCallForm {
         return form
     }()
 
+    /// Mistral: name, separator, JSON; nothing ends a call but the next one or the answer's end.
+    static let named = {
+        let marks: [(Mark, String)] = [(.callBegin, "[TOOL_CALLS]"), (.separator, "[ARGS]")]
+        return object(
+            Spelling(callBegin: marks[0].1, separator: marks[1].1), marks, markScalars: [])
+    }()
+
     private enum DeepSeek {
         static let marks: [(Mark, String)] = [
             (.sectionBegin, ChatMark.callsBegin), (.sectionEnd, ChatMark.callsEnd),
@@ -195,7 +204,8 @@ extension ToolCallForm {
         let (begin, end) = ("\(open)function_calls>", "\(close)function_calls>")
         let parameter = Spelling.Parameter(
             begin: "\(open)parameter name=\"", textBegin: "\" string=\"true\">",
-            jsonBegin: "\" string=\"false\">", end: "\(close)parameter>", space: "\n")
+            jsonBegin: "\" string=\"false\">", end: "\(close)parameter>", space: "\n",
+            none: "\n")
         let all: [Mark] = [.sectionBegin, .sectionEnd, .callBegin, .callEnd]
         return ToolCallForm(
             Spelling(

@@ -37,6 +37,9 @@ struct ToolCallParser: Sendable {
     private var isTyped = false
     private var gate = ObjectGate()
 
+    /// The arguments of the call at hand, as far as they have come.
+    private var arguments = ""
+
     /// Whether a fence of backticks is open, whose end is no content.
     private var isFenced = false
     private var pieces: [AnswerPiece] = []
@@ -286,14 +289,18 @@ extension ToolCallParser {
         }
         pieces.append(.callBegin(index: callCount, name: name))
         callCount += 1
+        arguments = ""
         hasBegun = true
         raw = ""
         rawHasText = false
         return true
     }
 
+    /// Ends the call at hand; one whose arguments are no JSON stays open, so that nobody runs it.
     private mutating func endCall() {
-        pieces.append(.callEnd(index: callCount - 1))
+        let isWhole = InlineCall.isObject(arguments)
+        if isWhole { pieces.append(.callEnd(index: callCount - 1)) }
+        hasOpenCall = hasOpenCall || !isWhole
         hasBegun = false
         settle(.between)
     }
@@ -301,6 +308,7 @@ extension ToolCallParser {
     /// Adds to the arguments of the call at hand.
     private mutating func say(_ text: String) {
         guard !text.isEmpty else { return }
+        arguments += text
         if case .callArguments(let index, let last) = pieces.last, index == callCount - 1 {
             pieces[pieces.count - 1] = .callArguments(index: index, text: last + text)
         } else {
@@ -383,17 +391,9 @@ extension ToolCallParser {
     private func isOffered(_ name: String) -> Bool { tools.contains { $0.name == name } }
 
     /// Whether a text can be the name of a function: it was offered, or has the form that OpenAI
-    /// asks of names.
-    ///
-    /// The kind of a call is no name.
+    /// asks of names; the kind of a call is no name.
     private func isName(_ name: String) -> Bool {
         if isOffered(name) { return true }
-        guard (1...64).contains(name.utf8.count), name != form.kind else { return false }
-        return name.utf8.allSatisfy { byte in
-            switch byte {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F: true
-            default: false
-            }
-        }
+        return name != form.kind && InlineCall.isName(name)
     }
 }

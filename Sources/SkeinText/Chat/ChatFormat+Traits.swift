@@ -20,6 +20,18 @@ extension ChatFormat {
     /// How a model of this format comes to think.
     public var thinking: Thinking { traits.thinking }
 
+    /// Whether the prompt says how much to think.
+    public var knowsEfforts: Bool { traits.knowsEfforts }
+
+    /// Whether a request may ask for the thinking of all earlier turns.
+    public var canKeepReasoning: Bool { traits.canKeepReasoning }
+
+    /// The id of a call, where the format has ids that count the calls of a conversation from 0;
+    /// models find their calls by it.
+    public func callID(of name: String, number: Int) -> String? {
+        traits.callForm?.numbersCalls == true ? "functions.\(name):\(number)" : nil
+    }
+
     /// What tells the chat formats apart, apart from how they write a conversation.
     struct Traits: Sendable {
         /// The `model_type` of the families that write so, where nothing else tells the format.
@@ -27,6 +39,12 @@ extension ChatFormat {
 
         /// How the model comes to think.
         var thinking = Thinking.never
+
+        /// Whether the prompt says how much to think.
+        var knowsEfforts = false
+
+        /// Whether a request may ask for the thinking of all earlier turns.
+        var canKeepReasoning = false
 
         /// The control marks without which a tokenizer cannot serve the format.
         var neededMarks: [String]
@@ -57,27 +75,48 @@ extension ChatFormat {
         case .deepSeekR1May: Self.deepSeek(.byItself, .fenced)
         case .deepSeekV31: Self.deepSeek(.byRequest, .plain)
         case .deepSeekV32: Self.deepSeek(.byRequest, .dsml, modelTypes: ["deepseek_v32"])
-        case .kimiK2:
+        case .kimiK2: Self.kimi(.never, modelTypes: ["kimi_k2"])
+        case .kimiK2Thinking: Self.kimi(.byItself)
+        case .kimiK25: Self.kimi(.byRequest, modelTypes: ["kimi_k25"])
+        case .glm47Flash: Self.glm(modelTypes: ["glm4_moe_lite"])
+        case .glm5: Self.glm(modelTypes: ["glm_moe_dsa"])
+        case .glm52: Self.glm(knowsEfforts: true)
+        case .mistralLarge3:
             Traits(
-                modelTypes: ["kimi_k2"],
-                neededMarks: ["<|im_system|>", "<|im_user|>", "<|im_assistant|>", "<|im_end|>"],
-                endMarks: ["<|im_end|>"],
+                modelTypes: ["mistral_large_3"],
+                neededMarks: ["<s>", "</s>", "[INST]", "[/INST]"], endMarks: ["</s>"],
                 turnMarks: [
-                    "<|im_system|>", "<|im_user|>", "<|im_assistant|>", "<|im_middle|>",
-                    "<|im_end|>",
+                    "<s>", "</s>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]",
+                    "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]",
                 ],
-                callForm: .kimi)
-        case .glm47Flash:
-            Traits(
-                modelTypes: ["glm4_moe_lite"], thinking: .byRequest,
-                neededMarks: ["[gMASK]", "<sop>", "<|user|>", "<|assistant|>", "<|observation|>"],
-                endMarks: ["<|endoftext|>", "<|user|>", "<|observation|>"],
-                turnMarks: [
-                    "[gMASK]", "<sop>", "<|system|>", "<|user|>", "<|assistant|>",
-                    "<|observation|>", "<|endoftext|>",
-                ],
-                callForm: .keyed)
+                callForm: .named)
         }
+    }
+
+    /// Kimi's formats have the same marks for turns.
+    private static func kimi(_ thinking: Thinking, modelTypes: [String] = []) -> Traits {
+        Traits(
+            modelTypes: modelTypes, thinking: thinking, canKeepReasoning: thinking != .never,
+            neededMarks: ["<|im_system|>", "<|im_user|>", "<|im_assistant|>", "<|im_end|>"],
+            endMarks: ["<|im_end|>"],
+            turnMarks: [
+                "<|im_system|>", "<|im_user|>", "<|im_assistant|>", "<|im_middle|>", "<|im_end|>",
+            ],
+            callForm: .kimi)
+    }
+
+    /// GLM's formats have the same marks for turns.
+    private static func glm(modelTypes: [String] = [], knowsEfforts: Bool = false) -> Traits {
+        Traits(
+            modelTypes: modelTypes, thinking: .byRequest, knowsEfforts: knowsEfforts,
+            canKeepReasoning: true,
+            neededMarks: ["[gMASK]", "<sop>", "<|user|>", "<|assistant|>", "<|observation|>"],
+            endMarks: ["<|endoftext|>", "<|user|>", "<|observation|>"],
+            turnMarks: [
+                "[gMASK]", "<sop>", "<|system|>", "<|user|>", "<|assistant|>", "<|observation|>",
+                "<|endoftext|>",
+            ],
+            callForm: .keyed)
     }
 
     /// DeepSeek's formats since V3 have the same marks for turns.

@@ -26,8 +26,23 @@ public enum ChatFormat: String, CaseIterable, Sendable {
     /// Kimi-K2 and Moonlight.
     case kimiK2 = "kimi-k2"
 
+    /// Kimi-K2-Thinking, which opens its thinking itself.
+    case kimiK2Thinking = "kimi-k2-thinking"
+
+    /// Kimi-K2.5 and K2.6, thinking or not.
+    case kimiK25 = "kimi-k2.5"
+
     /// GLM-4.7-Flash.
     case glm47Flash = "glm-4.7-flash"
+
+    /// GLM-5 and GLM-5.1.
+    case glm5 = "glm-5"
+
+    /// GLM-5.2, which is told how much to think.
+    case glm52 = "glm-5.2"
+
+    /// Mistral Large 3.
+    case mistralLarge3 = "mistral-large-3"
 
     /// Writes a conversation.
     ///
@@ -49,6 +64,7 @@ public enum ChatFormat: String, CaseIterable, Sendable {
             }
         }
         var prompt = ChatPrompt(self)
+        prompt.callCount = messages.reduce(0) { $0 + $1.toolCalls.count }
         let chat = ChatScript(
             messages: Self.resultsInCallOrder(messages), tools: tools, options: options)
         switch self {
@@ -56,8 +72,12 @@ public enum ChatFormat: String, CaseIterable, Sendable {
         case .deepSeekV3, .deepSeekR1, .deepSeekR1May: chat.writeV3(self, to: &prompt)
         case .deepSeekV31: chat.writeV31(to: &prompt)
         case .deepSeekV32: chat.writeV32(to: &prompt)
-        case .kimiK2: chat.writeKimi(to: &prompt)
-        case .glm47Flash: chat.writeGLM(to: &prompt)
+        case .kimiK2: chat.writeKimi(.k2, to: &prompt)
+        case .kimiK2Thinking: chat.writeKimi(.k2Thinking, to: &prompt)
+        case .kimiK25: chat.writeKimi(.k25, to: &prompt)
+        case .glm47Flash, .glm5: chat.writeGLM(.glm47, to: &prompt)
+        case .glm52: chat.writeGLM(.glm52, to: &prompt)
+        case .mistralLarge3: chat.writeMistral(to: &prompt)
         }
         return prompt
     }
@@ -138,6 +158,8 @@ struct ChatScript {
             answer.stripped.hasPrefix(ChatMark.think)
         {
             (reasoning, answer) = (open, "")
+        } else if message.isPrefix, options.isThinking, reasoning.isEmpty {
+            (reasoning, answer) = (answer, "")
         }
         prompt.write(reasoning.isEmpty ? closing : opening)
         prompt.quote(reasoning)

@@ -35,6 +35,13 @@ public struct ChatMessage: Equatable, Sendable {
     /// The call that a tool's message answers.
     public var toolCallID: String?
 
+    /// How the one who speaks is called, for formats that write it.
+    public var name: String?
+
+    /// Whether an assistant's message, the last one, is the beginning of what the model is to write
+    /// in the mode that is asked for: of its thinking where it is to think.
+    public var isPrefix = false
+
     /// Makes a message.
     public init(
         _ role: Role, _ content: String, reasoning: String? = nil, toolCalls: [ChatToolCall] = [],
@@ -71,6 +78,8 @@ public struct ChatMessage: Equatable, Sendable {
         }
         let callID = try field.optional("tool_call_id")?.string()
         self.init(role, content, reasoning: reasoning, toolCalls: calls, toolCallID: callID)
+        name = try field.optional("name")?.string()
+        isPrefix = try field.flag("prefix", otherwise: false)
     }
 
     private static func text(_ field: JSONField) throws(Refusal) -> String {

@@ -10,11 +10,42 @@ public struct ChatOptions: Equatable, Sendable {
     /// with it.
     public var continuesFinalMessage = false
 
+    /// Whether the thinking of all earlier turns is written, not only of those since the last
+    /// question, for formats that leave the choice.
+    public var keepsReasoning = false
+
+    /// How much the model is to think, for formats that write it; `nil` leaves it to the format.
+    public var effort: ReasoningEffort?
+
     /// An answer without thinking.
     public init() {}
 
     /// An answer with or without thinking.
     public init(isThinking: Bool) { self.isThinking = isThinking }
+}
+
+/// How much a model is to think, in OpenAI's words.
+public enum ReasoningEffort: String, CaseIterable, Sendable {
+    /// Not at all.
+    case none
+
+    /// As little as it can.
+    case minimal
+
+    /// Little.
+    case low
+
+    /// As usual.
+    case medium
+
+    /// Much.
+    case high
+
+    /// Very much.
+    case xhigh
+
+    /// As much as it can.
+    case max
 }
 
 /// A conversation written in a chat format, ready to be encoded.
@@ -24,6 +55,9 @@ public struct ChatPrompt: Equatable, Sendable {
 
     /// The format in which it is written.
     public let format: ChatFormat
+
+    /// Calls that the conversation has so far.
+    public internal(set) var callCount = 0
 
     /// Whether the prompt has ended; nothing is added any more.
     private var isClosed = false

@@ -41,7 +41,8 @@ extension ChatScript {
     private func writeDSMLAnswer(
         _ message: ChatMessage, at index: Int, isNew: Bool, to prompt: inout ChatPrompt
     ) {
-        let (reasoning, answer) = message.thoughtAndAnswer
+        // The reference takes thinking only from where it is kept apart.
+        let (reasoning, answer) = (message.reasoning ?? "", message.content)
         let isContinued = isContinued(message, isLast: index + 1 == messages.count)
         if isNew, options.isThinking {
             prompt.quote(reasoning)
@@ -62,6 +63,8 @@ extension ChatScript {
             prompt.write("<\(dsml)invoke name=\"")
             prompt.quote(call.name)
             prompt.write("\">\n")
+            // The reference joins lines, of which those of no parameters are an empty one.
+            if call.parameters.isEmpty { prompt.write("\n") }
             for member in call.parameters {
                 prompt.write("<\(dsml)parameter name=\"")
                 prompt.quote(member.name)

@@ -57,7 +57,9 @@ extension ChatScript {
                 prompt.quote(message.content)
             }
         }
-        guard options.addsGenerationPrompt else { return }
+        // The template of R1-0528 brings the answer's opening with every user's message.
+        let isOpen = format == .deepSeekR1May && spoken.last?.role == .user
+        guard options.addsGenerationPrompt || isOpen else { return }
         if spoken.last?.role == .tool {
             prompt.write(ChatMark.outputsEnd)
         } else {

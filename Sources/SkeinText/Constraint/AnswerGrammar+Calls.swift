@@ -60,6 +60,9 @@ extension AnswerGrammar {
         let rules = try compiler.topMemberRules()
         let kinds = SchemaKinds(root: tool.parameters)
         var place = end
+        if !marks.none.isEmpty, !rules.declared.contains(where: \.isRequired) {
+            place = builder.either([end, builder.literal(marks.none, then: end)])
+        }
         for declared in rules.declared.reversed() {
             // The parser of answers takes for text what can be nothing but a string.
             let isText = kinds.ofMember(declared.name) == [.string]

@@ -33,10 +33,12 @@ import Testing
     func callsAreReadAsTheFormatWritesThem(format: ChatFormat) throws {
         let tools = [try ChatTool(parsing: Self.tool, subject: "tools[0]")]
         let arguments = try JSONValue(parsing: Self.arguments, subject: "arguments")
-        let calls = [
-            ChatToolCall(id: "1", name: "search", arguments: Self.arguments),
-            ChatToolCall(id: "2", name: "ping", arguments: "{}"),
-        ]
+        // Kimi's models read names out of the ids that we give.
+        let calls = [("search", Self.arguments), ("ping", "{}")].enumerated().map { number, call in
+            ChatToolCall(
+                id: format.callID(of: call.0, number: number) ?? "\(number)", name: call.0,
+                arguments: call.1)
+        }
         let question = [ChatMessage(.user, "?")]
         var options = ChatOptions()
         let asked = try format.prompt(question, tools: tools, options: options)

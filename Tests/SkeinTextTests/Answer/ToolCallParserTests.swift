@@ -8,6 +8,7 @@ import Testing
 @Suite struct ToolCallParserTests {
     private static let forms: [String: ToolCallForm] = [
         "plain": .plain, "fenced": .fenced, "kimi": .kimi, "dsml": .dsml, "keyed": .keyed,
+        "named": .named,
     ]
 
     private static let tools = [
@@ -27,6 +28,7 @@ import Testing
                     "‹": "<|tool_call_begin|>", "›": "<|tool_call_end|>",
                     "|": "<|tool_call_argument_begin|>",
                 ]
+            case "named": ["‹": "[TOOL_CALLS]", "|": "[ARGS]"]
             case "dsml":
                 [
                     "«": "<｜DSML｜function_calls>", "»": "</｜DSML｜function_calls>",
@@ -123,9 +125,33 @@ import Testing
             Case(form: form, short: "«‹f", content: text("‹f", form)),
             Case(form: form, short: "«‹f|", content: text("‹f|", form)),
             Case(form: form, short: "«‹f|{\"x", calls: [["f", "{\"x"]], isOpen: true),
-            Case(form: form, short: "«‹f|{\"x\": 1›»", calls: [["f", "{\"x\": 1"]]),
+            // What is no JSON is passed on and not called whole, so that nobody runs it.
+            Case(form: form, short: "«‹f|{\"x\": 1›»", calls: [["f", "{\"x\": 1"]], isOpen: true),
+            Case(form: form, short: "«‹f|{x: 1}›»", calls: [["f", "{x: 1}"]], isOpen: true),
+            Case(
+                form: form, short: "«‹f|{\"s\": \"\n\"}›»", calls: [["f", "{\"s\": \"\n\"}"]],
+                isOpen: true),
         ]
     }
+
+    /// Mistral's form, in which nothing ends a call.
+    private static let named: [Case] = [
+        Case(form: "named", short: "‹f|{\"x\": 1}", calls: [["f", "{\"x\": 1}"]]),
+        Case(
+            form: "named", short: "Hi‹f|{\"x\": 1}‹g|{}\n", content: "Hi",
+            calls: [["f", "{\"x\": 1}"], ["g", "{}"]]),
+        Case(
+            form: "named", short: "‹f|{\"s\": \"‹|\"} bye", content: " bye",
+            calls: [["f", "{\"s\": \"[TOOL_CALLS][ARGS]\"}"]]),
+        Case(form: "named", short: "‹other-1|{}", calls: [["other-1", "{}"]]),
+        Case(
+            form: "named", short: "‹[{\"name\": \"f\"}]",
+            content: "[TOOL_CALLS][{\"name\": \"f\"}]"),
+        Case(form: "named", short: "‹f|x=1", content: "[TOOL_CALLS]f[ARGS]x=1"),
+        Case(form: "named", short: "‹ask me|{}", content: "[TOOL_CALLS]ask me[ARGS]{}"),
+        Case(form: "named", short: "‹f|{\"x\": ", calls: [["f", "{\"x\": "]], isOpen: true),
+        Case(form: "named", short: "‹f", content: "[TOOL_CALLS]f"),
+    ]
 
     private static let parameters: [Case] = [
         Case(form: "dsml", short: "«‹f|①1④›»", calls: [["f", "{\"x\": 1}"]]),
@@ -165,7 +191,7 @@ import Testing
         Case(form: "keyed", short: "‹f①1④⑤o", calls: [["f", "{\"x\": 1, \"o"]], isOpen: true),
     ]
 
-    @Test(arguments: objects + parameters)
+    @Test(arguments: objects + named + parameters)
     func nothingIsDroppedAndNothingIsGuessed(_ expected: Case) throws {
         let form = try #require(Self.forms[expected.form])
         let tools = try Self.tools.map {

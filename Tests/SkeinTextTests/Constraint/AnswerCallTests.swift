@@ -33,7 +33,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ChatFormat.deepSeekV3, .deepSeekR1, .deepSeekV31, .deepSeekV32, .kimiK2, .glm47Flash,
+        ChatFormat.deepSeekV3, .deepSeekR1, .deepSeekV31, .deepSeekV32, .kimiK2, .kimiK25,
+        .glm47Flash, .glm52, .mistralLarge3,
     ])
     func theParserFindsWholeCallsInEveryFormat(_ format: ChatFormat) async throws {
         let tools = try Self.tools()
