@@ -217,6 +217,12 @@ public enum Limits {
     /// Bytes of a `tokenizer.json`; the largest published one has 17 MB.
     public static let tokenizerFileBytesMax = 256 << 20
 
+    /// Bytes of one token in a vocabulary of ranks; the longest of Mistral's has 78.
+    public static let tokenBytesMax = 1_024
+
+    /// Special tokens before a vocabulary of ranks, four times those of Mistral's files.
+    public static let specialTokensMax = 4_000
+
     /// Bytes of a safetensors header; the format's own reader allows 100 MB.
     public static let safetensorsHeaderBytesMax = 100 << 20
 
@@ -355,6 +361,9 @@ public enum Limits {
 
     /// The largest bound of a length or count in a schema: no answer holds more.
     public static let constraintCountMax = 1_000_000
+
+    /// Texts of which an answer may have to be one; all together are bounded like a schema.
+    public static let answerChoicesMax = 4_096
 
     /// Characters of a regular expression in a schema.
     public static let constraintPatternScalarsMax = 4_096

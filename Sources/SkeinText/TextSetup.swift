@@ -8,6 +8,10 @@ public struct TextSetup: Sendable {
     /// How conversations are written; `nil` if the folder does not tell.
     public let chatFormat: ChatFormat.Finding?
 
+    /// One line about a chat template in the folder that is of no known format; `nil` where there
+    /// is nothing to say.
+    public let chatRemark: String?
+
     /// The token every text begins with, if there is one.
     public let beginToken: TokenID?
 
@@ -26,10 +30,10 @@ public struct TextSetup: Sendable {
         tokenizer.isSpecial(token) || turnTokens.contains(token)
     }
 
-    /// Reads what a model's folder says about text; `nil` where it has no `tokenizer.json`, and the
-    /// model takes and gives token ids only.
+    /// Reads what a model's folder says about text; `nil` where it has no tokenizer, and the model
+    /// takes and gives token ids only.
     public static func inFolder(_ path: String) throws(Refusal) -> TextSetup? {
-        guard SmallFile.exists(path + "/tokenizer.json") else { return nil }
+        guard TokenizerSource.inFolder(path) != nil else { return nil }
         return try Tokenizer.fromFolder(path)
     }
 
@@ -86,39 +90,81 @@ public struct GenerationDefaults: Equatable, Sendable {
 extension Tokenizer {
     /// Reads what a model's folder says about text.
     ///
-    /// `tokenizer.json` must be there; `tokenizer_config.json`, `generation_config.json`,
-    /// `chat_template.jinja` and `config.json` are read if they are.
+    /// `tokenizer.json`, or else `tekken.json` or `tiktoken.model`, must be there;
+    /// `tokenizer_config.json`, `generation_config.json`, `chat_template.jinja` and `config.json`
+    /// are read if they are.
     public static func fromFolder(_ path: String) throws(Refusal) -> TextSetup {
-        let file = path + "/tokenizer.json"
-        guard SmallFile.exists(file) else {
+        guard let source = TokenizerSource.inFolder(path) else {
             throw Refusal(
-                file, "there is no such file; without it this model takes and gives token ids only")
+                path + "/tokenizer.json",
+                "there is no such file; without it this model takes and gives token ids only")
         }
-        let tokenizer = try Tokenizer(tokenizerFile: file)
         let folder = try TextFolder(path)
-        var finding = try ChatFormat.detect(
+        let tokenizer = try source.tokenizer(inFolder: path, configuration: folder.tokenizer)
+        let detection = try ChatFormat.detect(
             tokenizerConfiguration: folder.tokenizer?.value, templateFile: folder.template,
             modelType: folder.model?.value["model_type"]?.string,
             file: path + "/tokenizer_config.json")
+        var finding = detection.finding
         if let found = finding {
             let missing = found.format.traits.neededMarks.filter { tokenizer.addedToken($0) == nil }
             if let mark = missing.first {
                 guard !found.isNamed else {
                     throw Refusal(
-                        "\(file): added_tokens",
+                        "\(path)/\(source.rawValue): \(source.tokensField)",
                         "has no \(mark), which the chat format \(found.format.rawValue) "
                             + "(\(found.source)) needs")
                 }
                 finding = nil
             }
         }
+        finding = finding ?? ChatFormat.detect(marksOf: tokenizer, file: source.rawValue)
+        let named = try folder.beginToken(tokenizer)
         return TextSetup(
             tokenizer: tokenizer, chatFormat: finding,
-            beginToken: try folder.beginToken(tokenizer),
+            chatRemark: detection.remark,
+            beginToken: named ?? source.beginMark.flatMap { tokenizer.addedToken($0) },
             endTokens: try folder.endTokens(tokenizer, format: finding?.format),
             generationDefaults: try folder.generation.map(GenerationDefaults.init) ?? .init(),
             turnTokens: Set(
                 (finding?.format.traits.turnMarks ?? []).compactMap { tokenizer.addedToken($0) }))
+    }
+}
+
+/// The files that may hold a tokenizer, in the order in which they are looked for.
+private enum TokenizerSource: String, CaseIterable {
+    case tokenizer = "tokenizer.json"
+    case tekken = "tekken.json"
+    case tiktoken = "tiktoken.model"
+
+    static func inFolder(_ path: String) -> TokenizerSource? {
+        allCases.first { SmallFile.exists("\(path)/\($0.rawValue)") }
+    }
+
+    func tokenizer(
+        inFolder path: String, configuration: JSONField?
+    ) throws(Refusal) -> Tokenizer {
+        let file = "\(path)/\(rawValue)"
+        let bytes = try SmallFile.read(file, bytesMax: Limits.tokenizerFileBytesMax)
+        return switch self {
+        case .tokenizer: try Tokenizer(parsing: bytes, file: file)
+        case .tekken: Tokenizer(try TekkenFile(parsing: bytes, file: file).parts)
+        case .tiktoken:
+            Tokenizer(
+                try TiktokenFile(parsing: bytes, configuration: configuration, file: file).parts)
+        }
+    }
+
+    /// The token that begins a text where no other file names one.
+    var beginMark: String? { self == .tekken ? TekkenFile.begin : nil }
+
+    /// Where the file lists control marks.
+    var tokensField: String {
+        switch self {
+        case .tokenizer: "added_tokens"
+        case .tekken: "special_tokens"
+        case .tiktoken: "added_tokens_decoder of tokenizer_config.json"
+        }
     }
 }
 

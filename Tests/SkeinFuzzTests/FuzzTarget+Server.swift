@@ -73,7 +73,8 @@ extension FuzzTarget {
     private static func setup(_ format: ChatFormat) -> TextSetup {
         TextSetup(
             tokenizer: SmallModel.tokenizer,
-            chatFormat: .init(format: format, source: "test", isNamed: true), beginToken: nil,
+            chatFormat: .init(format: format, source: "test", isNamed: true), chatRemark: nil,
+            beginToken: nil,
             endTokens: [SmallModel.end], generationDefaults: .init(), turnTokens: [])
     }
 

@@ -24,6 +24,23 @@ extension FuzzTarget {
             text.utf8.elementsEqual(probe.utf8), "the text comes back as \(text)")
     }
 
+    /// A `tekken.json`, or a `tiktoken.model` where the first byte is that of no object.
+    static func readRanks(_ bytes: [UInt8]) throws {
+        let parts =
+            bytes.first == UInt8(ascii: "{")
+            ? try TekkenFile(parsing: bytes, file: "tekken.json").parts
+            : try TiktokenFile(parsing: bytes, configuration: nil, file: "tiktoken.model").parts
+        let tokenizer = Tokenizer(parts)
+        _ = tokenizer.encode(probe, matchingAddedTokens: true)
+        let tokens = tokenizer.encode(probe, matchingAddedTokens: false)
+        try BrokenPromise.unless(
+            tokens.allSatisfy { tokenizer.contains($0) && !tokenizer.isAdded($0) },
+            "a control token stands in plain text")
+        let text = tokenizer.decode(tokens, skippingSpecialTokens: false)
+        try BrokenPromise.unless(
+            text.utf8.elementsEqual(probe.utf8), "the text comes back as \(text)")
+    }
+
     /// A pattern of a tokenizer or a schema in the first line, and the text behind it.
     static func readPattern(_ bytes: [UInt8]) throws {
         let lines = bytes.split(

@@ -24,6 +24,7 @@ struct FuzzTarget: Sendable {
         FuzzTarget(name: "json", read: readJSON),
         FuzzTarget(name: "keys", read: readKeys),
         FuzzTarget(name: "pattern", read: readPattern),
+        FuzzTarget(name: "ranks", read: readRanks),
         FuzzTarget(name: "safetensors", read: readSafetensors),
         FuzzTarget(name: "schema", read: readSchema),
         FuzzTarget(name: "tokenizer", read: readTokenizer),

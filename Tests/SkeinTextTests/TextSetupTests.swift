@@ -96,13 +96,19 @@ import Testing
         ("<｜User｜>{{ content.split('</think>')[-1] }}<｜Assistant｜>", .deepSeekR1May),
         ("{{ bos_token }}<｜User｜><｜Assistant｜><｜tool▁sep｜>", .deepSeekV3),
         ("<｜User｜><｜DSML｜invoke", .deepSeekV32), ("<|im_user|>user<|im_middle|>", .kimiK2),
+        ("<|im_middle|>{% if tools_ts_str %}<think>", .kimiK25),
+        ("<|im_middle|><think>{{ preserve_thinking }}", .kimiK25),
+        ("<|im_middle|><think></think>", .kimiK2Thinking),
+        ("[gMASK]<sop><|system|>Reasoning Effort: Max", .glm52),
+        ("[INST][/INST][TOOL_CALLS]{{ name }}[ARGS]", .mistralLarge3),
         ("[gMASK]<sop><|user|>", .glm47Flash), ("{{ 'User: ' }}{{ 'Assistant:' }}", .deepSeekV2),
     ])
     func aTemplateIsRecognised(template: String, format: ChatFormat) throws {
         #expect(ChatFormat.recognise(template: template) == format)
         let key = JSONValue.object([.init("chat_template", .string(template))])
         let found = try ChatFormat.detect(
-            tokenizerConfiguration: key, templateFile: nil, modelType: nil)
+            tokenizerConfiguration: key, templateFile: nil, modelType: nil
+        ).finding
         #expect(found?.format == format)
         #expect(found?.source == "chat_template of tokenizer_config.json")
         let list = JSONValue.array([
@@ -111,18 +117,34 @@ import Testing
         ])
         let named = try ChatFormat.detect(
             tokenizerConfiguration: .object([.init("chat_template", list)]), templateFile: nil,
-            modelType: nil)
+            modelType: nil
+        ).finding
         #expect(named?.format == format)
         let file = try ChatFormat.detect(
-            tokenizerConfiguration: nil, templateFile: template, modelType: "deepseek_v2")
+            tokenizerConfiguration: nil, templateFile: template, modelType: "deepseek_v2"
+        ).finding
         #expect(file?.format == format && file?.source == "chat_template.jinja")
     }
 
+    /// What resembles a known format and is another is not taken for it.
+    @Test(arguments: [
+        "<|im_start|>", "<｜User｜><｜DSML｜tool_calls>", "[gMASK]<sop>/nothink",
+        "[INST][TOOL_CALLS][ARGS][THINK]", "[INST][TOOL_CALLS][CALL_ID][ARGS]", "[INST] [/INST]",
+    ])
+    func anUnknownTemplateIsSaidInOneLine(template: String) throws {
+        #expect(ChatFormat.recognise(template: template) == nil)
+        let found = try ChatFormat.detect(
+            tokenizerConfiguration: nil, templateFile: template, modelType: "deepseek_v3")
+        #expect(found.finding?.format == .deepSeekV3)
+        #expect(
+            found.remark == "chat_template.jinja is of no chat format that is known here; taken is "
+                + "deepseek-v3 by model_type deepseek_v3 of config.json")
+    }
+
     @Test func whatTellsNothingGivesNothing() throws {
-        #expect(ChatFormat.recognise(template: "<|im_start|>") == nil)
         let found = try ChatFormat.detect(
             tokenizerConfiguration: .object([]), templateFile: nil, modelType: "llama")
-        #expect(found == nil)
+        #expect(found == ChatFormat.Detection())
     }
 }
 

@@ -13,6 +13,15 @@ extension ChatFormat {
         public let isNamed: Bool
     }
 
+    /// What the files of a folder tell of the chat format.
+    public struct Detection: Equatable, Sendable {
+        /// The format; `nil` if nothing tells, and the model can still go on with plain text.
+        public var finding: Finding?
+
+        /// One line about a template that is of no known format.
+        public var remark: String?
+    }
+
     /// Finds out how a model wants its conversations written.
     ///
     /// In this order: the key `chat_format` of `tokenizer_config.json`, which Skein's own folders
@@ -24,11 +33,10 @@ extension ChatFormat {
     ///   - templateFile: The content of `chat_template.jinja`.
     ///   - modelType: The `model_type` of `config.json`.
     ///   - file: How refusals name `tokenizer_config.json`.
-    /// - Returns: `nil` if nothing tells; the model can still go on with plain text.
     public static func detect(
         tokenizerConfiguration: JSONValue?, templateFile: String?, modelType: String?,
         file: String = "tokenizer_config.json"
-    ) throws(Refusal) -> Finding? {
+    ) throws(Refusal) -> Detection {
         if let tokenizerConfiguration {
             let root = JSONField(tokenizerConfiguration, file: file)
             if let named = root.optional("chat_format") {
@@ -36,27 +44,55 @@ extension ChatFormat {
                     throw named.expected(
                         "one of " + allCases.map(\.rawValue).joined(separator: ", "))
                 }
-                return Finding(
-                    format: format, source: "chat_format of tokenizer_config.json", isNamed: true)
+                return Detection(
+                    finding: Finding(
+                        format: format, source: "chat_format of tokenizer_config.json",
+                        isNamed: true))
             }
         }
-        if let format = templateFile.flatMap(recognise(template:)) {
-            return Finding(format: format, source: "chat_template.jinja", isNamed: true)
+        var unknown: [String] = []
+        let templates = [
+            (templateFile, "chat_template.jinja"),
+            (
+                try template(of: tokenizerConfiguration, file: file),
+                "chat_template of tokenizer_config.json"
+            ),
+        ]
+        for case (let template?, let source) in templates {
+            if let format = recognise(template: template) {
+                return Detection(finding: Finding(format: format, source: source, isNamed: true))
+            }
+            unknown.append(source)
         }
-        if let format = try template(of: tokenizerConfiguration, file: file)
-            .flatMap(recognise(template:))
-        {
-            return Finding(
-                format: format, source: "chat_template of tokenizer_config.json", isNamed: true)
-        }
+        var detection = Detection()
         if let modelType,
             let format = allCases.first(where: { $0.traits.modelTypes.contains(modelType) })
         {
-            return Finding(
+            detection.finding = Finding(
                 format: format, source: "model_type \(modelType) of config.json", isNamed: false)
         }
-        return nil
+        if let source = unknown.first {
+            let taken = detection.finding.map { "\($0.format.rawValue) by \($0.source)" }
+            detection.remark =
+                "\(source) is of no chat format that is known here; taken is "
+                + (taken ?? "none, and conversations are refused")
+        }
+        return detection
     }
+
+    /// The format whose control marks no other format has, where no file tells more.
+    static func detect(marksOf tokenizer: Tokenizer, file: String) -> Finding? {
+        let row = tellingMarks.first { row in
+            row.marks.allSatisfy { tokenizer.addedToken($0) != nil }
+        }
+        return row.map {
+            Finding(format: $0.format, source: "control marks of \(file)", isNamed: false)
+        }
+    }
+
+    private static let tellingMarks: [(format: ChatFormat, marks: [String])] = [
+        (.mistralLarge3, ["<s>", "</s>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[ARGS]"])
+    ]
 
     /// The template is a string, or a list of named ones of which `default` is for conversations.
     private static func template(
@@ -72,19 +108,51 @@ extension ChatFormat {
         return nil
     }
 
+    /// The words by which a template is told, in the order in which they are looked for.
+    private struct Fingerprint {
+        let format: ChatFormat
+        /// What the template has, all of it.
+        let has: [String]
+        /// What it has not.
+        var lacks: [String] = []
+    }
+
+    private static let fingerprints: [Fingerprint] = [
+        // V4 speaks DSML too, and calls its calls otherwise.
+        Fingerprint(
+            format: .deepSeekV32, has: [ChatMark.dsml], lacks: [ChatMark.dsml + "tool_calls"]),
+        Fingerprint(format: .kimiK25, has: ["<|im_middle|>", "tools_ts_str"]),
+        Fingerprint(format: .kimiK25, has: ["<|im_middle|>", "preserve_thinking"]),
+        Fingerprint(format: .kimiK2Thinking, has: ["<|im_middle|>", ChatMark.think]),
+        Fingerprint(format: .kimiK2, has: ["<|im_middle|>"]),
+        Fingerprint(format: .glm52, has: ["[gMASK]", "Reasoning Effort"]),
+        // GLM-4.5 and 4.6 ask with a word of their own not to think.
+        Fingerprint(format: .glm47Flash, has: ["[gMASK]"], lacks: ["/nothink"]),
+        // Mistral's later forms think between marks.
+        Fingerprint(
+            format: .mistralLarge3, has: ["[INST]", "[TOOL_CALLS]", "[ARGS]"],
+            lacks: ["[THINK]", "[CALL_ID]"]),
+        // Only V3.1 can be told to think or not; only R1's prompt opens the thinking.
+        Fingerprint(
+            format: .deepSeekV31, has: [ChatMark.user, "thinking"], lacks: [ChatMark.dsml]),
+        Fingerprint(
+            format: .deepSeekV31, has: [ChatMark.assistant, "thinking"], lacks: [ChatMark.dsml]),
+        Fingerprint(
+            format: .deepSeekR1, has: [ChatMark.assistant, ChatMark.think], lacks: [ChatMark.dsml]),
+        Fingerprint(
+            format: .deepSeekR1May, has: [ChatMark.assistant, ChatMark.thinkEnd],
+            lacks: [ChatMark.dsml]),
+        Fingerprint(format: .deepSeekV3, has: [ChatMark.assistant], lacks: [ChatMark.dsml]),
+        Fingerprint(format: .deepSeekV3, has: [ChatMark.user], lacks: [ChatMark.dsml]),
+        Fingerprint(format: .deepSeekV2, has: ["User: ", "Assistant:"]),
+    ]
+
     /// The format that a Jinja template prints, told by the words only that format has.
     static func recognise(template: String) -> ChatFormat? {
         let bytes = Array(template.utf8)
         func has(_ words: String) -> Bool { bytes.firstPlace(of: Array(words.utf8)) != nil }
-        if has(ChatMark.dsml) { return .deepSeekV32 }
-        if has("<|im_middle|>") { return .kimiK2 }
-        if has("[gMASK]") { return .glm47Flash }
-        if has(ChatMark.user) || has(ChatMark.assistant) {
-            // Only V3.1 can be told to think or not; only R1's prompt opens the thinking.
-            if has("thinking") { return .deepSeekV31 }
-            if has(ChatMark.think) { return .deepSeekR1 }
-            return has(ChatMark.thinkEnd) ? .deepSeekR1May : .deepSeekV3
-        }
-        return has("User: ") && has("Assistant:") ? .deepSeekV2 : nil
+        return fingerprints.first { row in
+            row.has.allSatisfy(has) && !row.lacks.contains(where: has)
+        }?.format
     }
 }

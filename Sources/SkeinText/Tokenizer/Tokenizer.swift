@@ -1,7 +1,8 @@
 import Foundation
 public import SkeinCore
 
-/// Turns text into tokens and tokens into text: byte-level BPE as a `tokenizer.json` describes it.
+/// Turns text into tokens and tokens into text: byte-level BPE as a `tokenizer.json` describes it,
+/// or a `tekken.json` or a `tiktoken.model`.
 ///
 /// ```
 ///  text ──► added tokens cut out ──► pieces ──► bytes ──► pairs merged ──► tokens
@@ -30,13 +31,22 @@ public struct Tokenizer: Sendable {
     ///
     /// - Parameter file: How refusals name it.
     public init(parsing bytes: [UInt8], file: String) throws(Refusal) {
-        let parts = try TokenizerFile(parsing: bytes, file: file)
+        let file = try TokenizerFile(parsing: bytes, file: file)
+        self.init(
+            TokenizerParts(
+                vocabulary: file.vocabulary, added: AddedTokens(file.added),
+                splitter: try file.splitter(), merges: try file.merges(),
+                composesText: try file.composesText(),
+                wholeTokens: try file.keepsWholeTokens() ? file.wholeTokens() : nil))
+    }
+
+    init(_ parts: TokenizerParts) {
         vocabulary = parts.vocabulary
-        added = AddedTokens(parts.added)
-        splitter = try parts.splitter()
-        merges = try parts.merges()
-        composesText = try parts.composesText()
-        wholeTokens = try parts.keepsWholeTokens() ? parts.wholeTokens() : nil
+        added = parts.added
+        splitter = parts.splitter
+        merges = parts.merges
+        composesText = parts.composesText
+        wholeTokens = parts.wholeTokens
     }
 
     /// One more than the highest token number; the model's own vocabulary may be padded beyond it.

@@ -2,6 +2,7 @@ import ArgumentParser
 import SkeinCluster
 import SkeinCore
 import SkeinMembership
+import SkeinText
 import SkeinWeights
 
 /// Says what a model is and what it needs, before anything is loaded.
@@ -67,9 +68,9 @@ struct Inspect: AsyncParsableCommand {
 
     func run() async throws {
         let topology = try cluster.map { path throws(Refusal) in try ClusterFile.read(path: path) }
-        let checkpoint =
-            config == nil
-            ? try Checkpoint.open(model.path ?? topology?.modelPath ?? model.folder()) : nil
+        let folder =
+            config == nil ? try model.path ?? topology?.modelPath ?? model.folder() : nil
+        let checkpoint = try folder.map { path throws(Refusal) in try Checkpoint.open(path) }
         let shape: ModelConfiguration
         if let checkpoint {
             shape = checkpoint.configuration
@@ -77,7 +78,10 @@ struct Inspect: AsyncParsableCommand {
             let path = config ?? ""
             shape = try ModelConfiguration(json: TextFile.bytes(path), subject: path)
         }
-        let report = try InspectReport(shape, checkpoint: checkpoint, layout(shape, topology))
+        let report = try InspectReport(
+            shape, checkpoint: checkpoint,
+            text: try folder.flatMap { path throws(Refusal) in try TextSetup.inFolder(path) },
+            layout(shape, topology))
         if json { return try Console.json(report) }
         try Console.standardOutput(report.text)
     }

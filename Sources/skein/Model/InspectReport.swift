@@ -3,6 +3,7 @@ import SkeinCluster
 import SkeinCore
 import SkeinMembership
 import SkeinTensor
+import SkeinText
 import SkeinWeights
 
 /// What `inspect` tells.
@@ -48,6 +49,12 @@ struct InspectReport: Encodable {
     let weightBytes: Int
     let diskBytes: Int
     let fingerprint: String?
+    /// How conversations are written; absent where nothing tells, or the folder has no tokenizer.
+    let chatFormat: String?
+    /// Why that format was taken.
+    let chatFormatSource: String?
+    /// A word about a template that is not known.
+    let chatRemark: String?
     let contextPositions: Int
     let placement: String
     let nodes: [NodeNeed]
@@ -57,7 +64,8 @@ struct InspectReport: Encodable {
     let machineCores: Int
 
     init(
-        _ shape: ModelConfiguration, checkpoint: Checkpoint?, _ layout: InspectedLayout
+        _ shape: ModelConfiguration, checkpoint: Checkpoint?, text setup: TextSetup?,
+        _ layout: InspectedLayout
     ) throws(Refusal) {
         let arithmetic = ModelArithmetic(shape, latents: layout.serving.latentForm)
         architecture = shape.family.rawValue
@@ -85,6 +93,9 @@ struct InspectReport: Encodable {
         weightBytes = arithmetic.main.totalBytes
         diskBytes = arithmetic.published.totalBytes
         fingerprint = try checkpoint?.fingerprint()
+        chatFormat = setup?.chatFormat?.format.rawValue
+        chatFormatSource = setup?.chatFormat?.source
+        chatRemark = setup?.chatRemark
         contextPositions = layout.serving.positionCount
         placement = layout.placement.kind.rawValue
         var nodes: [NodeNeed] = []
@@ -165,6 +176,10 @@ struct InspectReport: Encodable {
         }
         lines.append("weights        \(ByteText(weightBytes)) (\(ByteText(diskBytes)) on disk)")
         if let fingerprint { lines.append("fingerprint    \(fingerprint.prefix(16))") }
+        if let chatFormat, let chatFormatSource {
+            lines.append("chat format    \(chatFormat), by \(chatFormatSource)")
+        }
+        if let chatRemark { lines.append("               \(chatRemark)") }
         lines.append("")
         lines.append("\(nodes.count) node(s), \(placement), \(contextPositions) positions:")
         let hasShards = nodes.contains { !$0.experts.isEmpty }

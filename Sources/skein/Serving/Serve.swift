@@ -45,6 +45,7 @@ struct Serve: AsyncParsableCommand {
         let names = front.served.modelNames(folder: folder)
         do {
             Console.standardError(choice.reason)
+            if let remark = text?.chatRemark { Console.standardError(remark) }
             try await EmbeddedRun(
                 folder: folder, layout: layout, serving: serving, log: log, statePath: statePath
             ).run { cluster in

@@ -184,9 +184,11 @@ struct Up: AsyncParsableCommand {
         banner: inout StartBanner
     ) async throws -> HTTPFront? {
         guard let http = host.topology.coordinator.httpAddress else { return nil }
+        let text = try TextSetup.inFolder(host.topology.modelPath)
+        if let remark = text?.chatRemark { Console.standardError(remark) }
         let service = ModelService(
             modelName: front.names[0], aliases: Array(front.names.dropFirst()),
-            coordinator: coordinator, text: try TextSetup.inFolder(host.topology.modelPath),
+            coordinator: coordinator, text: text,
             configuration: host.configuration, positionCountMax: host.topology.serving.positionCount
         )
         let server = HTTPFront(
