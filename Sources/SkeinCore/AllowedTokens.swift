@@ -103,3 +103,13 @@ public struct AllowedTokens: Equatable, Sendable {
         return tokens
     }
 }
+
+extension AllowedTokens {
+    /// Allows every entry of a vocabulary.
+    public static func all(_ vocabularySize: Int) -> AllowedTokens {
+        var words = [UInt64](repeating: .max, count: (vocabularySize + 63) / 64)
+        let rest = vocabularySize & 63
+        if rest > 0 { words[words.count - 1] = 1 << UInt64(rest) - 1 }
+        return AllowedTokens(vocabularySize: vocabularySize, bits: words)
+    }
+}

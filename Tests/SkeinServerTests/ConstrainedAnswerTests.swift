@@ -55,6 +55,44 @@ import Testing
         }
     }
 
+    @Test(arguments: ["/v1/chat/completions", "/v1/completions"])
+    func anAnswerMayBeATextOfAForm(_ path: String) async throws {
+        let server = try await TestServer.shared.value
+        for (fields, texts) in [
+            (#""guided_regex":"(yes|no)!""#, ["yes!", "no!"]),
+            (#""structured_outputs":{"regex":"(yes|no)!"}"#, ["yes!", "no!"]),
+            (#""guided_choice":["up","down"]"#, ["up", "down"]),
+            (#""structured_outputs":{"choice":["up","down"]}"#, ["up", "down"]),
+        ] {
+            let body = "\"temperature\":1,\"seed\":4,\"max_tokens\":20,\(fields)"
+            let isChat = path.contains("chat")
+            let reply = try await server.ask(
+                path, isChat ? TestServer.chat(Self.question, body) : "{\"prompt\":\"A\",\(body)}")
+            let choice = try #require(try reply.choices().first)
+            let text =
+                choice["text"] as? String
+                ?? (choice["message"] as? [String: Any])?["content"] as? String
+            #expect(texts.contains(try #require(text)))
+            #expect(choice["finish_reason"] as? String == "stop")
+        }
+    }
+
+    @Test(arguments: ["thinking_budget", "thinking_token_budget"], [0, 7])
+    func thinkingEndsWhereItsTokensAreUsedUp(_ name: String, _ tokensMax: Int) async throws {
+        let server = try await TestServer.shared.value
+        let body =
+            "\"temperature\":0,\"max_tokens\":60,\"\(name)\":\(tokensMax),"
+            + #""chat_template_kwargs":{"thinking":true}"#
+        let reply = try await server.ask(
+            "/v1/chat/completions", TestServer.chat(Self.question, body))
+        let usage = try #require(try reply.json()["usage"] as? [String: Any])
+        let details = try #require(usage["completion_tokens_details"] as? [String: Any])
+        // The mark that ends the thinking is counted with it.
+        #expect((details["reasoning_tokens"] as? Int).map { $0 <= tokensMax + 1 } == true)
+        let content = try #require(try reply.message()["content"] as? String)
+        #expect(!content.isEmpty && !content.contains("</think>"))
+    }
+
     @Test func severalAnswersFulfilItAndRepeatByTheirSeed() async throws {
         let server = try await TestServer.shared.value
         let body = TestServer.chat(

@@ -22,12 +22,16 @@ import Testing
 
     /// Fields with values that ask for something else than what would be done.
     private static let refused: [(fields: String, param: String)] = [
-        (#""guided_regex": "a+""#, "guided_regex"), (#""guided_choice": ["a"]"#, "guided_choice"),
+        (#""guided_regex": "(?=a)""#, "guided_regex"), (#""guided_choice": [1]"#, "guided_choice"),
+        (#""guided_choice": []"#, "guided_choice"), (#""guided_choice": "a""#, "guided_choice"),
         (#""guided_grammar": "root ::= x""#, "guided_grammar"),
-        (#""regex": "a+""#, "regex"), (#""ebnf": "root ::= x""#, "ebnf"),
+        (#""regex": 5"#, "regex"), (#""ebnf": "root ::= x""#, "ebnf"),
         (#""grammar": "root ::= x""#, "grammar"), (#""structural_tag": "{}""#, "structural_tag"),
-        (#""structured_outputs": {"choice": ["a", "b"]}"#, "structured_outputs.choice"),
-        (#""structured_outputs": {"regex": "a"}"#, "structured_outputs.regex"),
+        (#""structured_outputs": {"choice": [""]}"#, "structured_outputs.choice"),
+        (#""structured_outputs": {"regex": "(a*)*"}"#, "structured_outputs.regex"),
+        (
+            #""structured_outputs": {"regex": "a", "choice": ["a"]}"#, "structured_outputs.choice"
+        ),
         (#""structured_outputs": {"grammar": "a"}"#, "structured_outputs.grammar"),
         (
             #""structured_outputs": {"json": {}, "disable_any_whitespace": true}"#,
@@ -65,7 +69,9 @@ import Testing
         (#""verbosity": "low""#, "verbosity"), (#""echo": true"#, "echo"),
         (#""chat_template": "x""#, "chat_template"), (#""prompt": "a""#, "prompt"),
         (#""reasoning": {"effort": "low"}"#, "reasoning"),
-        (#""thinking_token_budget": 10"#, "thinking_token_budget"),
+        (#""thinking_token_budget": -2"#, "thinking_token_budget"),
+        (#""thinking_budget": 3, "thinking_token_budget": 4"#, "thinking_token_budget"),
+        (#""max_thinking_tokens": 10"#, "max_thinking_tokens"),
         (#""separate_reasoning": false"#, "separate_reasoning"),
         (#""include_reasoning": false"#, "include_reasoning"),
         (#""add_special_tokens": true"#, "add_special_tokens"),
@@ -81,9 +87,11 @@ import Testing
             "chat_template_kwargs.enable_thinking"
         ),
         (
-            #""chat_template_kwargs": {"clear_thinking": true}"#,
+            #""chat_template_kwargs": {"clear_thinking": false}"#,
             "chat_template_kwargs.clear_thinking"
         ),
+        (#""preserve_thinking": true"#, "preserve_thinking"),
+        (#""chat_template_kwargs": {"style": 1}"#, "chat_template_kwargs.style"),
     ]
 
     private static let refusedInTexts: [(fields: String, param: String)] = [
@@ -113,6 +121,7 @@ import Testing
         #""min_tokens": 0, "bad_words": [], "allowed_token_ids": null, "use_beam_search": false"#,
         #""length_penalty": 1.0, "typical_p": 1, "mirostat": 0, "repeat_penalty": 1.0"#,
         #""guided_regex": null, "grammar": "", "prompt_logprobs": null, "priority": 0"#,
+        #""guided_choice": null, "structured_outputs": {"regex": null, "choice": null}"#,
         #""user": "u", "metadata": {"a": "b"}, "store": true, "service_tier": "auto""#,
         #""request_id": "r", "rid": "r", "cache_salt": "s", "prediction": {"type": "content"}"#,
         #""structured_outputs": {}, "include_stop_str_in_output": false, "detokenize": true"#,

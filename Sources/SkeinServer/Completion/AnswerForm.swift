@@ -183,9 +183,14 @@ struct Usage: Sendable {
 
 /// The pieces of one answer, put together.
 struct GatheredAnswer: Sendable {
+    /// What is answered; `nil` where the answer is no message.
+    private let conversation: CompletionCall.Conversation?
     private(set) var content = ""
     private var reasoning = ""
     private var calls: [(id: String, name: String, arguments: String)] = []
+
+    /// An answer without any piece.
+    init(to conversation: CompletionCall.Conversation?) { self.conversation = conversation }
 
     /// Takes the next pieces.
     mutating func take(_ pieces: [AnswerPiece]) {
@@ -193,7 +198,8 @@ struct GatheredAnswer: Sendable {
             switch piece {
             case .content(let text): content += text
             case .reasoning(let text): reasoning += text
-            case .callBegin(_, let name): calls.append((RandomName.text("call_"), name, ""))
+            case .callBegin(let index, let name):
+                calls.append((conversation.callID(of: name, index), name, ""))
             case .callArguments(let index, let text): calls[index].arguments += text
             case .callEnd: break
             }
@@ -219,9 +225,17 @@ struct GatheredAnswer: Sendable {
     }
 }
 
+extension CompletionCall.Conversation? {
+    /// The id of the answer's call: in the model's own count of calls where it has one.
+    fileprivate func callID(of name: String, _ index: Int) -> String {
+        flatMap { $0.format.callID(of: name, number: $0.prompt.callCount + index) }
+            ?? RandomName.text("call_")
+    }
+}
+
 extension AnswerPiece {
     /// OpenAI's delta; the end of a call has none.
-    var delta: JSONValue? {
+    func delta(answering conversation: CompletionCall.Conversation?) -> JSONValue? {
         switch self {
         case .content(let text): .fields(["content": .string(text)])
         case .reasoning(let text): .fields(["reasoning_content": .string(text)])
@@ -229,7 +243,7 @@ extension AnswerPiece {
             .fields([
                 "tool_calls": .array([
                     .fields([
-                        "index": .count(index), "id": .string(RandomName.text("call_")),
+                        "index": .count(index), "id": .string(conversation.callID(of: name, index)),
                         "type": .string("function"),
                         "function": .fields(["name": .string(name), "arguments": .string("")]),
                     ])

@@ -10,6 +10,8 @@ struct CompletionCall: Sendable {
         let tools: [ChatTool]
         /// Calls that the client takes in one answer; `nil` for any number.
         var callsMax: Int?
+        /// Tokens that the model may think; `nil` where there is no bound.
+        var thinkingTokensMax: Int?
     }
 
     /// The prompts, at least one.
@@ -146,15 +148,16 @@ extension CompletionCall {
         parameters.topLogprobsCount = alternatives
         let options = try fields.fields("stream_options")
         let constraint = try Self.constraint(answer, service: service)
-        // The end of a constrained answer is where it is whole; it must not be cut before.
+        // The end of an answer of a form is where it is whole; it must not be cut before.
+        let hasForm = answer.map { !$0.isFree } ?? false
         let stopTokens = try sampling.stopTokens()
         let stopStrings = try sampling.stopStrings()
         self.init(
             prompts: prompts, conversation: conversation,
             choiceCount: try fields.whole("n", in: 1...Limits.choicesMax) ?? 1,
             newTokensMax: newTokensMax, sampling: parameters,
-            stopTokens: constraint == nil ? stopTokens : service.endTokens,
-            stopStrings: constraint == nil ? stopStrings : [], constraint: constraint,
+            stopTokens: hasForm ? service.endTokens : stopTokens,
+            stopStrings: hasForm ? [] : stopStrings, constraint: constraint,
             isStreaming: try fields.flag("stream") ?? false,
             includesUsage: try options?.flag("include_usage") ?? false,
             includesRunningUsage: try options?.flag("continuous_usage_stats") ?? false,
@@ -267,7 +270,8 @@ extension CompletionCall {
         guard !elements.isEmpty else {
             throw .invalid("messages", "messages: found none, expected one")
         }
-        var options = ChatOptions(isThinking: try ThinkingFields.isThinking(fields, format: format))
+        let thinking = try ThinkingFields(fields)
+        var options = try thinking.options(format)
         options.continuesFinalMessage = try fields.flag("continue_final_message") ?? false
         let addsPrompt = try fields.flag("add_generation_prompt")
         options.addsGenerationPrompt = addsPrompt ?? !options.continuesFinalMessage
@@ -276,6 +280,7 @@ extension CompletionCall {
                 "add_generation_prompt", expected: "false where continue_final_message is true")
         }
         let tools = choice.offered
+        let bound = try thinking.tokensMax()
         do throws(Refusal) {
             var messages: [ChatMessage] = []
             for (index, element) in elements.enumerated() {
@@ -283,7 +288,8 @@ extension CompletionCall {
             }
             let prompt = try format.prompt(messages, tools: tools, options: options)
             return Conversation(
-                format: format, prompt: prompt, tools: tools, callsMax: choice.callsMax)
+                format: format, prompt: prompt, tools: tools, callsMax: choice.callsMax,
+                thinkingTokensMax: bound)
         } catch {
             throw .invalid(error)
         }

@@ -65,7 +65,7 @@ struct CompletionRoute: Sendable {
 
     /// Waits for the end of all answers.
     mutating func gather() async throws -> JSONValue {
-        var answers = readers.map { _ in GatheredAnswer() }
+        var answers = readers.map { _ in GatheredAnswer(to: call.conversation) }
         var tokens: [[SampledToken]] = readers.map { _ in [] }
         for index in answers.indices {
             if let echo = echoes[index] { answers[index].take([.content(echo.text)]) }
@@ -100,7 +100,9 @@ struct CompletionRoute: Sendable {
             }
         }
         for try await event in running.events {
-            var deltas = try await take(event).compactMap(\.delta)
+            var deltas = try await take(event).compactMap {
+                $0.delta(answering: call.conversation)
+            }
             let index = event.choice
             if deltas.isEmpty, !drawn[index].isEmpty, !event.isEnd {
                 // Who counts tokens sees each of them when it is there, text or not.

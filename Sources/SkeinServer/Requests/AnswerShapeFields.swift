@@ -3,8 +3,9 @@ internal import SkeinText
 
 /// Reads what a request says of the text of its answer, in the words of all servers.
 ///
-/// OpenAI has `response_format`, vLLM `structured_outputs` and before it `guided_json`, SGLang
-/// `json_schema`. What can be held is JSON: any object, or one that fulfils a schema.
+/// OpenAI has `response_format`, vLLM `structured_outputs` and before it `guided_json`,
+/// `guided_regex` and `guided_choice`, SGLang `json_schema` and `regex`. What can be held is JSON,
+/// any object or a value of a schema, a regular expression, and one text of several.
 struct AnswerShapeFields {
     private var found: [(path: String, content: AnswerDemand.Content)] = []
 
@@ -14,6 +15,8 @@ struct AnswerShapeFields {
         try shapes.readResponseFormat(fields)
         try shapes.readStructuredOutputs(fields)
         for name in ["guided_json", "json_schema"] { try shapes.readSchema(fields, name) }
+        for name in ["guided_regex", "regex"] { try shapes.readPattern(fields, name) }
+        try shapes.readChoice(fields, "guided_choice")
         guard shapes.found.count <= 1 else {
             let second = shapes.found[1].path
             throw .invalid(
@@ -57,6 +60,8 @@ struct AnswerShapeFields {
         for name in form.names where form.value(name) != nil {
             switch name {
             case "json": try readSchema(form, name)
+            case "regex": try readPattern(form, name)
+            case "choice": try readChoice(form, name)
             case "json_object":
                 if try form.flag(name) == true { found.append((form.param(name), .object)) }
             case "disable_fallback", "backend", "_backend", "_backend_was_auto": break
@@ -66,8 +71,8 @@ struct AnswerShapeFields {
             default:
                 throw .invalid(
                     form.param(name),
-                    "\(form.param(name)): answers are held to JSON only, expected json or "
-                        + "json_object")
+                    "\(form.param(name)): answers are held to json, json_object, regex or choice "
+                        + "only")
             }
         }
     }
@@ -84,5 +89,25 @@ struct AnswerShapeFields {
             throw fields.wrong(name, expected: "a JSON schema")
         }
         found.append((fields.param(name), .schema(value, path: fields.param(name))))
+    }
+
+    /// A regular expression that the whole answer fulfils.
+    private mutating func readPattern(_ fields: RequestFields, _ name: String) throws(APIError) {
+        guard let source = try fields.text(name) else { return }
+        let path = fields.param(name)
+        found.append((path, .pattern(source, path: path)))
+    }
+
+    /// Texts of which the answer is one.
+    private mutating func readChoice(_ fields: RequestFields, _ name: String) throws(APIError) {
+        guard let elements = try fields.elements(name, countMax: Limits.answerChoicesMax) else {
+            return
+        }
+        let texts = elements.compactMap(\.string)
+        guard texts.count == elements.count, !texts.isEmpty else {
+            throw fields.wrong(name, expected: "a list of texts, not empty")
+        }
+        let path = fields.param(name)
+        found.append((path, .choice(texts, path: path)))
     }
 }

@@ -51,6 +51,7 @@ extension RequestRule {
                 "temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty",
                 "repetition_penalty", "logit_bias", "seed", "stop", "stop_token_ids", "ignore_eos",
                 "logprobs", "response_format", "guided_json", "structured_outputs", "json_schema",
+                "guided_regex", "guided_choice", "regex",
                 "return_token_ids", "skip_special_tokens", "include_stop_str_in_output",
                 "no_stop_trim",
             ], requests: .both, fate: .done),
@@ -58,7 +59,8 @@ extension RequestRule {
             names: [
                 "messages", "top_logprobs", "tools", "tool_choice", "parallel_tool_calls",
                 "chat_template_kwargs", "enable_thinking", "thinking", "reasoning_effort",
-                "add_generation_prompt", "continue_final_message",
+                "add_generation_prompt", "continue_final_message", "thinking_budget",
+                "thinking_token_budget", "clear_thinking", "preserve_thinking",
             ], requests: .chat, fate: .done),
         RequestRule(
             names: ["prompt", "echo", "suffix", "best_of", "add_special_tokens"], requests: .text,
@@ -80,11 +82,13 @@ extension RequestRule {
     private static let forms: [RequestRule] = [
         RequestRule(
             names: [
-                "guided_regex", "guided_choice", "guided_grammar", "guided_whitespace_pattern",
-                "regex", "ebnf", "grammar", "structural_tag", "format",
+                "guided_grammar", "guided_whitespace_pattern", "ebnf", "grammar", "structural_tag",
+                "format",
             ], requests: .both,
             fate: .only(
-                none, "answers are held to JSON only; see response_format and guided_json")),
+                none,
+                "answers are held to a JSON schema, a regex or a choice only; see "
+                    + "structured_outputs")),
         RequestRule(
             names: ["functions"], requests: .chat, fate: .only(none, "use tools in its place")),
         RequestRule(
@@ -100,12 +104,8 @@ extension RequestRule {
             names: ["verbosity"], requests: .chat,
             fate: .only([.string("medium")], "the model knows no such wish; say it in a message")),
         RequestRule(
-            names: [
-                "reasoning", "thinking_budget", "thinking_token_budget", "max_thinking_tokens",
-            ],
-            requests: .chat,
-            fate: .only(
-                none, "thinking is on or off, see chat_template_kwargs.thinking; it has no size")),
+            names: ["reasoning", "max_thinking_tokens"], requests: .chat,
+            fate: .only(none, "see chat_template_kwargs.thinking and thinking_budget")),
         RequestRule(
             names: ["include_reasoning", "separate_reasoning", "stream_reasoning"],
             requests: .chat, fate: .only(yes, "thinking comes apart, as reasoning_content")),

@@ -78,9 +78,12 @@ struct ToolChoice: Sendable {
         }
         let calls =
             wanted.isEmpty ? nil : AnswerDemand.Calls(tools: wanted, countMax: countMax)
-        guard content != nil || calls != nil else { return nil }
-        return AnswerDemand(
+        var demand = AnswerDemand(
             content: wish == .auto || wish == .none ? content : nil, calls: calls,
             format: conversation.format, answering: conversation.prompt)
+        if demand.reasoning != .absent {
+            demand.thinkingTokensMax = conversation.thinkingTokensMax
+        }
+        return demand.isFree && demand.thinkingTokensMax == nil ? nil : demand
     }
 }

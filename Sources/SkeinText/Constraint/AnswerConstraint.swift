@@ -12,6 +12,8 @@ public final class AnswerConstraint: Sendable {
     /// Where an answer stands.
     public struct State: Hashable, Sendable {
         let inner: GrammarState
+        /// How far the thinking has come, where it has a bound.
+        var thinking = ThinkingBudget.Progress.over
     }
 
     /// What follows a token.
@@ -28,13 +30,20 @@ public final class AnswerConstraint: Sendable {
     private let trie: TokenTrie
     private let vocabularySize: Int
     private let endTokens: Set<TokenID>
+    private let budget: ThinkingBudget?
+
+    /// All tokens, where only the thinking has a bound; no grammar is asked then.
+    private let everything: AllowedTokens?
     private let tokenBytes: @Sendable (TokenID) -> [UInt8]
     private let memory: Mutex<GrammarMemory>
 
+    /// - Parameter budget: The bound of the thinking, which the grammar describes too.
     init(
         _ grammar: ByteGrammar, trie: TokenTrie, vocabularySize: Int, endTokens: Set<TokenID>,
-        tokenBytes: @escaping @Sendable (TokenID) -> [UInt8]
+        budget: ThinkingBudget? = nil, tokenBytes: @escaping @Sendable (TokenID) -> [UInt8]
     ) {
+        self.budget = budget
+        everything = nil
         self.grammar = grammar
         self.trie = trie
         self.vocabularySize = vocabularySize
@@ -43,30 +52,73 @@ public final class AnswerConstraint: Sendable {
         memory = Mutex(GrammarMemory(grammar))
     }
 
+    /// Bounds the thinking, and leaves everything else to the model: its end tokens too, which end
+    /// the answer as they do without a constraint.
+    init(_ budget: ThinkingBudget?, vocabularySize: Int) throws(Refusal) {
+        self.budget = budget
+        everything = AllowedTokens.all(vocabularySize)
+        grammar = try ByteGrammar(
+            places: [.end], start: GrammarBuilder.end, subject: "thinking_budget")
+        trie = TokenTrie([])
+        self.vocabularySize = vocabularySize
+        endTokens = []
+        tokenBytes = { _ in [] }
+        memory = Mutex(GrammarMemory(grammar))
+    }
+
     /// What may come first; may take as long as a walk over the whole vocabulary.
     public func beginning() -> Outcome {
-        memory.withLock { outcome(grammar.beginning, &$0) }
+        let thinking = budget?.beginning ?? .over
+        if let everything { return bounded(.goesOn(Self.anywhere, everything), thinking) }
+        return bounded(memory.withLock { outcome(grammar.beginning, &$0) }, thinking)
     }
 
     /// What follows a token; may take as long as a walk over the whole vocabulary.
     public func outcome(after token: TokenID, in state: State) -> Outcome {
-        memory.withLock { memory in
+        if let free = freeOutcome(after: token, in: state) { return free }
+        let outcome = memory.withLock { memory -> Outcome in
             guard let next = self.state(after: token, in: state, &memory) else {
                 return .stuck(Self.strayToken(token))
             }
-            return outcome(next, &memory)
+            return self.outcome(next, &memory)
         }
+        return bounded(outcome, budget?.progress(after: token, in: state.thinking) ?? .over)
     }
 
     /// What follows a token, where that is known already.
     ///
     /// - Returns: `nil` where it has to be worked out, or somebody is just doing so; never waits.
     public func knownOutcome(after token: TokenID, in state: State) -> Outcome? {
-        memory.withLockIfAvailable { memory -> Outcome? in
-            guard let next = self.state(after: token, in: state, &memory) else { return nil }
-            if next.isOver { return next.isComplete ? .complete : nil }
-            return memory.allowed(in: next).map { .goesOn(State(inner: next), $0) }
-        } ?? nil
+        if let free = freeOutcome(after: token, in: state) { return free }
+        let outcome =
+            memory.withLockIfAvailable { memory -> Outcome? in
+                guard let next = self.state(after: token, in: state, &memory) else { return nil }
+                if next.isOver { return next.isComplete ? .complete : nil }
+                return memory.allowed(in: next).map { .goesOn(State(inner: next), $0) }
+            } ?? nil
+        let thinking = budget?.progress(after: token, in: state.thinking) ?? .over
+        return outcome.map { bounded($0, thinking) }
+    }
+
+    /// What follows a token where no grammar is asked.
+    private func freeOutcome(after token: TokenID, in state: State) -> Outcome? {
+        guard let everything else { return nil }
+        let thinking = budget?.progress(after: token, in: state.thinking) ?? .over
+        return bounded(.goesOn(Self.anywhere, everything), thinking)
+    }
+
+    /// The one state where no grammar is asked.
+    private static let anywhere = State(inner: GrammarState())
+
+    /// The outcome with the state of the thinking, whose end is all that may come where its tokens
+    /// are used up.
+    private func bounded(_ outcome: Outcome, _ thinking: ThinkingBudget.Progress) -> Outcome {
+        guard let budget, case .goesOn(var state, var allowed) = outcome else { return outcome }
+        state.thinking = thinking
+        if budget.isUsedUp(thinking), Int(budget.end.rawValue) < vocabularySize {
+            allowed = AllowedTokens(vocabularySize: vocabularySize, tokens: [budget.end])
+        }
+        return .goesOn(state, allowed)
     }
 
     private func state(

@@ -8,6 +8,10 @@ public struct AnswerDemand: Sendable {
         case object
         /// A JSON value that fulfils a schema; the path is how refusals name the schema.
         case schema(JSONValue, path: String)
+        /// A text that a regular expression describes from its beginning to its end.
+        case pattern(String, path: String)
+        /// One of several texts.
+        case choice([String], path: String)
     }
 
     /// Which functions an answer must call.
@@ -43,7 +47,8 @@ public struct AnswerDemand: Sendable {
         case optional
     }
 
-    /// What the text must be; `nil` where only calls will do.
+    /// What the text must be; `nil` where only calls will do, or where nothing is demanded but an
+    /// end of the thinking.
     public var content: Content?
 
     /// The calls that are wanted; beside a content, either will do.
@@ -55,7 +60,13 @@ public struct AnswerDemand: Sendable {
     /// What may stand before the answer.
     public var reasoning: Reasoning
 
-    /// Describes what is wanted; at least a content or calls.
+    /// Tokens of the thinking at most: where they are used up, its end mark is forced.
+    public var thinkingTokensMax: Int?
+
+    /// Whether only the thinking has a bound, and the answer may be anything.
+    public var isFree: Bool { content == nil && calls == nil }
+
+    /// Describes what is wanted; at least a content or calls, or a bound of the thinking.
     public init(
         content: Content?, calls: Calls? = nil, format: ChatFormat? = nil,
         reasoning: Reasoning = .absent

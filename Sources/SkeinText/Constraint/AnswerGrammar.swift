@@ -16,8 +16,7 @@ struct AnswerGrammar {
         builder = GrammarBuilder(forbidden: forbidden ?? [])
         var answers: [Index] = []
         if let content = demand.content {
-            let content = try self.content(content)
-            answers.append(builder.answerSpace(then: content))
+            answers.append(try self.content(content))
         }
         if let calls = demand.calls {
             guard let format = demand.format else { throw Refusal("tools", "have no chat format") }
@@ -40,8 +39,24 @@ struct AnswerGrammar {
 
     private mutating func content(_ content: AnswerDemand.Content) throws(Refusal) -> Index {
         switch content {
-        case .object: return builder.anyObject
-        case .schema(let schema, let path): return try value(schema, path: path)
+        case .object: return builder.answerSpace(then: builder.anyObject)
+        case .schema(let schema, let path):
+            return builder.answerSpace(then: try value(schema, path: path))
+        case .pattern(let source, let path):
+            let pattern = try StringPattern(whole: source, subject: path)
+            return builder.pattern(pattern, .raw, then: GrammarBuilder.end)
+        case .choice(let texts, let path):
+            let bytesCount = texts.reduce(0) { $0 + $1.utf8.count }
+            guard !texts.isEmpty, !texts.contains(where: \.isEmpty),
+                bytesCount <= Limits.constraintSchemaBytesMax
+            else {
+                throw Refusal(
+                    path,
+                    "expected texts that are not empty, at least one, of "
+                        + "\(Limits.constraintSchemaBytesMax) bytes together at most")
+            }
+            let texts = Set(texts.map { Array($0.utf8) })
+            return builder.oneOf(Array(texts), then: GrammarBuilder.end)
         }
     }
 
@@ -90,7 +105,10 @@ extension GrammarBuilder {
 extension AnswerDemand {
     /// How refusals of the whole name it.
     var path: String {
-        if case .schema(_, let path) = content { return path }
+        switch content {
+        case .schema(_, let path), .pattern(_, let path), .choice(_, let path): return path
+        case .object, nil: break
+        }
         return calls?.tools.first?.path ?? "response_format"
     }
 }

@@ -37,12 +37,7 @@ public final class ConstraintCache: Sendable {
             return entry.constraint
         }
         if let known { return known }
-        var writer = AnswerGrammar(tokenizer)
-        let grammar = try writer.grammar(demand)
-        let trie = trie()
-        let constraint = AnswerConstraint(
-            grammar, trie: trie, vocabularySize: vocabularySize, endTokens: endTokens,
-            tokenBytes: { [tokenizer] in tokenizer.isAdded($0) ? [] : tokenizer.bytes(of: $0) })
+        let constraint = try made(demand)
         kept.withLock { kept in
             kept.constraints.append((demand, constraint))
             if kept.constraints.count > Limits.constraintsKeptMax {
@@ -50,6 +45,22 @@ public final class ConstraintCache: Sendable {
             }
         }
         return constraint
+    }
+
+    private func made(_ demand: AnswerDemand) throws(Refusal) -> AnswerConstraint {
+        var budget: ThinkingBudget?
+        if let most = demand.thinkingTokensMax, demand.reasoning != .absent {
+            budget = try ThinkingBudget(demand, most, tokenizer: tokenizer)
+        }
+        if demand.isFree {
+            return try AnswerConstraint(budget, vocabularySize: vocabularySize)
+        }
+        var writer = AnswerGrammar(tokenizer)
+        let grammar = try writer.grammar(demand)
+        return AnswerConstraint(
+            grammar, trie: trie(), vocabularySize: vocabularySize, endTokens: endTokens,
+            budget: budget,
+            tokenBytes: { [tokenizer] in tokenizer.isAdded($0) ? [] : tokenizer.bytes(of: $0) })
     }
 
     /// The vocabulary by its bytes, sorted once.

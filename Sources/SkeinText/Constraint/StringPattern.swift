@@ -23,6 +23,12 @@ indirect enum StringPattern: Equatable, Sendable {
         self = try parser.whole()
     }
 
+    /// Reads an expression that describes a text from its beginning to its end.
+    init(whole source: String, subject: String) throws(Refusal) {
+        var parser = StringPatternParser(source, subject: subject)
+        self = try parser.whole(isAnchored: true)
+    }
+
     /// Any character, any number of times.
     static let anything = StringPattern.repeated(
         .scalar(GrammarBuilder.everyScalar), least: 0, most: nil)
@@ -71,6 +77,8 @@ extension GrammarBuilder {
         case quoted
         /// As it is; `<`, which begins the marks around such texts, is left out.
         case plain
+        /// As it is.
+        case raw
     }
 
     /// A text that fulfils a pattern.
@@ -82,6 +90,7 @@ extension GrammarBuilder {
         case .scalar(let scalars):
             switch spelling {
             case .quoted: return quotedScalar(scalars, then: next)
+            case .raw: return scalar(scalars, then: next)
             case .plain: return scalar(Self.subtract([0x3C...0x3C], from: scalars), then: next)
             }
         case .sequence(let parts):

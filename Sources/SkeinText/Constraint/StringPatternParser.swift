@@ -13,15 +13,17 @@ struct StringPatternParser {
     }
 
     /// The whole expression, with anything before and after it where it is not anchored.
-    mutating func whole() throws(Refusal) -> StringPattern {
+    ///
+    /// - Parameter isAnchored: Whether it is anchored as if `^` and `$` stood around it.
+    mutating func whole(isAnchored: Bool = false) throws(Refusal) -> StringPattern {
         guard source.count <= Limits.constraintPatternScalarsMax else {
             throw refusal("has more than \(Limits.constraintPatternScalarsMax) characters")
         }
         var alternatives: [StringPattern] = []
         repeat {
-            let isStart = take("^")
+            let isStart = take("^") || isAnchored
             var parts = try sequence()
-            let isEnd = take("$")
+            let isEnd = take("$") || isAnchored
             if !isStart { parts.insert(.anything, at: 0) }
             if !isEnd { parts.append(.anything) }
             alternatives.append(.sequence(parts))
