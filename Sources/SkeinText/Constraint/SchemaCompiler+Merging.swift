@@ -13,6 +13,7 @@ extension SchemaCompiler {
                 throw Refusal(piece.path, "found \(piece.schema.summary), expected a schema")
             }
             try checkProperties(.object(joined), piece)
+            try checkItems(.object(joined), piece)
             for name in Self.constraints(of: piece.schema) {
                 guard let value = piece.schema[name] else { continue }
                 guard let place = joined.firstIndex(where: { $0.name == name }) else {
@@ -38,6 +39,17 @@ extension SchemaCompiler {
                     piece.path,
                     "is joined with properties that additionalProperties of another part forbids")
             }
+        }
+    }
+
+    /// `items` is of all elements where no `prefixItems` stands beside it, and joined with another
+    /// part's it would be of the others only.
+    private func checkItems(_ joined: JSONValue, _ piece: Located) throws(Refusal) {
+        for (one, other) in [(joined, piece.schema), (piece.schema, joined)] {
+            guard let rule = one["items"], rule != .bool(true), one["prefixItems"] == nil,
+                other["prefixItems"] != nil
+            else { continue }
+            throw Refusal(piece.path, "joins items of one part with prefixItems of another")
         }
     }
 

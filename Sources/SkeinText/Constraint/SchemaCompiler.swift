@@ -150,6 +150,8 @@ struct SchemaCompiler {
                 schema: element, path: "\(located.at(name))[\(index)]")
             if name == "oneOf" { flats.append(try flattened(alternative).schema) }
             if !isPlain {
+                // Joining keeps what is known, and would drop the rest without a word.
+                try Self.checkNames(alternative)
                 alternative.schema = try merged(
                     [Located(schema: rest, path: located.path), alternative],
                     at: alternative.path)

@@ -5,7 +5,7 @@ import Testing
 
 /// Answers under a constraint: whatever is drawn, what becomes whole is a value of the schema.
 @Suite struct AnswerConstraintTests {
-    @Test(arguments: 0..<80)
+    @Test(arguments: 0..<200)
     func everyWholeAnswerFulfilsARandomSchema(_ seed: Int) async throws {
         var maker = RandomSchema(seed: UInt64(seed))
         let schema = maker.schema()
@@ -89,6 +89,7 @@ import Testing
         (#"{"minimum":5,"maximum":4,"type":"integer"}"#, "schema"),
         (#"{"type":"string","enum":[1]}"#, "schema"),
         (#"{"items":false,"minItems":1}"#, "schema.minItems"),
+        (#"{"allOf":[{"prefixItems":[{"minimum":3}]}],"items":{"minimum":5}}"#, "schema"),
         (#"{"properties":{"a":5}}"#, "schema.properties.a"),
         (
             #"{"type":"string","pattern":"((((a{9999}){9999}b){9999}c){9999}d){9999}","#
