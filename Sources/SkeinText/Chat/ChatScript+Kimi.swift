@@ -9,7 +9,7 @@ extension ChatScript {
         /// Whether a turn is headed by the speaker's own name.
         var hasNames = true
 
-        /// Whether calls are numbered anew through the conversation, whatever ids they have.
+        /// Whether calls are numbered through the conversation, whatever ids they have.
         var renumbersCalls = false
 
         /// Whether an answer begins with its thinking, be it empty.

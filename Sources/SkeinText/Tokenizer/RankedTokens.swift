@@ -25,18 +25,18 @@ struct RankedTokens {
     }
 
     /// Adds the token of the next rank.
-    mutating func append(base64: String, rank: Int) throws(Refusal) {
-        guard rank == tokens.count else {
-            throw Refusal(subject, "found the rank \(rank), expected \(tokens.count)")
+    mutating func append(base64: String, order: Int) throws(Refusal) {
+        guard order == tokens.count else {
+            throw Refusal(subject, "found the rank \(order), expected \(tokens.count)")
         }
         let bytes = Data(base64Encoded: base64).map { [UInt8]($0) } ?? []
         guard (1...Limits.tokenBytesMax).contains(bytes.count) else {
             throw Refusal(
                 subject,
-                "the token of rank \(rank) is not 1 to \(Limits.tokenBytesMax) bytes in base64")
+                "the token of rank \(order) is not 1 to \(Limits.tokenBytesMax) bytes in base64")
         }
-        guard numbers.insert(bytes, Int32(firstNumber + rank)) else {
-            throw Refusal(subject, "the token of rank \(rank) is given twice")
+        guard numbers.insert(bytes, Int32(firstNumber + order)) else {
+            throw Refusal(subject, "the token of rank \(order) is given twice")
         }
         tokens.append(bytes)
     }
@@ -80,19 +80,19 @@ struct RankedTokens {
             }
             byteTokens.append(number)
         }
-        var found: [(left: Int32, right: Int32, rank: Int)] = []
-        for (rank, bytes) in tokens.enumerated() where bytes.count > 1 {
+        var found: [(left: Int32, right: Int32, order: Int)] = []
+        for (order, bytes) in tokens.enumerated() where bytes.count > 1 {
             for place in 1..<bytes.count {
                 guard let left = numbers.number(of: bytes[..<place]),
                     let right = numbers.number(of: bytes[place...])
                 else { continue }
-                found.append((left, right, rank))
+                found.append((left, right, order))
             }
         }
         var merges = BytePairMerges(byteTokens: byteTokens, capacity: found.count)
-        for (left, right, rank) in found {
+        for (left, right, order) in found {
             merges.insert(
-                left, right, .init(order: UInt32(rank), product: Int32(firstNumber + rank)))
+                left, right, .init(order: UInt32(order), product: Int32(firstNumber + order)))
         }
         return merges
     }

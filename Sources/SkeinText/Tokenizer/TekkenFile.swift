@@ -28,7 +28,7 @@ struct TekkenFile {
         for entry in entries.prefix(rankCount) {
             try ranked.append(
                 base64: try entry.required("token_bytes").string(),
-                rank: try entry.required("rank").integer(in: 0...Limits.vocabularyMax))
+                order: try entry.required("rank").integer(in: 0...Limits.vocabularyMax))
         }
         parts = try ranked.parts(
             added: try Self.specialTokens(root, count: specialCount),

@@ -30,10 +30,11 @@ struct TiktokenFile {
         var ranked = RankedTokens(firstNumber: 0, capacity: lines.count, subject: file)
         for (index, line) in lines.enumerated() {
             let words = line.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\r") }
-            guard words.count == 2, let rank = Int(String(decoding: words[1], as: UTF8.self)) else {
+            guard words.count == 2, let order = Int(String(decoding: words[1], as: UTF8.self))
+            else {
                 throw Refusal("\(file): line \(index + 1)", "expected bytes in base64 and a rank")
             }
-            try ranked.append(base64: String(decoding: words[0], as: UTF8.self), rank: rank)
+            try ranked.append(base64: String(decoding: words[0], as: UTF8.self), order: order)
         }
         parts = try ranked.parts(
             added: try Self.specialTokens(configuration, from: ranked.tokens.count),

@@ -26,9 +26,9 @@ import Testing
     func whatASchemaRejectsCannotBeDerived(file: String) async throws {
         let setup = try await ConstraintRig.setup.value
         let bytes = [UInt8](try Data(contentsOf: URL(filePath: "\(Self.folder)/\(file)")))
-        let groups = try JSONValue(parsing: bytes, subject: file, rules: .lenient).array ?? []
-        for group in groups {
-            let schema = try #require(group["schema"])
+        let entries = try JSONValue(parsing: bytes, subject: file, rules: .lenient).array ?? []
+        for entry in entries {
+            let schema = try #require(entry["schema"])
             let grammar: ByteGrammar
             do throws(Refusal) {
                 var writer = AnswerGrammar(setup.tokenizer)
@@ -38,7 +38,7 @@ import Testing
                 continue
             }
             var memory = GrammarMemory(grammar)
-            for test in group["tests"]?.array ?? [] where test["valid"] == .bool(false) {
+            for test in entry["tests"]?.array ?? [] where test["valid"] == .bool(false) {
                 let text = try #require(test["data"]).pythonText
                 let end = memory.state(after: Array(text.utf8), in: grammar.beginning)
                 #expect(end?.isComplete != true, "\(schema.line) has the answer \(text)")
