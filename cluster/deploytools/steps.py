@@ -220,6 +220,8 @@ class Deployment:
         """What disturbs nothing that runs: the package and the checkpoint."""
         package = self.package(site.supervisor)
         digest = self.digest(package)
+        # A host that has nothing yet is to have nothing again where this fails.
+        site.is_touched = not site.release
         if site.release != digest:
             site.host.run('mkdir -p "$1/packages"', self.wanted.base)
             site.host.copy(package, f"{self.wanted.base}/packages/")
@@ -307,8 +309,11 @@ cp -Rp "$3" "$1/previous/keys"
 """, self.wanted.base, site.supervisor.etc, site.supervisor.keys)
 
     def _check_host(self, site):
-        """Has the host's own program judge it, where it has such a command."""
+        """Has the host's own program judge it, where it has such a command. A node that runs has
+        its port and memory already, so it would be refused."""
         for name in site.part.nodes:
+            if name in site.running:
+                continue
             site.host.run(r"""
 "$1" --help | grep -q '^  check ' || exit 0
 "$1" check "$2" --node "$3" >"$4" 2>&1 || { tail -n 1 "$4" >&2; exit 1; }

@@ -187,8 +187,11 @@ echo "$stamp" >"$base/run/$name.stamp"
 """, self.base, self.unit(name), name, stamp, *self.head_options)
 
     def stop(self, host, name, seconds=60):
-        host.run('systemctl disable --now -q "$1" && rm -f "$2"',
-                 self.unit(name), f"{self.base}/run/{name}.stamp")
+        # One whose unit is not there has nothing to stop.
+        host.run(r"""
+systemctl disable --now -q "$1" 2>/dev/null || ! systemctl cat "$1" >/dev/null 2>&1
+rm -f "$2"
+""", self.unit(name), f"{self.base}/run/{name}.stamp")
 
     def running(self, host, names):
         text = host.run(r"""
