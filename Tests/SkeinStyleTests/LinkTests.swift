@@ -13,6 +13,12 @@ import Testing
             Self.brokenLinks(path: path, text: SourceTree.text(path), exists: SourceTree.exists))
     }
 
+    @Test(arguments: documents)
+    func everyAnchorOfALinkIsAHeading(_ path: String) {
+        Finding.expectNone(
+            Self.brokenAnchors(path: path, text: SourceTree.text(path), textOf: SourceTree.text))
+    }
+
     @Test func everyPathThatTheReadmeNamesIsThere() {
         let text = SourceTree.text("README.md")
         Finding.expectNone(Self.brokenPaths(path: "README.md", text: text))
@@ -30,6 +36,11 @@ import Testing
         let there: Set = ["x/b.md", "l.md", "x/Glossary.md"]
         let findings = Self.brokenLinks(path: "x/y.md", text: text) { there.contains($0) }
         #expect(findings.map(\.line) == [1, 2])
+        let anchors = "# A b, c\n[d](#A-b-c) [e](f.md#g-h)\n[i](#b) [j](f.md#k)"
+        let lost = Self.brokenAnchors(path: "x/y.md", text: anchors) { path in
+            path == "x/f.md" ? "## G h" : ""
+        }
+        #expect(lost.map(\.line) == [3, 3])
         #expect(Self.brokenPaths(path: "a", text: "see `Sources/Nowhere/A.swift`").count == 1)
         #expect(Self.brokenPaths(path: "a", text: "see `Sources` and `swift build`").isEmpty)
     }
@@ -51,6 +62,34 @@ import Testing
                     path: path, line: number, rule: "link to \(target), which is not there")
             }
         }
+    }
+
+    /// Anchors are headings with `-` for blanks, without punctuation, in any case.
+    private static func brokenAnchors(
+        path: String, text: String, textOf: (String) -> String
+    ) -> [Finding] {
+        prose(text).flatMap { number, line in
+            targets(line).compactMap { target in
+                let parts = target.split(
+                    separator: "#", maxSplits: 1, omittingEmptySubsequences: false)
+                guard parts.count == 2, !target.contains(":") else { return nil }
+                let isOwn = parts[0].isEmpty
+                let other = isOwn ? text : textOf(resolve(String(parts[0]), from: path))
+                guard !anchors(of: other).contains(parts[1].lowercased()) else { return nil }
+                return Finding(
+                    path: path, line: number, rule: "link to \(target), where no such heading is")
+            }
+        }
+    }
+
+    private static func anchors(of text: String) -> Set<String> {
+        Set(
+            prose(text).map(\.1).filter { $0.hasPrefix("#") }.map { line in
+                let title = line.drop { $0 == "#" }.trimmingPrefix(" ").lowercased()
+                return String(
+                    title.filter { $0.isLetter || $0.isNumber || " -_".contains($0) }
+                        .map { $0 == " " ? "-" : $0 })
+            })
     }
 
     /// Paths of files in back quotes; one with `…` or `*` in it stands for many and is not held.

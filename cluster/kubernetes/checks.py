@@ -189,7 +189,7 @@ def check_network(objects):
 
 
 def check_overlays_agree(pods_of):
-    """One place for pods would be better; kustomize has none for two kinds, so they are compared."""
+    """One place for pods would be better; kustomize has none for two kinds: they are compared."""
     kinds = []
     for pods in pods_of:
         kinds.append({is_head(template): template for template in pods.values()})
@@ -229,7 +229,7 @@ def check_program(program, folder, pods, cluster):
                 for word in container["args"]]
         done = ask(program, *line)
         expect(done.returncode == 1 and "/nowhere.yaml" in done.stderr,
-               f"{name}: {' '.join(line)}: {done.stderr.strip()}")
+               f"{name}: {' '.join(line)}: {done.stderr.strip().splitlines()[:1]}")
 
 
 def check_compose(schema, program):
@@ -253,7 +253,7 @@ def check_compose(schema, program):
                 for word in service["command"]]
         done = ask(program, *line)
         expect(done.returncode == 1 and "/nowhere.yaml" in done.stderr,
-               f"compose.yaml: {name}: {' '.join(line)}: {done.stderr.strip()}")
+               f"compose.yaml: {name}: {' '.join(line)}: {done.stderr.strip().splitlines()[:1]}")
 
 
 def main():
