@@ -45,6 +45,10 @@ struct SequenceState {
     var awaitsAllowance = false
     /// Whether a stage failed on one of its micro-batches: its rows are never shared.
     var hasFaultyRows = false
+    /// Guesses of what follows its last token, to ride in its next micro-batch.
+    var drafts: [TokenID] = []
+    /// Whether the prediction layer reads along in this life, and so may be asked for drafts.
+    var isPredicted = false
 
     /// A known page that is copied in part.
     struct CopiedPage: Equatable {
@@ -149,6 +153,7 @@ struct SequenceTable {
             state.copiedPage = nil
             state.prefixOwner = nil
             state.isNamed = false
+            state.drafts = []
         }
     }
 
