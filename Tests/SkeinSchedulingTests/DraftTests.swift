@@ -80,6 +80,9 @@ import Testing
     @Test func onlyASequencesOwnPagesHaveRoomForDrafts() throws {
         var harness = Self.harness(.four)
         harness.arrive(ScheduleHarness.request(1, prompt: 61, tokens: 40))
+        // Its prompt takes two chunks.
+        harness.fill()
+        try Self.comeBack(&harness, accepted: 0, drafts: 0)
         harness.fill()
         try Self.comeBack(&harness, accepted: 0, drafts: 4)
         let step = try #require(harness.fill().first).spans[0]
