@@ -32,6 +32,10 @@ extension Topology {
             "prefix_cache", .onOrOff, \.serving.reusesPrefixes, standard: true,
             "whether requests of one client share the latent rows of equal beginnings"),
         FileField(
+            "speculation", .choice, \.serving.speculation, standard: .off,
+            "how many tokens the model's prediction layer guesses ahead; `auto` follows what is "
+                + "measured; answers are the same"),
+        FileField(
             "weights", .choice, \.serving.weightForm, standard: .native,
             "the form in which every node keeps its weights"),
         FileField(

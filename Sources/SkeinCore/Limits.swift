@@ -60,6 +60,10 @@ public enum Limits {
     /// Sequences of one micro-batch; a decode micro-batch has one row for each.
     public static let microBatchSpansMax = 1_024
 
+    /// Tokens that are guessed ahead for one sequence: prediction layers were trained for one, and
+    /// with each further one fewer guesses are right.
+    public static let draftsMax = 4
+
     /// Positions of one sequence; the largest published context is 262,144.
     public static let positionsMax = 1_048_576
 

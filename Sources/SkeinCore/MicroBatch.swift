@@ -82,6 +82,19 @@ public struct SequenceSpan: Equatable, Sendable {
     /// The most probable tokens wanted with each target's score, where targets are scored.
     public var targetTopLogprobsCount: Int
 
+    /// How many of the last tokens are drafts: guesses of what the last stage will draw.
+    ///
+    /// It draws a token after the last row that is none, and one more for each draft that equals
+    /// what was drawn in its place.
+    public var draftCount = 0
+
+    /// Drafts that are wanted with the tokens drawn, for the sequence's next micro-batch.
+    public var draftsWantedCount = 0
+
+    /// The token after the last row of a chunk that is not a prompt's last, where drafts will be
+    /// wanted later: the prediction layer reads the prompt too.
+    public var followingToken: TokenID?
+
     /// Describes one sequence's rows.
     public init(
         sequence: SequenceID, firstPosition: Int, tokens: [TokenID], pageTable: [PageIndex],
@@ -106,6 +119,24 @@ extension SequenceSpan {
     /// What lies before it must be in the cache already. Rows that a page copy brings are written
     /// too.
     public var firstWrittenPosition: Int { firstPosition - (pageCopy?.rowCount ?? 0) }
+
+    /// The drafts, in the order of their positions.
+    public var drafts: ArraySlice<TokenID> { tokens.suffix(draftCount) }
+
+    /// What is wrong with drafts and with what is asked of the prediction layer, or `nil`.
+    ///
+    /// At least one row is no draft. What may be drawn is known of one position only.
+    public var draftFault: String? {
+        if draftCount > 0 || draftsWantedCount > 0 {
+            guard let demand else { return "has or wants drafts and asks for no token" }
+            if draftCount >= tokens.count { return "has \(draftCount) drafts and no other row" }
+            if draftCount > 0, demand.allowed != nil || !targets.isEmpty {
+                return "has drafts where tokens are constrained or scored"
+            }
+        }
+        if followingToken != nil, demand != nil { return "knows the token that it asks for" }
+        return nil
+    }
 
     /// What is wrong with the page copy, or `nil`: it brings exactly the rows that the first
     /// token's page lacks, from another page.
@@ -230,8 +261,13 @@ public struct TokenReturn: Equatable, Sendable {
     /// The placement it ran under.
     public var epoch: Epoch
 
-    /// One token for each span that demanded one, in span order.
+    /// One token for each span that demanded one, and one more for each draft of it that was right;
+    /// in span order, and in the order of positions within a span.
     public var tokens: [SampledToken]
+
+    /// Drafts of what follows the tokens, for each span that demanded a token, in span order;
+    /// empty where no span has any.
+    public var drafts: [[TokenID]] = []
 
     /// The score of the target for every row of spans with targets, in row order.
     public var targetScores: [TargetScore]

@@ -47,6 +47,10 @@ public struct ScheduleCounts: Equatable, Sendable {
         public var cachedTokenCount = 0
         /// Idle pages that were given up for others.
         public var evictionCount = 0
+        /// Drafts that were verified, by their place among those of a step.
+        public var draftCounts = [Int](repeating: 0, count: Limits.draftsMax)
+        /// Those of them that were right.
+        public var acceptedDraftCounts = [Int](repeating: 0, count: Limits.draftsMax)
 
         /// Nothing has happened yet.
         public init() {}

@@ -20,6 +20,9 @@ public struct ServingSettings: Equatable, Sendable {
     /// Whether requests of one client share the latent rows of equal beginnings.
     public var reusesPrefixes = true
 
+    /// How many tokens the prediction layer guesses ahead.
+    public var speculation = Speculation.off
+
     /// The form in which every node keeps its weights.
     public var weightForm = WeightForm.native
 
@@ -85,6 +88,9 @@ public struct StageSettings: Equatable, Sendable {
 
     /// The form in which every node keeps its latent rows.
     public var latentForm = LatentForm.bf16
+
+    /// Whether the last stage loads the prediction layer and guesses ahead when it is asked.
+    public var speculates = false
 
     /// Settings of a pool of so many pages.
     public init(pageCount: Int) { self.pageCount = pageCount }

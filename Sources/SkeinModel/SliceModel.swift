@@ -252,7 +252,8 @@ public final class SliceModel {
     }
 
     /// The rows whose logits are wanted, ascending: all rows where logits are captured, all rows
-    /// of a span with targets, and the last row of a span that demands a token.
+    /// of a span with targets, and of a span that demands a token the last row that is no draft,
+    /// and its drafts.
     public static func demandedRows(_ spans: [SequenceSpan], capture: Capture) -> [Int] {
         var rows: [Int] = []
         var first = 0
@@ -261,7 +262,7 @@ public final class SliceModel {
             if capture.contains(.logits) || !span.targets.isEmpty {
                 rows += first..<end
             } else if span.demand != nil {
-                rows.append(end - 1)
+                rows += (end - 1 - span.draftCount)..<end
             }
             first = end
         }

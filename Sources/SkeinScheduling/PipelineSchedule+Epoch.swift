@@ -21,6 +21,7 @@ extension PipelineSchedule {
         lastPhase = nil
         stepTimes = StepTimes()
         ringTimes = RingTimes()
+        drafting = DraftTuning()
         allocator = PageAllocator(pageCount: self.plan.pageCount)
         prefixes = PrefixIndex()
         var directives: [Directive] = []

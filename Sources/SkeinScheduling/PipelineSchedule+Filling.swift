@@ -96,6 +96,7 @@ extension PipelineSchedule {
                 builder.accepts(state.request.capture)
             else { continue }
             let rows = (state.tokens.count - 1)..<state.tokens.count
+            // Only a sequence's own pages have room for drafts, so nobody is preempted for them.
             guard ensurePages(of: id, rows: rows.upperBound, into: &directives) else { continue }
             add(rows, of: id, to: &builder, isChunk: false, into: &directives)
             ready.removeAll { $0 == id }
@@ -190,6 +191,9 @@ extension PipelineSchedule {
         isChunk: Bool, into directives: inout [Directive]
     ) {
         let isFirst = !table[id].hasBegun
+        if !table[id].isNamed { choosePrediction(for: id) }
+        let wanted = draftsWanted(of: id)
+        let drafts = isChunk ? [] : ridingDrafts(of: id, beside: builder.rowCount)
         let span = table.update(id) { state -> SequenceSpan in
             state.rowsSent = rows.upperBound
             state.inFlightCount += 1
@@ -197,17 +201,23 @@ extension PipelineSchedule {
             let label = state.isNamed ? "" : state.request.label
             state.isNamed = true
             let isLast = rows.upperBound == state.tokens.count
+            state.drafts = []
             let targets = state.request.targets
             let owes = state.owesScores && rows.upperBound <= targets.count
             let isScored = owes && rows.upperBound > state.scoredCount
             var span = SequenceSpan(
-                sequence: id, firstPosition: rows.lowerBound, tokens: Array(state.tokens[rows]),
-                pageTable: Array(state.pages.prefix(PageIndex.count(ofRows: rows.upperBound))),
+                sequence: id, firstPosition: rows.lowerBound,
+                tokens: Array(state.tokens[rows]) + drafts,
+                pageTable: Array(
+                    state.pages.prefix(PageIndex.count(ofRows: rows.upperBound + drafts.count))),
                 demand: isLast && state.request.wantsToken ? state.demand() : nil,
                 targets: isScored ? Array(targets[rows]) : [],
                 targetTopLogprobsCount: isScored
                     ? state.request.sampling.topLogprobsCount ?? 0 : 0,
                 label: label)
+            span.draftCount = drafts.count
+            span.draftsWantedCount = span.demand == nil ? 0 : wanted
+            if state.isPredicted, !isLast { span.followingToken = state.tokens[rows.upperBound] }
             if let copied = state.copiedPage, !copied.isSent {
                 state.copiedPage?.isSent = true
                 span.pageCopy = PageCopy(
@@ -220,7 +230,7 @@ extension PipelineSchedule {
         if isFirst { begin(id, cachedRowCount: rows.lowerBound, into: &directives) }
         if !request.isProbe {
             totals.prefillRowCount += isChunk ? rows.count : 0
-            totals.decodeRowCount += isChunk ? 0 : rows.count
+            totals.decodeRowCount += isChunk ? 0 : span.tokens.count
         }
         builder.add(span, capture: request.capture)
     }

@@ -34,21 +34,7 @@ extension PipelineSchedule {
         guard let microBatch = flights[tokenReturn.microBatch] else {
             throw Refusal(subject, "answers none in flight")
         }
-        let asking = microBatch.spans.filter { $0.demand != nil }
-        guard tokenReturn.tokens.count == asking.count else {
-            throw Refusal(
-                subject, "has \(tokenReturn.tokens.count) tokens, \(asking.count) were asked for")
-        }
-        for (span, token) in zip(asking, tokenReturn.tokens) {
-            let position = span.firstPosition + span.tokens.count
-            guard token.sequence == span.sequence, token.position == position else {
-                throw Refusal(
-                    subject,
-                    "has a token of sequence \(token.sequence.rawValue) at position "
-                        + "\(token.position), expected sequence \(span.sequence.rawValue) at "
-                        + "position \(position)")
-            }
-        }
+        try check(tokenReturn, of: microBatch.spans.filter { $0.demand != nil }, subject)
         let targetCount = microBatch.spans.reduce(0) { $0 + $1.targets.count }
         guard tokenReturn.targetScores.count == targetCount else {
             throw Refusal(
@@ -56,6 +42,43 @@ extension PipelineSchedule {
                 "has \(tokenReturn.targetScores.count) scores, \(targetCount) were asked for")
         }
         return microBatch
+    }
+
+    /// Checks that each span has its token, and further ones only for drafts that were right.
+    private func check(
+        _ tokenReturn: TokenReturn, of asking: [SequenceSpan], _ subject: String
+    ) throws(Refusal) {
+        var tokens = tokenReturn.tokens[...]
+        for span in asking {
+            let first = span.firstPosition + span.tokens.count - span.draftCount
+            var expected = 0..<1
+            while expected.lowerBound < expected.upperBound {
+                let position = first + expected.lowerBound
+                guard let token = tokens.popFirst() else {
+                    throw Refusal(
+                        subject,
+                        "has \(tokenReturn.tokens.count) tokens, \(asking.count) were asked for")
+                }
+                guard token.sequence == span.sequence, token.position == position else {
+                    throw Refusal(
+                        subject,
+                        "has a token of sequence \(token.sequence.rawValue) at position "
+                            + "\(token.position), expected sequence \(span.sequence.rawValue) at "
+                            + "position \(position)")
+                }
+                let isDraft =
+                    span.drafts.dropFirst(expected.lowerBound).first == token.token
+                expected = (expected.lowerBound + 1)..<(expected.upperBound + (isDraft ? 1 : 0))
+            }
+        }
+        guard tokens.isEmpty else {
+            throw Refusal(
+                subject,
+                "has \(tokenReturn.tokens.count) tokens, \(asking.count) were asked for")
+        }
+        guard tokenReturn.drafts.isEmpty || tokenReturn.drafts.count == asking.count,
+            zip(tokenReturn.drafts, asking).allSatisfy({ $0.count <= $1.draftsWantedCount })
+        else { throw Refusal(subject, "has more drafts than were asked for") }
     }
 
     /// The span's rows are in every stage's cache.
@@ -69,7 +92,8 @@ extension PipelineSchedule {
             // Where a row before these is missing, they are worth nothing.
             if span.firstWrittenPosition <= state.rowsReturned {
                 state.rowsReturned = max(
-                    state.rowsReturned, span.firstPosition + span.tokens.count)
+                    state.rowsReturned,
+                    span.firstPosition + span.tokens.count - span.draftCount)
             }
             return state.life == .prefilling && state.rowsReturned == state.tokens.count
         }
@@ -93,35 +117,68 @@ extension PipelineSchedule {
         directives.append(.score(span.sequence, firstPosition: first, fresh))
     }
 
-    /// Gives out a token, and ends the sequence where its rule says so.
+    /// Gives out a span's tokens as if they had come one by one, up to the one with which the
+    /// sequence ends, if any.
     ///
-    /// A token of a preempted sequence counts: the replay continues after it.
+    /// Tokens of a preempted sequence count: the replay continues after them.
     mutating func accept(
-        _ token: SampledToken?, of id: SequenceID, into directives: inout [Directive]
+        _ drawn: ArraySlice<SampledToken>, drafts: [TokenID], of span: SequenceSpan,
+        into directives: inout [Directive]
     ) {
+        let id = span.sequence
         guard table[id].life != .ending else { return }
-        guard let token else {
-            if isScoredOnly(table[id]) { finish(id, .length, into: &directives) }
-            return
+        if drawn.isEmpty, isScoredOnly(table[id]) { finish(id, .length, into: &directives) }
+        var given: [SampledToken] = []
+        for token in drawn {
+            given.append(token)
+            guard let reason = take(token, isAccepted: given.count < drawn.count, of: id) else {
+                continue
+            }
+            directives.append(.deliver(id, given))
+            return finish(id, reason, into: &directives)
         }
-        let positionsMax = plan.sequencePositionsMax
-        let (reason, goesOn) = table.update(id) { state in
-            precondition(token.position == state.tokens.count, "token out of order")
-            state.tokens.append(token.token)
-            let reason = state.request.stopRule.reason(
-                after: token.token, completionCount: state.completionTokens.count,
-                tokenCount: state.tokens.count, positionCountMax: positionsMax)
-            let goesOn = reason == nil && state.life != .preempted
+        guard !given.isEmpty else { return }
+        directives.append(.deliver(id, given))
+        count(span, acceptedCount: given.count - 1)
+        let isReady = table.update(id) { state in
+            let goesOn = state.life != .preempted
             if goesOn {
                 state.life = .decoding
                 state.isInterrupted = false
+                state.drafts = drafts
             }
-            state.awaitsAllowance = reason == nil && state.request.isConstrained
-            return (reason, goesOn && !state.awaitsAllowance)
+            state.awaitsAllowance = state.request.isConstrained
+            return goesOn && !state.awaitsAllowance
         }
-        directives.append(.deliver(id, [token]))
-        if let reason { finish(id, reason, into: &directives) }
-        if goesOn { ready.append(id) }
+        if isReady { ready.append(id) }
+    }
+
+    /// Adds a token to its sequence.
+    ///
+    /// - Parameter isAccepted: whether its row was run as a draft, and so is in every stage's cache.
+    /// - Returns: why the sequence ends with it, if it does.
+    private mutating func take(
+        _ token: SampledToken, isAccepted: Bool, of id: SequenceID
+    ) -> FinishReason? {
+        let positionsMax = plan.sequencePositionsMax
+        return table.update(id) { state in
+            precondition(token.position == state.tokens.count, "token out of order")
+            state.tokens.append(token.token)
+            if isAccepted, state.rowsReturned == token.position { state.rowsReturned += 1 }
+            state.rowsSent = max(state.rowsSent, state.rowsReturned)
+            return state.request.stopRule.reason(
+                after: token.token, completionCount: state.completionTokens.count,
+                tokenCount: state.tokens.count, positionCountMax: positionsMax)
+        }
+    }
+
+    /// Counts drafts that were verified: up to the first that was wrong.
+    private mutating func count(_ span: SequenceSpan, acceptedCount: Int) {
+        guard !table[span.sequence].request.isProbe else { return }
+        for place in 0..<min(span.draftCount, acceptedCount + 1) {
+            totals.draftCounts[place] += 1
+            if place < acceptedCount { totals.acceptedDraftCounts[place] += 1 }
+        }
     }
 
     /// Whether a sequence that wants no token has run to its end.

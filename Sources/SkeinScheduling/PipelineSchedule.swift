@@ -29,6 +29,8 @@ public import SkeinCore
 /// 7. A constrained sequence waits after each token until it is told what may follow; nobody waits
 ///    with it.
 /// 8. Draws are keyed by seed and position, so a replay continues as if nothing had happened.
+/// 9. Drafts ride behind a sequence's last token where its own pages have room for them; a draft
+///    counts where it is what is drawn. They are dropped with everything that interrupts a life.
 public struct PipelineSchedule: Sendable {
     /// The numbers it runs by.
     public internal(set) var plan: SchedulePlan
@@ -49,6 +51,7 @@ public struct PipelineSchedule: Sendable {
     var lastPhase: Phase?
     var stepTimes = StepTimes()
     var ringTimes = RingTimes()
+    var drafting = DraftTuning()
     var nextMicroBatchNumber: UInt64 = 1
 
     /// Opens an empty schedule.
@@ -98,17 +101,21 @@ public struct PipelineSchedule: Sendable {
         }
         let microBatch = try answered(by: tokenReturn)
         takeBack(microBatch)
-        learn(from: microBatch, stageTimes: tokenReturn.stageTimes, roundTime: roundTime)
+        learn(from: microBatch, tokenReturn, roundTime: roundTime)
         var directives: [Directive] = []
         var tokens = tokenReturn.tokens[...]
+        var drafts = tokenReturn.drafts[...]
         var scores = tokenReturn.targetScores[...]
         for span in microBatch.spans {
-            let token = span.demand == nil ? nil : tokens.popFirst()
+            let isAsking = span.demand != nil
+            let drawn = tokens.prefix { isAsking && $0.sequence == span.sequence }
+            tokens = tokens.dropFirst(drawn.count)
+            let spanDrafts = isAsking ? drafts.popFirst() ?? [] : []
             let spanScores = scores.prefix(span.targets.count)
             scores = scores.dropFirst(span.targets.count)
             land(span)
             accept(spanScores, of: span, into: &directives)
-            accept(token, of: span.sequence, into: &directives)
+            accept(drawn, drafts: spanDrafts, of: span, into: &directives)
             settle(span.sequence, into: &directives)
         }
         return directives
@@ -195,14 +202,18 @@ public struct PipelineSchedule: Sendable {
 
     /// Learns what steps and rounds take, and follows it.
     private mutating func learn(
-        from microBatch: MicroBatch, stageTimes: [Duration], roundTime: Duration?
+        from microBatch: MicroBatch, _ tokenReturn: TokenReturn, roundTime: Duration?
     ) {
+        let stageTimes = tokenReturn.stageTimes
+        if let roundTime {
+            drafting.onReturn(of: microBatch, tokenCount: tokenReturn.tokens.count, roundTime)
+        }
         guard microBatch.phase == .decode, microBatch.capture.isEmpty,
             let slowest = stageTimes.max()
         else { return }
         stepTimes.onStep(rowCount: microBatch.rowCount, time: slowest)
         guard plan.followsMeasurements, let roundTime,
-            microBatch.rowCount == microBatch.spans.count
+            microBatch.spans.allSatisfy({ $0.tokens.count == 1 + $0.draftCount })
         else { return }
         ringTimes.onRound(stageTimes: stageTimes, roundTime: roundTime)
         guard let count = ringTimes.microBatchCount(owners: plan.computeOwners) else { return }

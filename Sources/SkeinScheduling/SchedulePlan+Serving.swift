@@ -10,7 +10,7 @@ extension SchedulePlan {
         let ownerCount = Set(computeOwners).count
         let inFlightMax = creditCount(
             asked: settings.microBatchesInFlightMax, stageCount: computeOwners.count)
-        return SchedulePlan(
+        var plan = SchedulePlan(
             stageCount: computeOwners.count, pageCount: settings.pageCount,
             positionCountMax: settings.positionCount, microBatchesInFlightMax: inFlightMax,
             decodeMicroBatchCount: min(ownerCount, inFlightMax),
@@ -19,6 +19,8 @@ extension SchedulePlan {
             prefillBudget: PrefillBudget(rowsMax: settings.prefillRowsMax),
             computeOwners: computeOwners, followsMeasurements: true,
             reusesPrefixes: settings.reusesPrefixes)
+        plan.speculation = settings.speculation
+        return plan
     }
 
     /// Credits of a ring: those asked for, or one micro-batch computing and one waiting on every

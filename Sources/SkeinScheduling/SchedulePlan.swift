@@ -1,4 +1,4 @@
-import SkeinCore
+public import SkeinCore
 
 /// The numbers that the schedule runs by; a planner makes them, measurements change them.
 public struct SchedulePlan: Equatable, Sendable {
@@ -38,6 +38,9 @@ public struct SchedulePlan: Equatable, Sendable {
 
     /// Whether sequences of one tenant share the pages of equal beginnings.
     public var reusesPrefixes: Bool
+
+    /// How many tokens are guessed ahead.
+    public var speculation = Speculation.off
 
     /// Plans a ring; counts that are left out follow from the number of stages.
     ///

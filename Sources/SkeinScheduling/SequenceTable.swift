@@ -47,6 +47,10 @@ struct SequenceState {
     var hasFaultyRows = false
     /// Whether a new epoch found it producing tokens, so that its reader sees it stand still.
     var isInterrupted = false
+    /// Guesses of what follows its last token, to ride in its next micro-batch.
+    var drafts: [TokenID] = []
+    /// Whether the prediction layer reads along in this life, and so may be asked for drafts.
+    var isPredicted = false
 
     /// A known page that is copied in part.
     struct CopiedPage: Equatable {
@@ -152,6 +156,7 @@ struct SequenceTable {
             state.copiedPage = nil
             state.prefixOwner = nil
             state.isNamed = false
+            state.drafts = []
         }
     }
 

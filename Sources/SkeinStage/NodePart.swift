@@ -1,4 +1,5 @@
 internal import SkeinCore
+internal import SkeinWeights
 internal import SkeinWire
 
 /// What a placement gives to one node (a pure value).
@@ -41,6 +42,18 @@ struct NodePart: Sendable {
                 }
             }
         }
+    }
+
+    /// Whether the node has the prediction layer of a checkpoint to load.
+    func predicts(_ checkpoint: Checkpoint) -> Bool {
+        placement.settings.speculates && checkpoint.holdsNextTokenLayers
+            && stages.contains { $0.slice.holdsHead }
+    }
+
+    /// Whether the placement wants the prediction layer of this node, and the files have none.
+    func lacksPrediction(_ checkpoint: Checkpoint) -> Bool {
+        placement.settings.speculates && !checkpoint.holdsNextTokenLayers
+            && stages.contains { $0.slice.holdsHead }
     }
 
     /// The node's experts, where they are not just those of its slices.

@@ -1,3 +1,4 @@
+internal import Logging
 internal import SkeinCore
 internal import SkeinTransport
 internal import SkeinWeights
@@ -33,6 +34,11 @@ struct PlacedStages: Sendable {
         ring = placement.ring
         let loaded = try loader.load(part)
         weights = loaded.weights
+        if part.lacksPrediction(loader.checkpoint) {
+            node.logger.warning(
+                "the checkpoint has no prediction layer: nothing is guessed ahead",
+                metadata: ["model": "\(loader.checkpoint.folder)"])
+        }
         var links: [any Link] = []
         var joining = ExpertJoining(part: part, node: node)
         var services: [StageIndex: StageService] = [:]

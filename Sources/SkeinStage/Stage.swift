@@ -53,6 +53,9 @@ actor Stage {
     private let incoming: Tensor
     private var sampler = Sampler()
 
+    /// Guesses ahead; only on the last stage, and where the placement says so.
+    private let prediction: MultiTokenPrediction?
+
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
     /// Maps the slice's weights and makes room for its latents.
@@ -68,9 +71,27 @@ actor Stage {
         model = try SliceModel(
             checkpoint: checkpoint, slice: slice, latents: latents, compute: pool, held: held,
             form: placement.settings.dispatchForm)
+        prediction =
+            slice.holdsHead && placement.settings.speculates && checkpoint.holdsNextTokenLayers
+            ? try Self.prediction(checkpoint, placement.settings, pool) : nil
         hopForm = placement.settings.hopForm
         incoming = Tensor(.incoming, of: configuration)
         self.thread = thread
+    }
+
+    /// The prediction layer, with latent pages of the same numbers as the stage's own.
+    private static func prediction(
+        _ checkpoint: Checkpoint, _ settings: StageSettings, _ pool: ComputePool
+    ) throws(Refusal) -> MultiTokenPrediction {
+        let configuration = checkpoint.configuration
+        let latents = try LatentPool(
+            configuration: configuration,
+            slice: Slice(
+                layers: MultiTokenPrediction.layers(of: configuration), holdsEmbedding: false,
+                holdsHead: false),
+            pageCount: settings.pageCount, form: settings.latentForm)
+        try latents.populate()
+        return try MultiTokenPrediction(checkpoint: checkpoint, latents: latents, compute: pool)
     }
 
     /// Opens the links to remote experts, before the first micro-batch.
@@ -120,7 +141,8 @@ actor Stage {
             let hidden = RowFrames(output.residual, hopForm)
             return StageOutcome(result: .hidden(hidden), captured: captured)
         }
-        let tokens = try draw(microBatch, logits: logits, logitRows: output.logitRows)
+        var tokens = try draw(microBatch, logits: logits, logitRows: output.logitRows)
+        if let prediction { try draft(microBatch, for: &tokens, by: prediction) }
         return StageOutcome(result: .tokens(tokens), captured: captured)
     }
 
@@ -140,21 +162,75 @@ actor Stage {
                 outcome.targetScores.append(score)
             }
             if let demand = span.demand {
-                let last = first + span.tokens.count - 1
-                outcome.tokens.append(try draw(demand, span: span, row: places[last], of: logits))
+                let last = first + span.tokens.count - 1 - span.draftCount
+                let rows = (last...last + span.draftCount).map { places[$0] }
+                outcome.tokens += try draw(demand, span: span, rows: rows, of: logits)
             }
             first += span.tokens.count
         }
         return outcome
     }
 
+    /// Draws the token after a span's last row that is no draft, and goes on for as long as the
+    /// drafts are what is drawn: then the next row is what plain decoding would have run.
     private func draw(
-        _ demand: SamplingDemand, span: SequenceSpan, row: Int, of logits: Tensor
-    ) throws(Refusal) -> SampledToken {
-        try logits.withRow(row) { row throws(Refusal) in
-            try sampler.sample(
-                row, demand: demand, sequence: span.sequence,
-                position: span.firstPosition + span.tokens.count)
+        _ demand: SamplingDemand, span: SequenceSpan, rows: [Int], of logits: Tensor
+    ) throws(Refusal) -> [SampledToken] {
+        var demand = demand
+        var drawn: [SampledToken] = []
+        let first = span.firstPosition + span.tokens.count - span.draftCount
+        var drafts = span.drafts
+        for (offset, row) in rows.enumerated() {
+            let token = try logits.withRow(row) { row throws(Refusal) in
+                try sampler.sample(
+                    row, demand: demand, sequence: span.sequence, position: first + offset)
+            }
+            drawn.append(token)
+            guard drafts.popFirst() == token.token else { break }
+            if demand.parameters.needsHistory { demand.completionTokens.append(token.token) }
+        }
+        return drawn
+    }
+
+    /// Lets the prediction layer read what was run, and guess what follows the tokens drawn.
+    private func draft(
+        _ microBatch: MicroBatch, for outcome: inout TokenReturn,
+        by prediction: MultiTokenPrediction
+    ) throws(Refusal) {
+        let requests = DraftRequest.all(of: microBatch, drawn: outcome.tokens)
+        guard requests.contains(where: { $0 != nil }) else { return }
+        let drafts = try prediction.drafts(
+            for: requests.compactMap(\.self), finalHidden: model.finalHidden())
+        var remaining = drafts[...]
+        for (span, request) in zip(microBatch.spans, requests) {
+            let guessed = request == nil ? [] : remaining.popFirst() ?? []
+            if span.demand != nil { outcome.drafts.append(guessed) }
+        }
+    }
+}
+
+extension DraftRequest {
+    /// What the prediction layer is asked for each span; `nil` where nothing.
+    ///
+    /// - Parameter drawn: in span order; a span's tokens come one after the other.
+    static func all(of microBatch: MicroBatch, drawn: [SampledToken]) -> [DraftRequest?] {
+        var drawn = drawn[...]
+        var first = 0
+        return microBatch.spans.map { span in
+            defer { first += span.tokens.count }
+            var rows = span
+            if span.demand != nil {
+                let own = drawn.prefix { $0.sequence == span.sequence }
+                drawn = drawn.dropFirst(own.count)
+                guard span.draftsWantedCount > 0, let last = own.last else { return nil }
+                // Rows of drafts that were wrong are nobody's.
+                let kept = span.tokens.prefix(span.tokens.count - span.draftCount + own.count - 1)
+                rows.tokens = kept.dropFirst() + [last.token]
+            } else {
+                guard let following = span.followingToken else { return nil }
+                rows.tokens = span.tokens.dropFirst() + [following]
+            }
+            return DraftRequest(span: rows, firstRow: first, draftCount: span.draftsWantedCount)
         }
     }
 }
@@ -165,6 +241,8 @@ struct LoadedWeights: Sendable {
     let slices: [Slice]
     /// Their experts.
     let held: HeldExperts
+    /// Whether the prediction layer is among them.
+    let holdsPrediction: Bool
     /// The checkpoint with what was packed.
     let checkpoint: Checkpoint
     /// Bytes that the slices and experts touch.
@@ -173,6 +251,7 @@ struct LoadedWeights: Sendable {
     /// Whether they are what a placement gives to a node.
     func fit(_ part: NodePart) -> Bool {
         slices == part.stages.map(\.slice) && held == part.held
+            && (holdsPrediction || !part.predicts(checkpoint))
     }
 }
 
@@ -217,13 +296,16 @@ struct StageLoader: Sendable {
     private func weights(of part: NodePart) throws(Refusal) -> LoadedWeights {
         if let former, former.fit(part) { return former }
         let slices = part.stages.map(\.slice)
+        let predicts = part.predicts(checkpoint)
         let plan = WeightPlan(
-            configuration: checkpoint.configuration, slices: slices, held: part.held)
+            configuration: checkpoint.configuration, slices: slices, held: part.held,
+            includesNextTokenLayers: predicts)
         let byteCount = try checkpoint.heldBytes(plan, as: weightForm)
         let loaded = try checkpoint.loaded(
             plan, as: weightForm, cacheFolder: packedCachePath, on: pool, onProgress: onProgress)
         return LoadedWeights(
-            slices: slices, held: part.held, checkpoint: loaded, byteCount: byteCount)
+            slices: slices, held: part.held, holdsPrediction: predicts, checkpoint: loaded,
+            byteCount: byteCount)
     }
 }
 

@@ -98,7 +98,7 @@ public struct WeightPlan: Sendable {
         includesNextTokenLayers: Bool = false
     ) {
         var requirements: [WeightRequirement] = []
-        if slices.contains(where: \.holdsEmbedding) {
+        if slices.contains(where: \.holdsEmbedding) || includesNextTokenLayers {
             requirements.append(Self.embedding(configuration))
         }
         let own = Set(slices.flatMap(\.layers))

@@ -98,6 +98,7 @@ extension Placement {
         message.pointee.hops_float8 = settings.hopForm == .fp8 ? 1 : 0
         message.pointee.dispatches_float8 = settings.dispatchForm == .fp8 ? 1 : 0
         message.pointee.keeps_latents_float8 = settings.latentForm == .fp8 ? 1 : 0
+        message.pointee.speculates = settings.speculates ? 1 : 0
         return message
     }
 }

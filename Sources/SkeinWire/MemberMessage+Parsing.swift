@@ -92,6 +92,7 @@ extension StageSettings {
         hopForm = message.hops_float8 != 0 ? .fp8 : .bf16
         dispatchForm = message.dispatches_float8 != 0 ? .fp8 : .bf16
         latentForm = message.keeps_latents_float8 != 0 ? .fp8 : .bf16
+        speculates = message.speculates != 0
     }
 }
 

@@ -32,6 +32,28 @@ extension TokenReturn {
             stageTimes: try reader.times(
                 message.stage_compute_microseconds, message.n_stage_compute_microseconds,
                 "stage_compute_microseconds"))
+        drafts = try Self.drafts(message, reader)
+    }
+
+    /// What was guessed for each span that asked for a token; nothing where no span has any.
+    private static func drafts(
+        _ message: Skein__V1__TokenReturn, _ reader: FieldReader
+    ) throws(WireError) -> [[TokenID]] {
+        let counts = try reader.list(
+            message.draft_counts, message.n_draft_counts, in: 0...Limits.microBatchSpansMax,
+            "draft_counts")
+        var total = 0
+        for (place, count) in counts.enumerated() {
+            total += try reader.number(
+                count, in: 0...Limits.draftsMax, "draft_counts[\(place)]")
+        }
+        var tokens = try reader.tokens(
+            message.draft_token_ids, message.n_draft_token_ids, in: total...total,
+            "draft_token_ids")[...]
+        return counts.map { count in
+            defer { tokens = tokens.dropFirst(Int(count)) }
+            return Array(tokens.prefix(Int(count)))
+        }
     }
 
     /// The most probable tokens of each scored row; none at all where no row asked for any.

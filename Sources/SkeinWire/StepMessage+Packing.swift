@@ -43,6 +43,13 @@ extension SequenceSpan {
         message.pointee.target_top_logprobs_count = UInt32(targetTopLogprobsCount)
         message.pointee.page_copy = pageCopy?.packed(in: arena)
         message.pointee.request_label = arena.text(label, cutTo: Limits.labelBytesMax)
+        message.pointee.draft_count = UInt32(draftCount)
+        message.pointee.drafts_wanted_count = UInt32(draftsWantedCount)
+        if let followingToken {
+            message.pointee.known_following_token_case =
+                SKEIN__V1__SEQUENCE_SPAN__KNOWN_FOLLOWING_TOKEN_FOLLOWING_TOKEN_ID
+            message.pointee.following_token_id = UInt32(bitPattern: followingToken.rawValue)
+        }
         return message
     }
 }
@@ -169,6 +176,13 @@ extension TokenReturn {
         message.pointee.target_logprobs = arena.list(targetScores.map(\.logprob))
         message.pointee.n_stage_compute_microseconds = stageTimes.count
         message.pointee.stage_compute_microseconds = arena.microseconds(stageTimes)
+        if drafts.contains(where: { !$0.isEmpty }) {
+            message.pointee.n_draft_counts = drafts.count
+            message.pointee.draft_counts = arena.list(drafts.map { UInt32($0.count) })
+            let all = drafts.flatMap { $0 }
+            message.pointee.n_draft_token_ids = all.count
+            message.pointee.draft_token_ids = arena.tokens(all)
+        }
         let tops = targetScores.flatMap(\.topLogprobs)
         guard !tops.isEmpty else { return message }
         message.pointee.n_target_top_counts = targetScores.count

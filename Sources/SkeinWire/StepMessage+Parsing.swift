@@ -113,6 +113,16 @@ extension SequenceSpan {
                 message.request_label, bytesMax: Limits.labelBytesMax, mayBeEmpty: true,
                 "request_label"))
         if let fault = pageCopyFault { throw reader.error("page_copy", fault) }
+        draftCount = try reader.number(
+            message.draft_count, in: 0...Limits.draftsMax, "draft_count")
+        draftsWantedCount = try reader.number(
+            message.drafts_wanted_count, in: 0...Limits.draftsMax, "drafts_wanted_count")
+        if message.known_following_token_case
+            == SKEIN__V1__SEQUENCE_SPAN__KNOWN_FOLLOWING_TOKEN_FOLLOWING_TOKEN_ID
+        {
+            followingToken = try reader.token(message.following_token_id, "following_token_id")
+        }
+        if let fault = draftFault { throw reader.error("draft_count", fault) }
     }
 
     private static let pagesMax = Limits.positionsMax / Limits.pageRowCount

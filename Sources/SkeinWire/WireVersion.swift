@@ -12,7 +12,13 @@ import Glibc
 /// A break is a folder of its own, `proto/skein/v2`.
 public enum WireVersion {
     /// What each version added to the one before it, in order from version 1.
-    public static let additions: [String] = ["the messages of proto/skein/v1"]
+    public static let additions: [String] = [
+        "the messages of proto/skein/v1",
+        "drafts in Step, TokenReturn and Placement",
+    ]
+
+    /// The version from which on nodes understand drafts.
+    public static let withDrafts: UInt32 = 2
 
     /// The newest version that this program knows.
     public static let newest = UInt32(additions.count)

@@ -63,6 +63,9 @@ struct LayoutOptions: ParsableArguments {
     @Option(help: "How activations travel between stages: bf16 or fp8.")
     var hop: RowForm = .bf16
 
+    @Option(help: "Tokens that the model's prediction layer guesses ahead: off, auto or 1 to 4.")
+    var speculation: Speculation = .off
+
     func validate() throws {
         guard (1...Limits.nodesMax).contains(stages) else {
             throw ValidationError("--stages: expected 1 to \(Limits.nodesMax), found \(stages)")
@@ -83,6 +86,7 @@ struct LayoutOptions: ParsableArguments {
         settings.weightForm = weights
         settings.latentForm = latents
         settings.hopForm = hop
+        settings.speculation = speculation
         settings.packedCachePath = packedCache.map {
             URL(fileURLWithPath: $0).standardizedFileURL.path
         }
@@ -110,6 +114,8 @@ extension WeightForm: ExpressibleByArgument {}
 extension LatentForm: ExpressibleByArgument {}
 
 extension RowForm: ExpressibleByArgument {}
+
+extension Speculation: ExpressibleByArgument {}
 
 /// How tokens are drawn; names and meanings as in the HTTP API.
 struct SamplingOptions: ParsableArguments {

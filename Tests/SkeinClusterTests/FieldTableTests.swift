@@ -35,6 +35,7 @@ import Testing
         topology.serving.microBatchesInFlightMax = 3
         topology.serving.prefillRowsMax = 17
         topology.serving.reusesPrefixes = false
+        topology.serving.speculation = .two
         topology.serving.weightForm = .int8
         topology.serving.packedCachePath = "/var/cache/skein & co"
         topology.serving.latentForm = .fp8
@@ -44,7 +45,9 @@ import Testing
         let text = try topology.checkedYAML(path: "/lab/again.yaml")
         #expect(try ClusterFile.parse(Array(text.utf8), path: "/lab/again.yaml") == topology)
         let plain = try ClusterFile.parse(Array(loopback.utf8), path: "/lab/local.yaml").yaml
-        for name in ["latents", "steps_at_once", "hop", "dispatch", "weights", "packed_cache"] {
+        for name in [
+            "speculation", "latents", "steps_at_once", "hop", "dispatch", "weights", "packed_cache",
+        ] {
             #expect(text.contains("\n\(name): ") && !plain.contains("\(name): "), "\(name)")
         }
     }

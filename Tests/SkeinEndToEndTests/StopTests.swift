@@ -168,9 +168,9 @@ import Testing
 
     @Test func versionsThatAreFurtherApartAreOneLineThatNamesBoth() async throws {
         let cluster = try await SeparateNodes()
-        let node = try cluster.startNode("a", pretending: "3")
+        let node = try cluster.startNode("a", pretending: "4")
         let end = try await node.finish(secondsMax: 20)
-        let line = "node a: speaks wire version 3, the coordinator speaks 1"
+        let line = "node a: speaks wire version 4, the coordinator speaks 2"
         #expect(end.status == 1 && end.errors.contains(line), "\(end.errors)")
         #expect(await cluster.head.waitForError(containing: line))
         #expect(cluster.head.errors.components(separatedBy: "wire version").count == 2)

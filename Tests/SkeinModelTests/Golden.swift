@@ -90,11 +90,13 @@ struct ExpectedCase: Decodable {
         let draft: [Int]
         let draftMargin: [Float]
         let recursiveDraft: Int
+        let recursiveDraftMargin: Float
 
         enum CodingKeys: String, CodingKey {
             case prompt, tokens, draft
             case draftMargin = "draft_margin"
             case recursiveDraft = "recursive_draft"
+            case recursiveDraftMargin = "recursive_draft_margin"
         }
     }
 

@@ -60,6 +60,21 @@ import Testing
         #expect(simulation.faults.isEmpty, "\(scenario): \(faults)")
     }
 
+    @Test(arguments: scenarios, [Speculation.auto, .one, .four])
+    func guessingAheadChangesNoAnswer(_ scenario: Scenario, _ speculation: Speculation) {
+        var scenario = scenario.speculating(speculation)
+        // Fewer rounds mean fewer chances to run out.
+        scenario.runsOutOfPages = false
+        var simulation = RingSimulation(scenario)
+        simulation.run()
+        let faults = simulation.faults.prefix(5).joined(separator: "; ")
+        #expect(simulation.faults.isEmpty, "\(scenario): \(faults)")
+        guard speculation != .auto else { return }
+        let totals = simulation.schedule.totals
+        let (count, rightCount) = (totals.draftCounts[0], totals.acceptedDraftCounts[0])
+        #expect(rightCount > 0 && rightCount < count)
+    }
+
     @Test func theSameSeedGivesTheSameRun() {
         var first = RingSimulation(Self.scenarios[7])
         var second = RingSimulation(Self.scenarios[7])

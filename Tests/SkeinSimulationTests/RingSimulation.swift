@@ -18,6 +18,7 @@ struct Scenario: Sendable, CustomStringConvertible {
     var epochCount = 0
     var cancelPercent = 5
     var reusesPrefixes = false
+    var speculation = Speculation.off
     /// How many of the prompts have to do with one before: equal, begun alike, or the next turn.
     var kinPercent = 0
     /// Whether the run is pointless unless pages run out again and again.
@@ -28,13 +29,23 @@ struct Scenario: Sendable, CustomStringConvertible {
     var description: String { "\(name), seed \(seed)" }
 
     var plan: SchedulePlan {
-        SchedulePlan(
+        var plan = SchedulePlan(
             stageCount: stageCount, pageCount: pageCount, positionCountMax: 2_048,
             microBatchesInFlightMax: microBatchesInFlightMax,
             decodeMicroBatchCount: decodeMicroBatchCount,
             prefillBudget: PrefillBudget(rowsMax: 96, rowsMin: 8, roundTimeMin: .zero),
             runningSequencesMax: runningMax, waitingSequencesMax: requestCount,
             followsMeasurements: decodeMicroBatchCount == nil, reusesPrefixes: reusesPrefixes)
+        plan.speculation = speculation
+        return plan
+    }
+
+    /// The same with tokens guessed ahead.
+    func speculating(_ speculation: Speculation) -> Scenario {
+        var scenario = self
+        scenario.speculation = speculation
+        scenario.name += ", speculation \(speculation.rawValue)"
+        return scenario
     }
 }
 
@@ -168,7 +179,7 @@ struct RingSimulation {
     private mutating func run(_ span: SequenceSpan, into answer: inout TokenReturn) {
         guard let client = clients[span.sequence] else { return }
         let tenant = client.request.tenant
-        let end = span.firstPosition + span.tokens.count
+        let end = span.firstPosition + span.tokens.count - span.draftCount
         for (offset, target) in span.targets.enumerated() {
             guard let row = ring.cached(span, span.firstPosition + offset, tenant) else { return }
             answer.targetScores.append(
@@ -185,10 +196,29 @@ struct RingSimulation {
                 return
             }
         }
-        answer.tokens.append(
-            SampledToken(
-                sequence: span.sequence, position: end,
-                token: FakeModel.nextToken(row, seed: demand.parameters.seed)))
+        var drafts = span.drafts
+        var (position, last) = (end, row)
+        while true {
+            let token = FakeModel.nextToken(last, seed: demand.parameters.seed)
+            answer.tokens.append(
+                SampledToken(sequence: span.sequence, position: position, token: token))
+            guard drafts.popFirst() == token else { break }
+            guard let next = ring.cached(span, position, tenant) else { return }
+            (position, last) = (position + 1, next)
+        }
+        answer.drafts.append(guesses(span, after: last, position, seed: demand.parameters.seed))
+    }
+
+    /// Drafts of which three of four are right.
+    private func guesses(
+        _ span: SequenceSpan, after row: UInt64, _ position: Int, seed: UInt64
+    ) -> [TokenID] {
+        var row = FakeModel.row(after: row, FakeModel.nextToken(row, seed: seed))
+        return (0..<span.draftsWantedCount).map { place in
+            let token = FakeModel.nextToken(row, seed: seed)
+            row = FakeModel.row(after: row, token)
+            return mix(row ^ UInt64(position + place)) % 4 == 0 ? 3 : token
+        }
     }
 
     private mutating func carryOut(_ directives: [Directive], _ now: UInt64) {

@@ -42,11 +42,13 @@ final class NodeRig: Sendable {
     /// A placement of the bundled model's six layers.
     static func placement(
         _ ring: [(node: String, layers: Range<Int>)],
-        experts: [(node: String, part: ShardPart)] = [], hopForm: RowForm = .bf16
+        experts: [(node: String, part: ShardPart)] = [], hopForm: RowForm = .bf16,
+        speculates: Bool = false
     ) -> Placement {
         var settings = StageSettings(pageCount: 4)
         settings.stepsAtOnce = 1
         settings.hopForm = hopForm
+        settings.speculates = speculates
         return Placement(
             epoch: epoch, nodeIndex: 0, kind: .linear,
             ring: ring.enumerated().map { place, stage in

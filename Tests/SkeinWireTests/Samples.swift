@@ -11,7 +11,11 @@ enum Samples {
         + [
             step(stage: 0), step(stage: 3), float8Step,
             Envelope(epoch: epoch, sender: "d", body: .step(score)),
-            envelope(.tokenReturn(tokenReturn)), envelope(.captured(captured)),
+            Envelope(
+                epoch: epoch, sender: "d", target: StageIndex(0),
+                body: .step(Step(microBatch: drafted))),
+            envelope(.tokenReturn(tokenReturn)), envelope(.tokenReturn(draftReturn)),
+            envelope(.captured(captured)),
             envelope(.dispatch(dispatch(.bf16))), envelope(.dispatch(dispatch(.f8e4m3))),
             combine(.outputs(tensor(.bf16, rows: 5, columns: 200))),
             combine(.refused(reason: "expert 9 is not on this node")),
@@ -65,6 +69,7 @@ enum Samples {
         settings.hopForm = .fp8
         settings.dispatchForm = .fp8
         settings.latentForm = .fp8
+        settings.speculates = true
         return settings
     }
 
@@ -203,6 +208,31 @@ enum Samples {
                         pageTable: [PageIndex(0), PageIndex(1)], targets: [9, 10, 11],
                         targetTopLogprobsCount: 2)
                 ], capture: [.logits, .hidden, .router]))
+    }
+
+    /// A step with drafts that wants more, and a chunk that is followed by a known token.
+    static var drafted: MicroBatch {
+        var step = SequenceSpan(
+            sequence: SequenceID(rawValue: 1), firstPosition: 9, tokens: [5, 6, 7],
+            pageTable: [PageIndex(0)], demand: SamplingDemand(parameters: SamplingParameters()))
+        step.draftCount = 2
+        step.draftsWantedCount = Limits.draftsMax
+        var chunk = SequenceSpan(
+            sequence: SequenceID(rawValue: 2), firstPosition: 0, tokens: [5, 6],
+            pageTable: [PageIndex(1)])
+        chunk.followingToken = 0
+        return MicroBatch(
+            id: MicroBatchID(rawValue: 13), epoch: epoch, phase: .decode, spans: [step, chunk])
+    }
+
+    static var draftReturn: TokenReturn {
+        var answer = TokenReturn(
+            microBatch: MicroBatchID(rawValue: 13), epoch: epoch,
+            tokens: (0..<3).map {
+                SampledToken(sequence: SequenceID(rawValue: 1), position: 10 + $0, token: 6)
+            })
+        answer.drafts = [[8, 0, 129_279], [], [4]]
+        return answer
     }
 
     static let tokenReturn = TokenReturn(

@@ -23,7 +23,8 @@ struct WrongMessage: CustomTestStringConvertible, Sendable {
 
 @Suite struct WrongFieldTests {
     @Test(
-        arguments: steps + copies + demands + returns + placements + WrongMessage.hops
+        arguments: steps + copies + WrongMessage.drafts + demands + returns + placements
+            + WrongMessage.hops
             + WrongMessage.traces + WrongMessage.experts + others)
     func aWrongFieldIsRefusedByName(wrong: WrongMessage) {
         let error = #expect(throws: WireError.self) {

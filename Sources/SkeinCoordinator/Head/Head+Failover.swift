@@ -69,6 +69,16 @@ extension Head {
         return plan.computeOwners == schedule.plan.computeOwners ? nil : plan
     }
 
+    /// How many tokens are guessed ahead under a placement: none where the model has no layer for
+    /// it, or while one of the nodes is of a version that does not know drafts.
+    func speculation(under placement: SkeinMembership.Placement) -> Speculation {
+        let versions =
+            [WireVersion.current] + placement.nodes.map { nodes[$0]?.hello?.wireVersion ?? 0 }
+        let isUnderstood = versions.allSatisfy { $0 >= WireVersion.withDrafts }
+        return isUnderstood && settings.configuration.nextTokenLayerCount > 0
+            ? settings.serving.speculation : .off
+    }
+
     /// What a node that comes has room for.
     ///
     /// One that a head before this one has placed holds, most likely, what the file gives it.

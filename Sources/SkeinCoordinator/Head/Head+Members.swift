@@ -217,6 +217,8 @@ extension Head {
         _ placement: SkeinMembership.Placement, on name: String, epoch: Epoch
     ) {
         let plan = newPlan(for: placement) ?? schedule.plan
+        var stageSettings = settings.serving.stage
+        stageSettings.speculates = speculation(under: placement) != .off
         let ring = placement.stages.map { stage in
             RingStage(
                 index: stage.stage, nodeName: stage.node,
@@ -236,7 +238,7 @@ extension Head {
                     kind: placement.kind, ring: ring,
                     microBatchesInFlight: plan.microBatchesInFlightMax,
                     fingerprint: settings.fingerprint, expertHosts: expertHosts,
-                    settings: settings.serving.stage)),
+                    settings: stageSettings)),
             epoch: epoch)
     }
 
@@ -248,6 +250,7 @@ extension Head {
             ringProgress.onEpoch()
             carryOut(schedule.onEpoch(epoch, plan: newPlan(for: membership.placement)))
         }
+        schedule.onSpeculation(speculation(under: membership.placement))
         readiness = .ready
         failover.onReady(now: now)
         for wait in readyWaits { add(.resume(wait)) }

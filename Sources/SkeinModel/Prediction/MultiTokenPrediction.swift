@@ -11,13 +11,17 @@ public import SkeinWeights
 /// Entry i takes the main model's hidden state of position i after its final norm, and the token of
 /// position i + 1. Embedding and head are the main model's; the block has its own latent cache,
 /// addressed by the same page tables. Entries stand at position i: only differences matter to RoPE.
-///
-/// Used by tests only until speculation is wired into the stages.
 public final class MultiTokenPrediction {
     /// The layer as the checkpoint numbers it, after the main ones.
     public let layer: LayerIndex
 
-    private let configuration: ModelConfiguration
+    let configuration: ModelConfiguration
+    let latents: LatentPool
+    /// `[request, hidden]`: what a further draft starts from.
+    let carried: Tensor
+    /// `[row, hidden]`: what the entries of several sequences start from.
+    let gathered: Tensor
+
     private let embedding: Embedding
     private let embeddingNorm: [Float]
     private let hiddenNorm: [Float]
@@ -25,7 +29,6 @@ public final class MultiTokenPrediction {
     private let rotary: YarnRotary
     private let block: Block
     private let head: OutputHead
-    private let latents: LatentPool
     private let compute: ComputePool
 
     private let scratch: StepScratch
@@ -34,6 +37,7 @@ public final class MultiTokenPrediction {
     private let joined: Tensor
     private let residual: Tensor
     private let hidden: Tensor
+    private let scored: Tensor
     private let logits: Tensor
 
     /// Finds the layer's weights.
@@ -72,6 +76,9 @@ public final class MultiTokenPrediction {
         joined = Tensor(rows: 0, columns: 2 * model.hiddenSize)
         residual = Tensor(rows: 0, columns: model.hiddenSize)
         hidden = Tensor(rows: 0, columns: model.hiddenSize)
+        scored = Tensor(rows: 0, columns: model.hiddenSize)
+        carried = Tensor(rows: 0, columns: model.hiddenSize)
+        gathered = Tensor(rows: 0, columns: model.hiddenSize)
         logits = Tensor(rows: 0, columns: model.vocabularySize)
     }
 
@@ -91,6 +98,18 @@ public final class MultiTokenPrediction {
     public func run(
         _ spans: [SequenceSpan], finalHidden: Tensor
     ) throws(Refusal) -> (logits: Tensor, hidden: Tensor) {
+        let hidden = try advance(spans, finalHidden: finalHidden)
+        head.score(hidden, into: logits, on: compute)
+        return (logits, hidden)
+    }
+
+    /// Runs entries of some sequences, and scores nothing.
+    ///
+    /// - Parameters: as of ``run(_:finalHidden:)``.
+    /// - Returns: the hidden states of all rows, valid until the next call.
+    func advance(
+        _ spans: [SequenceSpan], finalHidden: Tensor
+    ) throws(Refusal) -> Tensor {
         try StepCheck(configuration: configuration, pageCount: latents.pageCount)
             .check(spans, residual: finalHidden)
         let step = Step(spans, table: rotary.table, on: compute)
@@ -105,8 +124,15 @@ public final class MultiTokenPrediction {
         _ = block.run(
             residual, step: step, latents: latents.view(of: layer), scratch: scratch, on: compute)
         head.norm(residual, into: hidden, on: compute)
-        head.score(hidden, into: logits, on: compute)
-        return (logits, hidden)
+        return hidden
+    }
+
+    /// The most probable token after each of some rows of what was last advanced.
+    func bestTokens(after rows: [Int]) -> [TokenID] {
+        scored.resize(rows: rows.count)
+        for (place, row) in rows.enumerated() { scored.copyRow(place, from: hidden, row: row) }
+        head.score(scored, into: logits, on: compute)
+        return rows.indices.map { TokenID(TopK.places(in: logits, row: $0, kept: 1)[0]) }
     }
 
     private func join(_ rows: Tensor, norm: [Float], column: Int) {

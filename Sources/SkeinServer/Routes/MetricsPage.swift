@@ -166,6 +166,18 @@ struct MetricsPage {
         for (word, help, count) in counts {
             page.add(.counter, "skein_prefix_cache_\(word)_total", help, [.init(Double(count))])
         }
+        let drafts = [
+            ("drafts", "Tokens guessed ahead that were verified.", totals.draftCounts),
+            (
+                "drafts_accepted", "Tokens guessed ahead that were right.",
+                totals.acceptedDraftCounts
+            ),
+        ]
+        for (word, help, counts) in drafts {
+            page.add(
+                .counter, "skein_\(word)_total", help + " By place among those of a step.",
+                counts.enumerated().map { .init(Double($1), ["place": "\($0 + 1)"]) })
+        }
     }
 
     /// The nodes' and stages' numbers, one heartbeat old at most; what a node has not said, or what

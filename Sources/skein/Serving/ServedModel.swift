@@ -33,13 +33,14 @@ enum ServedModel {
 
     /// Lets running requests finish, within a bound and as long as a stage can run.
     private static func drain(_ server: HTTPFront, of coordinator: Coordinator) async {
-        let watch = Task { await watchRing(of: server, coordinator) }
         let keepsRequests = await coordinator.keepsRequests
         let isHandover = keepsRequests && !server.isAskedToEnd
+        // The next head has nodes, though this one may have none left.
+        let watch = isHandover ? nil : Task { await watchRing(of: server, coordinator) }
         await server.drain(
             atMost: .seconds(isHandover ? handoverSecondsMax : drainSecondsMax),
             leavesRequests: isHandover)
-        watch.cancel()
+        watch?.cancel()
     }
 
     /// Ends requests that wait for nodes when none is left, and says whom others wait for.

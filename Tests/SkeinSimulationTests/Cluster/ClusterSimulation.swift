@@ -81,7 +81,9 @@ struct ClusterSimulation {
     init(seed: UInt64, faultCount: Int = 20, configuration: ModelConfiguration) throws {
         self.seed = seed
         numbers = SeededNumbers(seed: seed)
-        let serving = ServingSettings(positionCount: 512, pageCount: pageCount)
+        var serving = ServingSettings(positionCount: 512, pageCount: pageCount)
+        let kinds = Speculation.allCases
+        serving.speculation = kinds[Int(seed % UInt64(kinds.count))]
         shape = try SimulatedShape(configuration, serving: serving, &numbers)
         var settings = CoordinatorSettings(
             clusterName: "simulated", configuration: configuration, fingerprint: "f00d",

@@ -368,11 +368,25 @@ struct SimulatedNode {
         for span in work.step.microBatch.spans {
             end += span.tokens.count
             guard let demand = span.demand else { continue }
-            answer.tokens.append(
-                SampledToken(
-                    sequence: span.sequence, position: span.firstPosition + span.tokens.count,
-                    token: FakeModel.nextToken(rows[end - 1], seed: demand.parameters.seed)))
+            var row = end - 1 - span.draftCount
+            var drafts = span.drafts
+            while true {
+                let position = span.firstPosition + span.tokens.count - (end - 1 - row)
+                let token = FakeModel.nextToken(rows[row], seed: demand.parameters.seed)
+                answer.tokens.append(
+                    SampledToken(sequence: span.sequence, position: position, token: token))
+                guard drafts.popFirst() == token else { break }
+                row += 1
+            }
+            answer.drafts.append(guesses(span, after: rows[row]))
         }
         tell(.tokenReturn(answer))
+    }
+
+    /// Drafts that are right by chance alone: what is wrong must leave nothing behind.
+    private func guesses(_ span: SequenceSpan, after row: UInt64) -> [TokenID] {
+        (0..<span.draftsWantedCount).map { place in
+            FakeModel.nextToken(mix(row &+ UInt64(place)), seed: 0)
+        }
     }
 }

@@ -1235,7 +1235,7 @@ const ProtobufCMessageDescriptor skein__v1__expert_host__descriptor =
   (ProtobufCMessageInit) skein__v1__expert_host__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor skein__v1__placement__field_descriptors[12] =
+static const ProtobufCFieldDescriptor skein__v1__placement__field_descriptors[13] =
 {
   {
     "node_index",
@@ -1381,6 +1381,18 @@ static const ProtobufCFieldDescriptor skein__v1__placement__field_descriptors[12
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "speculates",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__Placement, speculates),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned skein__v1__placement__field_indices_by_name[] = {
   9,   /* field[9] = dispatches_float8 */
@@ -1394,13 +1406,14 @@ static const unsigned skein__v1__placement__field_indices_by_name[] = {
   4,   /* field[4] = page_row_count */
   1,   /* field[1] = placement_kind */
   2,   /* field[2] = ring_stages */
+  12,   /* field[12] = speculates */
   8,   /* field[8] = steps_at_once_count */
 };
 static const ProtobufCIntRange skein__v1__placement__number_ranges[2 + 1] =
 {
   { 1, 0 },
   { 12, 10 },
-  { 0, 12 }
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor skein__v1__placement__descriptor =
 {
@@ -1410,7 +1423,7 @@ const ProtobufCMessageDescriptor skein__v1__placement__descriptor =
   "Skein__V1__Placement",
   "skein.v1",
   sizeof(Skein__V1__Placement),
-  12,
+  13,
   skein__v1__placement__field_descriptors,
   skein__v1__placement__field_indices_by_name,
   2,  skein__v1__placement__number_ranges,

@@ -926,7 +926,7 @@ const ProtobufCMessageDescriptor skein__v1__page_copy__descriptor =
   (ProtobufCMessageInit) skein__v1__page_copy__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor skein__v1__sequence_span__field_descriptors[9] =
+static const ProtobufCFieldDescriptor skein__v1__sequence_span__field_descriptors[12] =
 {
   {
     "sequence_id",
@@ -1025,6 +1025,42 @@ static const ProtobufCFieldDescriptor skein__v1__sequence_span__field_descriptor
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "draft_count",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__SequenceSpan, draft_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "drafts_wanted_count",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__SequenceSpan, drafts_wanted_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "following_token_id",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Skein__V1__SequenceSpan, known_following_token_case),
+    offsetof(Skein__V1__SequenceSpan, following_token_id),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "request_label",
     15,
     PROTOBUF_C_LABEL_NONE,
@@ -1039,10 +1075,13 @@ static const ProtobufCFieldDescriptor skein__v1__sequence_span__field_descriptor
 };
 static const unsigned skein__v1__sequence_span__field_indices_by_name[] = {
   4,   /* field[4] = demand */
+  8,   /* field[8] = draft_count */
+  9,   /* field[9] = drafts_wanted_count */
   1,   /* field[1] = first_position_index */
+  10,   /* field[10] = following_token_id */
   6,   /* field[6] = page_copy */
   3,   /* field[3] = pages */
-  8,   /* field[8] = request_label */
+  11,   /* field[11] = request_label */
   0,   /* field[0] = sequence_id */
   5,   /* field[5] = target_token_ids */
   7,   /* field[7] = target_top_logprobs_count */
@@ -1051,8 +1090,8 @@ static const unsigned skein__v1__sequence_span__field_indices_by_name[] = {
 static const ProtobufCIntRange skein__v1__sequence_span__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 15, 8 },
-  { 0, 9 }
+  { 15, 11 },
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor skein__v1__sequence_span__descriptor =
 {
@@ -1062,7 +1101,7 @@ const ProtobufCMessageDescriptor skein__v1__sequence_span__descriptor =
   "Skein__V1__SequenceSpan",
   "skein.v1",
   sizeof(Skein__V1__SequenceSpan),
-  9,
+  12,
   skein__v1__sequence_span__field_descriptors,
   skein__v1__sequence_span__field_indices_by_name,
   2,  skein__v1__sequence_span__number_ranges,
@@ -1262,7 +1301,7 @@ const ProtobufCMessageDescriptor skein__v1__sampled_token__descriptor =
   (ProtobufCMessageInit) skein__v1__sampled_token__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor skein__v1__token_return__field_descriptors[7] =
+static const ProtobufCFieldDescriptor skein__v1__token_return__field_descriptors[9] =
 {
   {
     "micro_batch_id",
@@ -1348,8 +1387,34 @@ static const ProtobufCFieldDescriptor skein__v1__token_return__field_descriptors
     0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "draft_counts",
+    8,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Skein__V1__TokenReturn, n_draft_counts),
+    offsetof(Skein__V1__TokenReturn, draft_counts),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "draft_token_ids",
+    9,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Skein__V1__TokenReturn, n_draft_token_ids),
+    offsetof(Skein__V1__TokenReturn, draft_token_ids),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned skein__v1__token_return__field_indices_by_name[] = {
+  7,   /* field[7] = draft_counts */
+  8,   /* field[8] = draft_token_ids */
   0,   /* field[0] = micro_batch_id */
   3,   /* field[3] = stage_compute_microseconds */
   2,   /* field[2] = target_logprobs */
@@ -1361,7 +1426,7 @@ static const unsigned skein__v1__token_return__field_indices_by_name[] = {
 static const ProtobufCIntRange skein__v1__token_return__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor skein__v1__token_return__descriptor =
 {
@@ -1371,7 +1436,7 @@ const ProtobufCMessageDescriptor skein__v1__token_return__descriptor =
   "Skein__V1__TokenReturn",
   "skein.v1",
   sizeof(Skein__V1__TokenReturn),
-  7,
+  9,
   skein__v1__token_return__field_descriptors,
   skein__v1__token_return__field_indices_by_name,
   1,  skein__v1__token_return__number_ranges,

@@ -226,10 +226,14 @@ struct  Skein__V1__Placement
    * Whether activations travel as FP8 between stages.
    */
   protobuf_c_boolean hops_float8;
+  /*
+   * Whether the last stage loads the prediction layer. From version 2 on.
+   */
+  protobuf_c_boolean speculates;
 };
 #define SKEIN__V1__PLACEMENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&skein__v1__placement__descriptor) \
-    , 0, SKEIN__V1__PLACEMENT_KIND__PLACEMENT_KIND_UNSPECIFIED, 0,NULL, 0, 0, 0, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, 0, 0 }
+    , 0, SKEIN__V1__PLACEMENT_KIND__PLACEMENT_KIND_UNSPECIFIED, 0,NULL, 0, 0, 0, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, 0, 0, 0 }
 
 
 /*

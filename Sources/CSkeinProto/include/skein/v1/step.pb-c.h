@@ -186,6 +186,12 @@ struct  Skein__V1__PageCopy
     , 0, 0, 0 }
 
 
+typedef enum {
+  SKEIN__V1__SEQUENCE_SPAN__KNOWN_FOLLOWING_TOKEN__NOT_SET = 0,
+  SKEIN__V1__SEQUENCE_SPAN__KNOWN_FOLLOWING_TOKEN_FOLLOWING_TOKEN_ID = 11
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(SKEIN__V1__SEQUENCE_SPAN__KNOWN_FOLLOWING_TOKEN__CASE)
+} Skein__V1__SequenceSpan__KnownFollowingTokenCase;
+
 /*
  * The rows of one sequence: consecutive tokens from one position on.
  */
@@ -215,10 +221,23 @@ struct  Skein__V1__SequenceSpan
    * The most probable tokens wanted with each target's score; 0 where there are no targets.
    */
   uint32_t target_top_logprobs_count;
+  /*
+   * How many of the last tokens are drafts, to be compared with what is drawn in their places.
+   * Needs a demand, and at least one row that is no draft. From version 2 on.
+   */
+  uint32_t draft_count;
+  /*
+   * Drafts wanted with the tokens drawn. Needs a demand. From version 2 on.
+   */
+  uint32_t drafts_wanted_count;
+  Skein__V1__SequenceSpan__KnownFollowingTokenCase known_following_token_case;
+  union {
+    uint32_t following_token_id;
+  };
 };
 #define SKEIN__V1__SEQUENCE_SPAN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&skein__v1__sequence_span__descriptor) \
-    , 0, 0, 0,NULL, NULL, NULL, 0,NULL, NULL, (char *)protobuf_c_empty_string, 0 }
+    , 0, 0, 0,NULL, NULL, NULL, 0,NULL, NULL, (char *)protobuf_c_empty_string, 0, 0, 0, SKEIN__V1__SEQUENCE_SPAN__KNOWN_FOLLOWING_TOKEN__NOT_SET, {0} }
 
 
 /*
@@ -309,10 +328,21 @@ struct  Skein__V1__TokenReturn
   uint32_t *target_top_token_ids;
   size_t n_target_top_logprobs;
   float *target_top_logprobs;
+  /*
+   * How many of the column below belong to each span that asked for a token, in order; empty where
+   * none has any. From version 2 on.
+   */
+  size_t n_draft_counts;
+  uint32_t *draft_counts;
+  /*
+   * Drafts of the tokens after those drawn.
+   */
+  size_t n_draft_token_ids;
+  uint32_t *draft_token_ids;
 };
 #define SKEIN__V1__TOKEN_RETURN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&skein__v1__token_return__descriptor) \
-    , 0, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL }
+    , 0, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL }
 
 
 /*
