@@ -196,7 +196,7 @@ import Testing
         Damage("the shape is another", [gate + "_shape", "[40, 16]", "[16, 40]"]) {
             $0.change(gate + "_shape") { $0.bytes = [40, 0, 0, 0, 16, 0, 0, 0] }
         },
-        Damage("no group says so", [gate + "_packed", "quantization_config"]) {
+        Damage("no group says so", ["gate_proj.weight_packed", "quantization_config"]) {
             $0.configuration["quantization_config"] = .null
         },
     ]
