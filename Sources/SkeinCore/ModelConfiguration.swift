@@ -136,8 +136,9 @@ public struct ModelConfiguration: Equatable, Sendable {
         public var topK: Int
         /// Whether its rotated pairs are neighbours (GLM-5), and not half of them apart (V3.2).
         public var isInterleaved: Bool
-        /// Main layers without an indexer: they take the positions that the nearest layer below
-        /// with one has chosen. Never the first.
+        /// Main layers without an indexer, never the first.
+        ///
+        /// They take the positions that the nearest layer below with one has chosen.
         public var sharedLayers: Set<Int>
 
         /// States the indexer's sizes.

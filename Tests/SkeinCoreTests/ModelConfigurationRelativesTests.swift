@@ -128,14 +128,16 @@ import Testing
         #expect(model.quantization?.int4GroupColumnCount == 32)
     }
 
-    @Test(arguments: [
-        (["num_bits": .integer(8)], "num_bits"), (["num_bits": .integer(3)], "num_bits"),
-        (["symmetric": .bool(false)], "symmetric"),
-        (["strategy": .string("channel")], "strategy"),
-        (["group_size": .integer(48)], "group_size"),
-        (["group_size": .integer(-1)], "group_size"), (["actorder": .string("group")], "actorder"),
-        (["type": .string("float")], "num_bits"),
-    ] as [([String: JSONValue], String)])
+    @Test(
+        arguments: [
+            (["num_bits": .integer(8)], "num_bits"), (["num_bits": .integer(3)], "num_bits"),
+            (["symmetric": .bool(false)], "symmetric"),
+            (["strategy": .string("channel")], "strategy"),
+            (["group_size": .integer(48)], "group_size"),
+            (["group_size": .integer(-1)], "group_size"),
+            (["actorder": .string("group")], "actorder"),
+            (["type": .string("float")], "num_bits"),
+        ] as [([String: JSONValue], String)])
     func packedFormsThatAreNotReadAreRefused(changes: [String: JSONValue], key: String) {
         let refusal = #expect(throws: Refusal.self) {
             try configuration(["quantization_config": packed(changes)])

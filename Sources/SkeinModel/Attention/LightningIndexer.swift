@@ -31,8 +31,10 @@ struct LightningIndexer {
     /// Of the key's norm, whatever the model's own is.
     private static let keyNormEpsilon: Float = 1e-6
 
-    /// Finds a layer's indexer in a checkpoint; `nil` for a layer without. Third-party files that
-    /// hold indexers of layers that share another's choice are not asked for them.
+    /// Finds a layer's indexer in a checkpoint; `nil` for a layer without.
+    ///
+    /// Third-party files that hold indexers of layers that share another's choice are not asked for
+    /// them.
     init?(checkpoint: Checkpoint, layer: Int) throws(Refusal) {
         let model = checkpoint.configuration
         guard let indexer = model.indexer, model.hasOwnIndexer(layer),

@@ -53,7 +53,7 @@ extension HostCheck {
         try topology.serving.check(shape, subject: "context")
         let layout = InspectedLayout(
             placement: try topology.placement(of: shape), serving: topology.serving)
-        let report = try InspectReport(shape, checkpoint: checkpoint, layout)
+        let report = try InspectReport(shape, checkpoint: checkpoint, text: nil, layout)
         let own = nodes.filter { topology.modelPath(of: $0) == path }.map(\.name)
         let needs = report.nodes.filter { own.contains($0.name) }
         return (
