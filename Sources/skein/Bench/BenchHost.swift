@@ -88,17 +88,22 @@ struct BenchHost: AsyncParsableCommand {
         let host = PlannedHost(
             name: name, address: address, memoryBytes: memoryBytes, coreCount: threadCount,
             rates: rates, pricePerHour: pricePerHour, watts: watts)
+        try show(host, link)
+    }
+
+    // MARK: Rooms
+
+    /// Prints the hosts file of this host, or writes it.
+    private func show(_ host: PlannedHost, _ link: LinkRate?) throws {
         // A file gives each domain the same number of cores.
         let domains = MachineMemory.domainCount()
-        let domainCount = threadCount % domains == 0 ? domains : 1
+        let domainCount = host.coreCount % domains == 0 ? domains : 1
         let text = try HostsFile.text(
             of: host, domainCount: domainCount, link: link, path: out ?? "hosts file")
         if let out { try Console.write(text, to: out) }
         if json { return try Console.json(HostReport(host, domainCount: domainCount, link: link)) }
         if out == nil { try Console.standardOutput(text) }
     }
-
-    // MARK: Rooms
 
     /// The given name, or the system's up to its first point, in letters that a file takes.
     private func checkedName() throws(Refusal) -> String {

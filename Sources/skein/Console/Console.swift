@@ -112,9 +112,13 @@ enum Console {
     }
 
     /// Prints one JSON object, keys sorted, and nothing else.
+    ///
+    /// Swift 6.3.1 fails to compile async functions into which this is inlined.
+    @inline(never)
     static func json(_ value: some Encodable) throws { try standardOutput(try text(value)) }
 
     /// One JSON object, keys sorted, on a line.
+    @inline(never)
     static func text(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
