@@ -89,7 +89,7 @@ public struct KeyIssue: Sendable {
         outcome.changes = Self.changes(from: before, to: after)
         if !text.keepsForm {
             outcome.warnings.append(
-                "\(clusterFile): its form could not be kept, so it is written anew, without its "
+                "\(clusterFile): its form could not be kept, so it is written again, without its "
                     + "comments")
         }
         return outcome

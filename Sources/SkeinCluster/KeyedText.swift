@@ -25,7 +25,7 @@ struct KeyedText {
     /// The text in which the file names the keys of a topology that is otherwise the file's own.
     ///
     /// Comments, order and form stay. Where they cannot, since the text that results would not read
-    /// back as the topology, the file is written anew.
+    /// back as the topology, the file is written again.
     ///
     /// - Parameter keysFolder: what the file should say for `keys`, where it says nothing yet.
     func text(
@@ -38,7 +38,7 @@ struct KeyedText {
                     return (text, true)
                 }
             } catch {
-                // What a change has broken is mended by writing the whole file.
+                // What a change has broken is put right by writing the whole file.
             }
         }
         return (try topology.checkedYAML(path: path), false)

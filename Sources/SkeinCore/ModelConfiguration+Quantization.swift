@@ -4,7 +4,8 @@ extension ModelConfiguration {
     /// Which weights are read, for refusals of those that are not.
     public static let readFormats =
         "Skein reads weights in BF16, in FP8 (quant_method \"fp8\") and in INT4 "
-        + "(compressed-tensors, pack-quantized), as published, and makes INT8 of them itself (--weights int8)"
+        + "(compressed-tensors, pack-quantized), as published, and makes INT8 of them itself "
+        + "(--weights int8)"
 
     /// The method of a section that older tools wrote without its name.
     private static func unnamedMethod(_ section: ConfigurationReader) -> String? {
@@ -67,11 +68,11 @@ extension ModelConfiguration {
         let format = try section.text("format", default: "")
         var quantization = Quantization()
         for name in groups.fields.keys.sorted() {
-            guard let group = try groups.object(name) else { continue }
-            guard let weights = try group.object("weights") else {
-                throw group.refusal("weights", "the key is missing, expected an object")
+            guard let section = try groups.object(name) else { continue }
+            guard let weights = try section.object("weights") else {
+                throw section.refusal("weights", "the key is missing, expected an object")
             }
-            let ownFormat = try group.text("format", default: format)
+            let ownFormat = try section.text("format", default: format)
             let kind = try weights.text("type", default: "int")
             let bitCount = try weights.integer("num_bits", in: 1...64, default: 8)
             try weights.expect("symmetric", .bool(true))

@@ -155,7 +155,7 @@ extension PipelineSchedule {
 
     /// Adds a token to its sequence.
     ///
-    /// - Parameter isAccepted: whether its row was run as a draft, and so is in every stage's cache.
+    /// - Parameter isAccepted: whether its row was run as a draft, and so is cached by every stage.
     /// - Returns: why the sequence ends with it, if it does.
     private mutating func take(
         _ token: SampledToken, isAccepted: Bool, of id: SequenceID

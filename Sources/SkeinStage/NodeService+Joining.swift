@@ -29,7 +29,7 @@ extension NodeService {
     }
 
     /// A link was connected: where it is the one to the coordinator, and not for the first time,
-    /// whoever listens there may know nothing of us and is told at once.
+    /// the coordinator there may know nothing of us and is told at once.
     public func noteConnected(to address: String) async {
         guard address == settings.coordinatorAddress else { return }
         defer { wasConnected = true }

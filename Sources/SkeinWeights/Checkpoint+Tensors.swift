@@ -102,8 +102,7 @@ extension Checkpoint {
         if let place = scales.firstIndex(where: { $0.bitPattern & 0xFFFF != 0 }) {
             throw Refusal(
                 found.scales?.subject ?? found.tensor.subject,
-                "number \(place) is \(scales[place]), which is no BF16 number, as scales of INT4 are"
-            )
+                "number \(place) is \(scales[place]), expected a BF16 number as a scale of INT4")
         }
         guard let stated = found.statedShape else { return }
         let bytes = stated.file.bytes(stated.range).copied()

@@ -1,3 +1,4 @@
+// One list of all that can be wrong with a cluster file; in parts nobody would see what is missing.
 import Testing
 
 /// A sound file for two nodes on loopback; the lines are numbered by the broken files below.

@@ -266,7 +266,8 @@ struct RingSimulation {
         guard let client = clients[id] else { return }
         if client.end != nil { faults.append("a token after the end of \(id.rawValue)") }
         for token in tokens {
-            let position = client.request.promptTokens.count + client.received.count
+            let receivedCount = clients[id]?.received.count ?? 0
+            let position = client.request.promptTokens.count + receivedCount
             if token.position != position { faults.append("\(id.rawValue): token out of order") }
             clients[id]?.take(token.token)
         }

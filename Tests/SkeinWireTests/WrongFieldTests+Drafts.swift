@@ -1,3 +1,4 @@
+// Messages whose drafts are wrong.
 extension WrongMessage {
     private static func step(_ span: RawMessage) -> [UInt8] {
         Raw.envelope(32, Raw.step([span]), target: 0)

@@ -7,8 +7,8 @@ public import SkeinCore
 
 /// A small HTTP port for supervisors: is this process alive, is it ready, and its measurements.
 ///
-/// It takes no keys and tells no secrets. Whoever can reach the address can read it, so it is on
-/// loopback unless somebody writes another address down.
+/// It takes no keys and tells no secrets. Everybody who can reach the address can read it, so it is
+/// on loopback unless somebody writes another address down.
 public actor StatusFront {
     private let address: TCPAddress
     private let report: @Sendable () async -> StatusReport

@@ -1,5 +1,5 @@
 // What a node and this host's part of a cluster tell those who watch over them: the service manager
-// that has started the process, and whoever asks its status port.
+// that has started the process, and those who ask its status port.
 
 import Foundation
 import Logging

@@ -8,7 +8,7 @@ import Testing
 @Suite struct AnswerTextTests {
     @Test(arguments: [
         "[a-z]{3}-\\d{2}", "^(yes|no)$", "a|b|cd", "(\\+|-)?\\d+(\\.\\d{1,3})?", "[^\\n]{1,20}",
-        "<b>[A-Z][a-z]+</b>", "(?:ab){2,3}c?", "\\w+@\\w+\\.(com|org)", "é[à-ÿ]{2}", "x{0,3}y",
+        "<b>[A-Z][a-z]{1,6}</b>", "(?:ab){2,3}c?", "\\w+@\\w+\\.(com|org)", "é[à-ÿ]{2}", "x{0,3}y",
     ])
     func everyWholeAnswerFulfilsThePattern(source: String) async throws {
         let rig = try await ConstraintRig(
