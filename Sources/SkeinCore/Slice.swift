@@ -37,7 +37,10 @@ extension Slice {
     /// Cuts layers into slices as even as may be where some layers must not begin one: a cut before
     /// such a layer moves to the nearest other.
     ///
-    /// - Parameter inner: the layers that lie on the same slice as the layer below; not the first.
+    /// - Parameters:
+    ///   - layerCount: layers of the model.
+    ///   - count: slices to cut them into.
+    ///   - inner: the layers that lie on the same slice as the layer below; not the first.
     /// - Returns: `nil` where there are fewer other layers than slices.
     public static func even(layerCount: Int, count: Int, keeping inner: Set<Int>) -> [Slice]? {
         let firsts = (0..<layerCount).filter { !inner.contains($0) }
@@ -61,7 +64,9 @@ extension Slice {
     /// Refuses a slice that begins with a layer that lies on the same slice as the layer below.
     ///
     /// - Parameters:
+    ///   - layer: the first of the slice.
     ///   - inner: those layers.
+    ///   - layerCount: layers of the model.
     ///   - subject: whose slice it is.
     public static func checkCut(
         before layer: Int, keeping inner: Set<Int>, layerCount: Int, subject: String

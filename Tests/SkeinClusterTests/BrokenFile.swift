@@ -1,4 +1,4 @@
-// One list of all that can be wrong with a cluster file; in parts nobody would see what is missing.
+// Longer than a file should be: one list of all that can be wrong with a cluster file.
 import Testing
 
 /// A sound file for two nodes on loopback; the lines are numbered by the broken files below.

@@ -45,7 +45,9 @@ import Testing
 
     @Test func aBlockThatNeedsWhatATestDoesNotHaveSaysSo() {
         let needs = Set(CommandDocument.all.flatMap(\.blocks).compactMap(\.need))
-        let known: Set = ["a server", "a cluster", "several hosts", "an idle machine", "root"]
+        let known: Set = [
+            "a server", "a cluster", "several hosts", "an idle machine", "root", "Slurm",
+        ]
         #expect(needs.isSubset(of: known), "\(needs.subtracting(known))")
     }
 
