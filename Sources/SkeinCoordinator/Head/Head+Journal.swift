@@ -138,9 +138,12 @@ extension Head {
     ) throws(AdmissionError) -> SequenceID {
         self.now = now
         if let endReason { throw .ended(endReason) }
-        guard let origin = request.origin,
-            let answer = keeping.memory.requests[origin.request.id]?.answers[origin.answer]
+        guard let origin = request.origin, let known = keeping.memory.requests[origin.request.id]
         else { throw .invalid(Refusal("request", "is not known here")) }
+        // The head may have ended after it had written the request, and before this answer of it.
+        guard let answer = known.answers[origin.answer] else {
+            return try submit(request, beginning: standing, now: now)
+        }
         guard answerAtRest(of: request) != nil else { return answer.sequence }
         let id = newSequence()
         live[id] = LiveRequest(

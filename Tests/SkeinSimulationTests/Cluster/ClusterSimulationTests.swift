@@ -43,6 +43,16 @@ import Testing
         }
     }
 
+    /// Beyond the seeds that are tried each time: a journal that ends between a request and its
+    /// first answer (1815).
+    @Test(arguments: [UInt64(1_815)])
+    func aSeedThatOnceFoundAFaultIsClean(_ seed: UInt64) throws {
+        var simulation = try ClusterSimulation(
+            seed: seed, configuration: try #require(Self.configuration))
+        simulation.run()
+        #expect(simulation.faults.isEmpty)
+    }
+
     /// Seeds prove nothing of what they do not meet.
     @Test func seedsMeetEveryKindOfFailover() throws {
         let configuration = try #require(Self.configuration)
