@@ -44,16 +44,19 @@ struct NodePart: Sendable {
         }
     }
 
+    /// Whether the placement wants the prediction layer of this node.
+    private var wantsPrediction: Bool {
+        placement.settings.speculates && stages.contains { $0.slice.holdsHead }
+    }
+
     /// Whether the node has the prediction layer of a checkpoint to load.
     func predicts(_ checkpoint: Checkpoint) -> Bool {
-        placement.settings.speculates && checkpoint.holdsNextTokenLayers
-            && stages.contains { $0.slice.holdsHead }
+        wantsPrediction && checkpoint.holdsNextTokenLayers
     }
 
     /// Whether the placement wants the prediction layer of this node, and the files have none.
     func lacksPrediction(_ checkpoint: Checkpoint) -> Bool {
-        placement.settings.speculates && !checkpoint.holdsNextTokenLayers
-            && stages.contains { $0.slice.holdsHead }
+        wantsPrediction && !checkpoint.holdsNextTokenLayers
     }
 
     /// The node's experts, where they are not just those of its slices.

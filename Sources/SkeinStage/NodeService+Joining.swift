@@ -17,12 +17,11 @@ extension NodeService {
             let silence = ContinuousClock.now - coordinatorHeardAt
             let isJoining = if case .joining = life { true } else { false }
             if isJoining || silence > settings.heartbeatInterval * 5 {
-                mayBeReplaced = mayBeReplaced || !isJoining
                 if hasJoined, silence > settings.heartbeatInterval * 5 {
                     hasJoined = false
                     settings.onProgress(.waiting(coordinator: settings.coordinatorAddress))
                 }
-                await tell(.hello(hello(fingerprint: fingerprint)), epoch: heldEpoch)
+                await sayHello(fingerprint: fingerprint)
             }
             do { try await Task.sleep(for: settings.heartbeatInterval) } catch { return }
         }
@@ -34,11 +33,13 @@ extension NodeService {
         guard address == settings.coordinatorAddress else { return }
         defer { wasConnected = true }
         guard wasConnected, let fingerprint else { return }
-        switch life {
-        case .left: return
-        case .joining: break
-        case .loading, .running: mayBeReplaced = true
-        }
+        if case .left = life { return }
+        await sayHello(fingerprint: fingerprint)
+    }
+
+    /// Says hello; where we hold something, another node may have our place by now.
+    private func sayHello(fingerprint: String) async {
+        if case .joining = life {} else { mayBeReplaced = true }
         await tell(.hello(hello(fingerprint: fingerprint)), epoch: heldEpoch)
     }
 

@@ -33,9 +33,6 @@ struct CheckFinding: Encodable, Equatable {
 
     /// The line for people.
     var text: String {
-        func padded(_ text: String, _ width: Int) -> String {
-            text + String(repeating: " ", count: max(0, width - text.count))
-        }
-        return "\(padded(level.rawValue, 7))  \(padded(subject.rawValue, 10))  \(message)"
+        level.rawValue.padded(to: 9) + subject.rawValue.padded(to: 12) + message
     }
 }
