@@ -7,8 +7,8 @@ public enum RequestState: Sendable {
     case nowhere
     /// In a journal; with what was found there.
     case journal(Journal, RequestMemory)
-    /// It should be in a journal that cannot be opened.
-    case failed(Refusal)
+    /// It should be in a journal that cannot be opened yet.
+    case failed(Journal, Refusal)
 
     /// Opens the journal of a folder; without one there is none.
     ///
@@ -30,19 +30,26 @@ public enum RequestState: Sendable {
             guard case .disk(let refusal) = error, !settings.refusesUnwritten else {
                 throw error.refusal
             }
-            onRemark("\(refusal); requests are not kept beyond this process")
-            return .failed(refusal)
+            onRemark("\(refusal); requests are not kept beyond this process until it can be used")
+            let journal = Journal.closed(
+                folder: folder, cluster: settings.clusterName, fingerprint: settings.fingerprint)
+            return .failed(journal, refusal)
         }
     }
 
-    var journal: Journal? { if case .journal(let journal, _) = self { journal } else { nil } }
+    var journal: Journal? {
+        switch self {
+        case .nowhere: nil
+        case .journal(let journal, _), .failed(let journal, _): journal
+        }
+    }
 
     func keeping(refusesUnwritten: Bool) -> RequestKeeping {
         switch self {
         case .nowhere: RequestKeeping(.nowhere)
         case .journal(_, let memory):
             RequestKeeping(.written, memory: memory, refusesUnwritten: refusesUnwritten)
-        case .failed(let refusal):
+        case .failed(_, let refusal):
             RequestKeeping(.failed(refusal), refusesUnwritten: refusesUnwritten)
         }
     }

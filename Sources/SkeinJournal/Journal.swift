@@ -52,9 +52,12 @@ public final class Journal: Sendable {
         var onOutcome: @Sendable (Outcome) -> Void = { _ in }
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
+    private let folder: String
     /// Used by one thread at a time: the opening one, then that of the queue.
-    private let file: Mutex<JournalFile>
+    ///
+    /// There is none while the folder cannot be used.
+    private let file: Mutex<JournalFile?>
     private let queue = DispatchQueue(label: "skein-journal")
     private let opening: [UInt8]
 
@@ -92,11 +95,7 @@ public final class Journal: Sendable {
             remarks.append(
                 "\(file.path): was another cluster's or checkpoint's, and is kept as \(aside)")
         }
-        let journal = Journal(
-            file,
-            JournalLine.bytes(
-                of: .opened(
-                    version: JournalRecord.version, cluster: cluster, fingerprint: fingerprint)))
+        let journal = Journal(file, folder: folder, cluster: cluster, fingerprint: fingerprint)
         try onDisk { () throws(Refusal) in try journal.rewriteNow(memory.records) }
         return (journal, Found(memory: memory, remarks: remarks))
     }
@@ -107,9 +106,23 @@ public final class Journal: Sendable {
         do throws(Refusal) { return try work() } catch { throw .disk(error) }
     }
 
-    private init(_ file: sending JournalFile, _ opening: [UInt8]) {
+    /// The journal of a folder that cannot be used yet: each rewriting tries to open it.
+    ///
+    /// What it then holds is kept under another name, since the requests of the present are not in
+    /// it.
+    public static func closed(folder: String, cluster: String, fingerprint: String) -> Journal {
+        Journal(nil, folder: folder, cluster: cluster, fingerprint: fingerprint)
+    }
+
+    private init(
+        _ file: sending JournalFile?, folder: String, cluster: String, fingerprint: String
+    ) {
+        state = Mutex(State(hasFailed: file == nil))
         self.file = Mutex(file)
-        self.opening = opening
+        self.folder = folder
+        opening = JournalLine.bytes(
+            of: .opened(
+                version: JournalRecord.version, cluster: cluster, fingerprint: fingerprint))
     }
 
     private func rewriteNow(_ records: [JournalRecord]) throws(Refusal) {
@@ -196,10 +209,24 @@ public final class Journal: Sendable {
 
     /// Writes, and returns how long the file is now.
     private func take(_ turn: Turn) throws(Refusal) -> Int {
-        try file.withLock { file throws(Refusal) in
+        try file.withLock { opened throws(Refusal) in
+            if opened == nil { opened = try Self.openLate(folder) }
+            guard let file = opened else { return 0 }
             if let bytes = turn.rewriting { try file.replace(with: bytes) }
             if !turn.bytes.isEmpty { try file.append(turn.bytes) }
             return file.byteCount
+        }
+    }
+
+    private static func openLate(_ folder: String) throws(Refusal) -> sending JournalFile {
+        do throws(JournalError) {
+            let file = try JournalFile(folder: folder)
+            try onDisk { () throws(Refusal) in
+                if file.holdsSomething { _ = try file.setAside() }
+            }
+            return file
+        } catch {
+            throw error.refusal
         }
     }
 

@@ -111,6 +111,12 @@ final class JournalFile {
         syncFolder()
     }
 
+    /// Whether a file is there that is not empty.
+    var holdsSomething: Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_size > 0
+    }
+
     /// Keeps the file under another name, since it is not this cluster's.
     ///
     /// - Returns: the name.

@@ -50,6 +50,33 @@ import Testing
         #expect(found.memory.epoch == Epoch(rawValue: 3))
     }
 
+    /// A folder that is there only later: what it held before is not lost, and not continued.
+    @Test func aFolderThatCannotBeUsedYetIsOpenedByALaterRewriting() async throws {
+        try await write(Sample.records)
+        let before = try bytes
+        let hidden = folder + ".hidden"
+        try FileManager.default.moveItem(atPath: folder, toPath: hidden)
+        try Data().write(to: URL(filePath: folder))
+        let journal = Journal.closed(folder: folder, cluster: "two", fingerprint: "f00d")
+        let outcomes = AsyncStream<Journal.Outcome>.makeStream(
+            bufferingPolicy: .bufferingOldest(16))
+        journal.onOutcome { outcomes.continuation.yield($0) }
+        var iterator = outcomes.stream.makeAsyncIterator()
+        journal.rewrite([.placed(Epoch(rawValue: 5))], through: 1)
+        guard case .failed(let refusal) = await iterator.next() else {
+            Issue.record("a file is no folder")
+            return
+        }
+        #expect("\(refusal)".contains(folder))
+        try FileManager.default.removeItem(atPath: folder)
+        try FileManager.default.moveItem(atPath: hidden, toPath: folder)
+        journal.rewrite([.placed(Epoch(rawValue: 5))], through: 2)
+        #expect(await iterator.next() == .written(2))
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+        let aside = try #require(names.first { $0.hasPrefix("requests.journal.") })
+        #expect(try Data(contentsOf: URL(filePath: folder + "/" + aside)) == Data(before))
+    }
+
     @Test func aLastLineThatWasCutShortIsDropped() async throws {
         try await write(Sample.records)
         let whole = try bytes
