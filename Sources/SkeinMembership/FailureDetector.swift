@@ -24,7 +24,7 @@ public struct FailureDetector: Equatable, Sendable {
         public var surelyDeadAfter: Duration
 
         /// Signs after which it is known how regular a peer is.
-        public static let knownAfterCount = 40
+        public static let knownAfterCount = 10
 
         /// Silence after a broken connection that is death: time to connect again and to answer.
         public var brokenAfter: Duration

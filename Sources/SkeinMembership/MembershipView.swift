@@ -277,23 +277,6 @@ public struct MembershipView: Sendable {
     public var lost: [String] {
         missing.filter { nodes[$0]?.state == .dead || nodes[$0]?.state == .left }
     }
-
-    /// Which standby is to take the place of which lost node: in the order of their names, each the
-    /// first one that is fit.
-    ///
-    /// - Parameter isFit: whether the standby has room for what the lost node holds.
-    /// - Returns: standbys by the names of lost nodes; nothing for a node that is to be waited for.
-    public func failovers(
-        isFit: (_ standby: String, _ lost: String) -> Bool
-    ) -> [String: String] {
-        var free = standbys
-        var failovers: [String: String] = [:]
-        for name in lost {
-            guard let index = free.firstIndex(where: { isFit($0, name) }) else { continue }
-            failovers[name] = free.remove(at: index)
-        }
-        return failovers
-    }
 }
 
 extension MembershipView {
