@@ -12,7 +12,7 @@ from running import HEAD
 # How long each kind of fault lasts, in seconds; a killed process is started again after that.
 SECONDS = {
     "kill": (1.0, 4.0), "stop": (7.0, 11.0), "cut": (4.0, 11.0), "delay": (5.0, 10.0),
-    "rate": (5.0, 10.0), "head": (0.5, 4.0), "disk": (5.0, 10.0)}
+    "rate": (5.0, 10.0), "head": (0.1, 2.0), "disk": (5.0, 10.0)}
 KINDS = list(SECONDS)
 
 # What needs links that can be cut and slowed.

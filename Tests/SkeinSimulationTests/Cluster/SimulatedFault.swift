@@ -22,6 +22,8 @@ enum SimulatedFault: Sendable {
     case killHead(downFor: UInt64)
     /// The head's disk has no room.
     case fullDisk(for: UInt64)
+    /// A node cannot finish the next micro-batch that it has computed, and says so.
+    case failStep(String)
     /// The head is told that a connection broke which is whole.
     case falseBreak(String)
 

@@ -35,6 +35,8 @@ struct SimulatedNode {
         case send(SimulatedMessage, to: String)
         /// Call ``wake(_:now:)`` so much later, in microseconds.
         case wake(Wake, after: UInt64)
+        /// These sequences end, since a step of theirs has failed.
+        case failed([SequenceID])
         /// A promise is broken.
         case fault(String)
     }
@@ -79,6 +81,8 @@ struct SimulatedNode {
     private let pageCount: Int
     /// Until when its disk gives it nothing.
     var cannotLoadUntil: UInt64
+    /// Whether the next step fails.
+    var failsNext = false
     /// The part of the placement that is in memory.
     var loaded: Part?
     private var life = Life.joining
@@ -317,7 +321,9 @@ struct SimulatedNode {
         isComputing = false
         let work = queue.removeFirst()
         lastDone[work.stage] = work.step.microBatch.id
-        if Int(work.stage.rawValue) + 1 < placement.ring.count {
+        if failsNext {
+            fail(work)
+        } else if Int(work.stage.rawValue) + 1 < placement.ring.count {
             let next = placement.ring[Int(work.stage.rawValue) + 1]
             var step = work.step
             step.stageTimes.append(.microseconds(Int64(now - computingSince)))
