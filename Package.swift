@@ -237,8 +237,8 @@ let package = Package(
             [
                 "SkeinCore", "SkeinTensor", "SkeinWire", "SkeinWeights", "SkeinText",
                 "SkeinTransport",
-                "SkeinMembership", "SkeinPlanning", "SkeinJournal", "SkeinCoordinator",
-                "SkeinCluster", "SkeinServer",
+                "SkeinMembership", "SkeinTelemetry", "SkeinPlanning", "SkeinJournal",
+                "SkeinCoordinator", "SkeinCluster", "SkeinServer",
             ], outside: [logging]),
         testsThatCompute("SkeinStyleTests", ["SkeinTensor"]),
     ]

@@ -155,9 +155,9 @@ public struct HashList: Equatable, Sendable {
     public init(parsing text: String, subject: String) throws(Refusal) {
         var hashes: [String: String] = [:]
         var number = 0
-        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+        // A line feed behind a carriage return is one character with it.
+        for line in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
             number += 1
-            let line = line.hasSuffix("\r") ? line.dropLast() : line
             if line.isEmpty || line.hasPrefix("#") { continue }
             let place = "\(subject):\(number)"
             let digest = line.prefix(64)
@@ -167,12 +167,12 @@ public struct HashList: Equatable, Sendable {
                 && digest.utf8.allSatisfy { byte in
                     (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte | 0x20)
                 }
-            guard isDigest, rest.hasPrefix("  ") || rest.hasPrefix(" *"), rest.count > 2 else {
+            var name = rest.dropFirst(2)
+            while name.hasPrefix("./") { name = name.dropFirst(2) }
+            guard isDigest, rest.hasPrefix("  ") || rest.hasPrefix(" *"), !name.isEmpty else {
                 throw Refusal(
                     place, "expected 64 digits in hex, two spaces and a name, as sha256sum writes")
             }
-            var name = rest.dropFirst(2)
-            while name.hasPrefix("./") { name = name.dropFirst(2) }
             let former = hashes.updateValue(digest.lowercased(), forKey: String(name))
             guard former == nil || former == digest.lowercased() else {
                 throw Refusal(place, "names '\(name)' a second time, with another hash")

@@ -3,12 +3,26 @@ import Logging
 import SkeinCoordinator
 import SkeinCore
 import SkeinMembership
+import SkeinTelemetry
 import SkeinTransport
 
 @testable import SkeinServer
 @testable import SkeinText
 
 extension FuzzTarget {
+    /// A page of metrics, as `skein plan --compare` asks a head for it.
+    static func readMetrics(_ bytes: [UInt8]) throws {
+        let text = String(decoding: bytes, as: UTF8.self)
+        let page = PrometheusSamples(parsing: text)
+        let lineCount = text.split(whereSeparator: \.isNewline).count
+        try BrokenPromise.unless(
+            page.samples.values.reduce(0) { $0 + $1.count } <= lineCount,
+            "more samples than lines")
+        for name in page.samples.keys {
+            try BrokenPromise.unless(page.sum(name) != nil, "a name without a sample")
+        }
+    }
+
     /// The body of a request: a byte for the path and the chat format, and the body.
     static func readCompletion(_ bytes: [UInt8]) throws {
         let choice = Int(bytes.first ?? 0)

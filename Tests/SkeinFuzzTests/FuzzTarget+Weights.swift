@@ -55,6 +55,21 @@ extension FuzzTarget {
         }
     }
 
+    /// Hashes of a checkpoint's files, as `sha256sum` writes them.
+    static func readHashes(_ bytes: [UInt8]) throws {
+        let text = String(decoding: bytes, as: UTF8.self)
+        let list = try HashList(parsing: text, subject: "SHA256SUMS")
+        let written = list.hashes.sorted { $0.key < $1.key }
+            .map { "\($0.value)  \($0.key)\n" }.joined()
+        let again: HashList
+        do {
+            again = try HashList(parsing: written, subject: "SHA256SUMS")
+        } catch {
+            throw BrokenPromise(description: "what was written is refused: \(error)")
+        }
+        try BrokenPromise.unless(again == list, "other hashes were written")
+    }
+
     /// What `skein inspect` and the planner compute from a configuration alone.
     static func computeFigures(of configuration: ModelConfiguration) {
         let figures = ModelArithmetic(configuration, latents: .bf16)

@@ -50,15 +50,17 @@ import Testing
         }
     }
 
-    @Test func aListOfSha256sumIsRead() throws {
-        let text = "\(Self.abc)  b.bin\n\(Self.empty.uppercased()) *./below/a.bin\n\n"
+    @Test(arguments: ["\n", "\r\n"])
+    func aListOfSha256sumIsRead(_ end: String) throws {
+        let text = ["\(Self.abc)  b.bin", "\(Self.empty.uppercased()) *./below/a.bin", "", ""]
+            .joined(separator: end)
         let list = try HashList(parsing: text, subject: "sums")
         #expect(list.hashes == ["b.bin": Self.abc, "below/a.bin": Self.empty])
     }
 
     @Test(arguments: [
         ("", "sums"), ("abc  b.bin", "sums:1"), ("\(abc) b.bin", "sums:1"),
-        ("\(abc)  ", "sums:1"), ("\(abc)  a\n\(empty)  a", "sums:2"),
+        ("\(abc)  ", "sums:1"), ("\(abc)  ./", "sums:1"), ("\(abc)  a\n\(empty)  a", "sums:2"),
         ("\(String(repeating: "g", count: 64))  a", "sums:1"),
     ])
     func whatIsNoListIsRefusedByItsLine(_ text: String, _ subject: String) {

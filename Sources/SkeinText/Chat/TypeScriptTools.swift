@@ -50,8 +50,9 @@ private struct TypeScriptFunction {
     }
 
     private func comment(_ words: String, indent: String) -> String {
-        words.split(separator: "\n", omittingEmptySubsequences: false)
-            .map { $0.isEmpty ? "" : "\(indent)// \($0)" }.joined(separator: "\n")
+        // By bytes: as characters, a line feed behind a carriage return is one with it.
+        words.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+            .map { $0.isEmpty ? "" : "\(indent)// \(Substring($0))" }.joined(separator: "\n")
     }
 
     /// The lines before a type: what it is for, and its bounds.
