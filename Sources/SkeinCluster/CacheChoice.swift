@@ -101,9 +101,10 @@ extension CacheChoice {
         _ wish: Wish, _ layout: ClusterLayout, of checkpoint: Checkpoint
     ) throws(Refusal) {
         let model = checkpoint.configuration
-        let arithmetic = ModelArithmetic(model, latents: layout.serving.latentForm)
+        let arithmetic = ModelArithmetic(model, serving: layout.serving)
         let pageBytes =
-            Limits.pageRowCount * arithmetic.cacheBytesPerToken()
+            Limits.pageRowCount
+            * (arithmetic.cacheBytesPerToken() + arithmetic.predictionCacheBytesPerToken)
         var empty = layout
         empty.serving.pageCount = 0
         let programBytes = try empty.memoryNeeded(by: checkpoint)

@@ -115,7 +115,7 @@ public struct ClusterLayout: Sendable {
     /// What all nodes together need: weights, latent cache and their own memory.
     public func memoryNeeded(by checkpoint: Checkpoint) throws(Refusal) -> Int {
         let configuration = checkpoint.configuration
-        let arithmetic = ModelArithmetic(configuration, latents: serving.latentForm)
+        let arithmetic = ModelArithmetic(configuration, serving: serving)
         let placement = try placement(of: configuration)
         var sum = 0
         for node in placement.nodes {
@@ -123,7 +123,10 @@ public struct ClusterLayout: Sendable {
             let held = placement.distribution.held(
                 slices: mine, host: placement.expertHosts.firstIndex { $0.node == node },
                 expertCounts: configuration.layerExpertCounts)
-            let plan = WeightPlan(configuration: configuration, slices: mine, held: held)
+            let plan = WeightPlan(
+                configuration: configuration, slices: mine, held: held,
+                includesNextTokenLayers: checkpoint.holdsNextTokenLayers
+                    && serving.predicts(on: mine))
             sum +=
                 arithmetic.memory(
                     of: mine, pageCount: serving.pageCount,

@@ -26,7 +26,7 @@ public struct ClusterPlanner: Sendable {
         configuration: ModelConfiguration, hosts: PlannedHosts, wish: PlanWish
     ) throws(Refusal) {
         let settings = wish.settings
-        let arithmetic = ModelArithmetic(configuration, latents: settings.latentForm)
+        let arithmetic = ModelArithmetic(configuration, serving: settings)
         model = ModelCosts(arithmetic)
         self.hosts = hosts
         self.wish = wish

@@ -34,7 +34,7 @@ public struct Economics: Equatable, Sendable {
 
     /// Takes stock of a plan.
     public init(_ plan: ClusterPlan) {
-        let arithmetic = ModelArithmetic(plan.configuration, latents: plan.wish.serving.latentForm)
+        let arithmetic = ModelArithmetic(plan.configuration, serving: plan.wish.serving)
         let model = ModelCosts(arithmetic)
         parameterCount = arithmetic.main.parameterCount
         activeParameterCount = arithmetic.activeParameterCount

@@ -46,7 +46,7 @@ struct NodePart: Sendable {
 
     /// Whether the placement wants the prediction layer of this node.
     private var wantsPrediction: Bool {
-        placement.settings.speculates && stages.contains { $0.slice.holdsHead }
+        stages.contains { $0.slice.predicts(placement.settings) }
     }
 
     /// Whether the node has the prediction layer of a checkpoint to load.
@@ -97,4 +97,9 @@ struct NodePart: Sendable {
     func peers(of layers: [Int]) -> ExpertPeers {
         ExpertPeers(placement.distribution, layers: layers, expertCounts: expertCounts)
     }
+}
+
+extension Slice {
+    /// Whether a stage of it has the prediction layer, where the model has one.
+    func predicts(_ settings: StageSettings) -> Bool { holdsHead && settings.speculates }
 }

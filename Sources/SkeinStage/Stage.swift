@@ -72,7 +72,7 @@ actor Stage {
             checkpoint: checkpoint, slice: slice, latents: latents, compute: pool, held: held,
             form: placement.settings.dispatchForm)
         prediction =
-            slice.holdsHead && placement.settings.speculates && checkpoint.holdsNextTokenLayers
+            slice.predicts(placement.settings) && checkpoint.holdsNextTokenLayers
             ? try Self.prediction(checkpoint, placement.settings, pool) : nil
         hopForm = placement.settings.hopForm
         incoming = Tensor(.incoming, of: configuration)

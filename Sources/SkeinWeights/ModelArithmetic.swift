@@ -35,13 +35,31 @@ public struct ModelArithmetic: Sendable {
     /// The copies of embedding and head that multi-token-prediction layers carry in files.
     public let nextTokenCopies: WeightTally
 
+    /// Whether the first of them stands beside the head and guesses ahead.
+    public let speculates: Bool
+
+    /// Computes the figures of a model that is served in some way.
+    public init(_ configuration: ModelConfiguration, serving: ServingSettings) {
+        self.init(
+            configuration, latents: serving.latentForm, speculates: serving.speculation != .off)
+    }
+
     /// Computes the figures of a model, with latent rows in some form.
-    public init(_ configuration: ModelConfiguration, latents latentForm: LatentForm = .bf16) {
+    ///
+    /// - Parameters:
+    ///   - configuration: the model.
+    ///   - latentForm: the form of latent rows.
+    ///   - speculates: whether its prediction layer, if it has one, guesses ahead.
+    public init(
+        _ configuration: ModelConfiguration, latents latentForm: LatentForm = .bf16,
+        speculates: Bool = false
+    ) {
         func tally(_ requirements: [WeightRequirement]) -> WeightTally {
             WeightTally(of: requirements, quantization: configuration.quantization)
         }
         self.configuration = configuration
         self.latentForm = latentForm
+        self.speculates = speculates && configuration.nextTokenLayerCount > 0
         embedding = tally([WeightPlan.embedding(configuration)])
         let headParts = WeightPlan.head(configuration)
         head = tally(headParts.filter { $0.name != WeightName.embedding })
@@ -74,12 +92,25 @@ public struct ModelArithmetic: Sendable {
     public func weights(of slice: Slice) -> WeightTally { weights(of: [slice]) }
 
     /// The weights of a node's slices; the tied head of a node that has the embedding is no more.
+    ///
+    /// Where tokens are guessed ahead, the prediction layers come with the head, and with them the
+    /// embedding.
     public func weights(of slices: [Slice]) -> WeightTally {
-        var sum = WeightTally()
-        let hasEmbedding = slices.contains(where: \.holdsEmbedding)
+        var sum = layers(of: slices)
         let hasHead = slices.contains(where: \.holdsHead)
         if hasHead { sum += head }
-        if hasEmbedding || (hasHead && configuration.tiesWordEmbeddings) { sum += embedding }
+        if hasHead && speculates { sum += nextTokenLayers }
+        if slices.contains(where: \.holdsEmbedding) || (hasHead && headNeedsEmbedding) {
+            sum += embedding
+        }
+        return sum
+    }
+
+    /// Whether the node of the head has the embedding, too.
+    public var headNeedsEmbedding: Bool { configuration.tiesWordEmbeddings || speculates }
+
+    private func layers(of slices: [Slice]) -> WeightTally {
+        var sum = WeightTally()
         for layer in Set(slices.flatMap(\.layers)) {
             sum += configuration.layerIsMixture[layer] ? mixtureLayer : denseLayer
             if configuration.indexer != nil, !configuration.hasOwnIndexer(layer) {
@@ -91,9 +122,9 @@ public struct ModelArithmetic: Sendable {
 
     /// The main model: everything but the multi-token-prediction layers.
     public var main: WeightTally {
-        weights(
-            of: Slice(
-                layers: 0..<configuration.layerCount, holdsEmbedding: true, holdsHead: true))
+        let whole = Slice(
+            layers: 0..<configuration.layerCount, holdsEmbedding: true, holdsHead: true)
+        return layers(of: [whole]) + head + embedding
     }
 
     /// What a published checkpoint folder holds, copies included.
@@ -152,6 +183,17 @@ extension ModelArithmetic {
     /// Bytes of all that the cache keeps of one token in a layer that has an indexer, if any has.
     public var cacheBytesPerTokenOfLayer: Int { latentForm.positionByteCount(of: configuration) }
 
+    /// Bytes of what the prediction layer's own cache keeps of one token; 0 where nothing is
+    /// guessed ahead.
+    public var predictionCacheBytesPerToken: Int { speculates ? cacheBytesPerTokenOfLayer : 0 }
+
+    /// Bytes of all that a node's cache keeps of one token.
+    public func cacheBytesPerToken(of slices: [Slice]) -> Int {
+        RangeSet(slices.map(\.layers)).ranges.reduce(
+            slices.contains(where: \.holdsHead) ? predictionCacheBytesPerToken : 0
+        ) { $0 + cacheBytesPerToken(layers: $1) }
+    }
+
     /// What a node will hold in memory.
     ///
     /// - Parameters:
@@ -164,11 +206,9 @@ extension ModelArithmetic {
         of slices: [Slice], pageCount: Int, weightBytes: Int? = nil,
         activationRowCount: Int = 0, fixedBytes: Int = MemoryPrediction.fixedBytesDefault
     ) -> MemoryPrediction {
-        let layers = RangeSet(slices.map(\.layers))
-        return MemoryPrediction(
+        MemoryPrediction(
             weightBytes: weightBytes ?? weights(of: slices).totalBytes,
-            latentBytes: pageCount * Limits.pageRowCount
-                * layers.ranges.reduce(0) { $0 + cacheBytesPerToken(layers: $1) },
+            latentBytes: pageCount * Limits.pageRowCount * cacheBytesPerToken(of: slices),
             activationBytes: slices.isEmpty
                 ? dispatchBytes(rowCount: activationRowCount)
                 : activationBytes(rowCount: activationRowCount),

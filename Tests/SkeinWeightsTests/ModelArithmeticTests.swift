@@ -113,6 +113,27 @@ struct ModelArithmeticTests {
             model.memory(of: slices, pageCount: 0, weightBytes: 5, fixedBytes: 0).totalBytes == 5)
     }
 
+    /// The prediction layer stands beside the head, with a cache of its own and the embedding.
+    @Test func guessingAheadTakesMemoryOnTheNodeOfTheHead() throws {
+        let plain = try arithmetic("DeepSeek-V3")
+        let speculating = ModelArithmetic(plain.configuration, speculates: true)
+        #expect(speculating.main == plain.main && speculating.published == plain.published)
+        let slices = Slice.even(layerCount: 61, count: 2)
+        let added = slices.map { slice in
+            let with = speculating.memory(of: [slice], pageCount: 100)
+            let without = plain.memory(of: [slice], pageCount: 100)
+            return (
+                weights: with.weightBytes - without.weightBytes,
+                latents: with.latentBytes - without.latentBytes
+            )
+        }
+        #expect(added[0] == (0, 0))
+        let weights = plain.nextTokenLayers.totalBytes + plain.embedding.totalBytes
+        #expect(added[1] == (weights, 1_152 * 64 * 100))
+        let lite = try arithmetic("DeepSeek-V2-Lite").configuration
+        #expect(!ModelArithmetic(lite, speculates: true).speculates, "it has no such layer")
+    }
+
     /// The parts of attention and of the experts do not grow with the step; the rest does.
     @Test func activationsGrowByTheirUnpartedRowsOnly() throws {
         let model = try arithmetic("DeepSeek-V3")

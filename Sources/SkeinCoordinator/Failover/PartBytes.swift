@@ -11,7 +11,7 @@ struct PartBytes: Sendable {
 
     /// Computes the parts of a model that is served in some way.
     init(_ configuration: ModelConfiguration, serving: ServingSettings) {
-        arithmetic = ModelArithmetic(configuration, latents: serving.latentForm)
+        arithmetic = ModelArithmetic(configuration, serving: serving)
         expertCounts = configuration.layerExpertCounts
         positionCount = serving.heldPositionCount
     }
@@ -63,8 +63,6 @@ struct PartBytes: Sendable {
     }
 
     private func cacheBytes(of slices: [Slice]) -> Int {
-        RangeSet(slices.map(\.layers)).ranges.reduce(0) {
-            $0 + positionCount * arithmetic.cacheBytesPerToken(layers: $1)
-        }
+        positionCount * arithmetic.cacheBytesPerToken(of: slices)
     }
 }

@@ -69,7 +69,7 @@ struct InspectReport: Encodable {
         _ shape: ModelConfiguration, checkpoint: Checkpoint?, text setup: TextSetup?,
         _ layout: InspectedLayout
     ) throws(Refusal) {
-        let arithmetic = ModelArithmetic(shape, latents: layout.serving.latentForm)
+        let arithmetic = ModelArithmetic(shape, serving: layout.serving)
         architecture = shape.family.rawValue
         layers = shape.layerCount
         hiddenSize = shape.hiddenSize
@@ -132,7 +132,10 @@ struct InspectReport: Encodable {
         let expertBytes = arithmetic.routedExpert.totalBytes
         let weightBytes =
             try checkpoint?.verify(
-                WeightPlan(configuration: shape, slices: slices, held: held)
+                WeightPlan(
+                    configuration: shape, slices: slices, held: held,
+                    includesNextTokenLayers: checkpoint?.holdsNextTokenLayers == true
+                        && layout.serving.predicts(on: slices))
             ).totalBytes
             ?? arithmetic.weights(of: slices).totalBytes - remoteCount * expertBytes
         let need = arithmetic.memory(
