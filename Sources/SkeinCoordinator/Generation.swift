@@ -114,6 +114,9 @@ public enum GenerationEvent: Sendable {
     case scored([TargetScore])
     /// A stage's inner values for the prompt's next rows of that kind.
     case captured(CapturedTensor)
+    /// What became of tokens that were guessed ahead; comes before the end, where any were and the
+    /// whole answer was drawn under one head.
+    case drafted(DraftCounts)
     /// The request is over.
     case finished(FinishReason)
 }

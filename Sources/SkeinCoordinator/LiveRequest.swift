@@ -11,11 +11,21 @@ struct LiveRequest: Sendable {
     var progress: ConstraintProgress?
     /// Whether its reader was told that it has begun.
     var hasBegun: Bool
+    /// What became of tokens that were guessed ahead, where it is known for the whole answer.
+    private(set) var drafts: DraftCounts?
+    /// Whether part of the answer was drawn in a life that is not counted here.
+    private let isResumed: Bool
 
     init(request: GenerationRequest, progress: ConstraintProgress?, hasBegun: Bool = false) {
         self.request = request
         self.progress = progress
         self.hasBegun = hasBegun
+        isResumed = hasBegun
+    }
+
+    /// Takes in what became of tokens that were guessed ahead.
+    mutating func note(_ counts: DraftCounts) {
+        if !isResumed { drafts = counts }
     }
 
     /// Why the request has ended, once everything is there; an answer that became whole with its
@@ -59,6 +69,6 @@ extension GenerationRequest {
         // Rows of a chunk are at least one, and a token, a score and each kind come once a row.
         let kindCount = capture.kinds(of: configuration).count
         let promptEvents = (scoresPrompt ? promptTokens.count : 0) + kindCount * promptTokens.count
-        return newTokensMax + promptEvents + 2
+        return newTokensMax + promptEvents + 3
     }
 }

@@ -15,6 +15,9 @@ public enum Directive: Equatable, Sendable {
     /// Give these scores of the targets, one for each prompt row from a position on.
     case score(SequenceID, firstPosition: Int, [TargetScore])
 
+    /// So many tokens of the sequence were guessed ahead; told before its end, where any were.
+    case drafted(SequenceID, DraftCounts)
+
     /// The sequence has ended; nothing is delivered after this.
     case finished(SequenceID, FinishReason)
 

@@ -135,11 +135,13 @@ extension PipelineSchedule {
                 continue
             }
             directives.append(.deliver(id, given))
+            // Drafts behind the end are neither right nor wrong.
+            count(span, acceptedCount: given.count - 1, judgedCount: given.count - 1)
             return finish(id, reason, into: &directives)
         }
         guard !given.isEmpty else { return }
         directives.append(.deliver(id, given))
-        count(span, acceptedCount: given.count - 1)
+        count(span, acceptedCount: given.count - 1, judgedCount: given.count)
         let isReady = table.update(id) { state in
             let goesOn = state.life != .preempted
             if goesOn {
@@ -173,12 +175,18 @@ extension PipelineSchedule {
     }
 
     /// Counts drafts that were verified: up to the first that was wrong.
-    private mutating func count(_ span: SequenceSpan, acceptedCount: Int) {
-        guard !table[span.sequence].request.isProbe else { return }
-        for place in 0..<min(span.draftCount, acceptedCount + 1) {
+    private mutating func count(_ span: SequenceSpan, acceptedCount: Int, judgedCount: Int) {
+        let places = 0..<min(span.draftCount, judgedCount)
+        guard !places.isEmpty, !table[span.sequence].request.isProbe else { return }
+        var counts = table[span.sequence].draftCounts ?? DraftCounts()
+        for place in places {
+            let isAccepted = place < acceptedCount
             totals.draftCounts[place] += 1
-            if place < acceptedCount { totals.acceptedDraftCounts[place] += 1 }
+            totals.acceptedDraftCounts[place] += isAccepted ? 1 : 0
+            counts.acceptedCount += isAccepted ? 1 : 0
+            counts.rejectedCount += isAccepted ? 0 : 1
         }
+        table.update(span.sequence) { $0.draftCounts = counts }
     }
 
     /// Whether a sequence that wants no token has run to its end.
@@ -192,6 +200,7 @@ extension PipelineSchedule {
     ) {
         table.update(id) { $0.life = .ending }
         if !table[id].request.isProbe { totals.finishCount += 1 }
+        if let counts = table[id].draftCounts { directives.append(.drafted(id, counts)) }
         directives.append(.finished(id, reason))
     }
 

@@ -49,6 +49,8 @@ struct SequenceState {
     var isInterrupted = false
     /// Guesses of what follows its last token, to ride in its next micro-batch.
     var drafts: [TokenID] = []
+    /// What became of guesses so far; `nil` where none was verified.
+    var draftCounts: DraftCounts?
     /// Whether the prediction layer reads along in this life, and so may be asked for drafts.
     var isPredicted = false
 

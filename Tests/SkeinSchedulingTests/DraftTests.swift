@@ -44,6 +44,32 @@ import Testing
         return answer
     }
 
+    /// Drafts behind the last token of an answer are neither right nor wrong.
+    @Test func anAnswerEndsWithWhatBecameOfItsDrafts() throws {
+        var harness = Self.harness()
+        harness.arrive(ScheduleHarness.request(1, prompt: 10, tokens: 6))
+        _ = harness.fill()
+        try Self.comeBack(&harness, accepted: 0, drafts: 2)
+        _ = harness.fill()
+        try Self.comeBack(&harness, accepted: 1, drafts: 2)
+        #expect(harness.drafted.isEmpty, "the answer has not ended")
+        while harness.finished[1] == nil {
+            _ = harness.fill()
+            try Self.comeBack(&harness, accepted: 2, drafts: 2)
+        }
+        let counts = try #require(harness.drafted[1])
+        #expect(counts.acceptedCount == 1 + 2 && counts.rejectedCount == 1)
+        #expect(harness.tokens[1]?.count == 6)
+    }
+
+    @Test func anAnswerWithoutDraftsSaysNothingOfThem() throws {
+        var harness = Self.harness(.off)
+        harness.arrive(ScheduleHarness.request(1, prompt: 10, tokens: 1))
+        _ = harness.fill()
+        try Self.comeBack(&harness, accepted: 0, drafts: 0)
+        #expect(harness.finished[1] == .length && harness.drafted.isEmpty)
+    }
+
     @Test func draftsRideBehindTheLastTokenAndCountWhereTheyAreRight() throws {
         var harness = Self.harness()
         harness.arrive(ScheduleHarness.request(1, prompt: 10, tokens: 20))

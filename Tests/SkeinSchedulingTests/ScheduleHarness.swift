@@ -7,6 +7,7 @@ struct ScheduleHarness {
     /// Sent and not yet returned, oldest first.
     var ring: [MicroBatch] = []
     var finished: [SequenceID: FinishReason] = [:]
+    var drafted: [SequenceID: DraftCounts] = [:]
     var refused: [SequenceID: Refusal] = [:]
     var tokens: [SequenceID: [TokenID]] = [:]
     var scores: [SequenceID: [Float]] = [:]
@@ -104,6 +105,7 @@ struct ScheduleHarness {
             case .finished(let id, let reason): finished[id] = reason
             case .refuse(let id, let refusal), .busy(let id, let refusal): refused[id] = refusal
             case .release(let ids): released += ids
+            case .drafted(let id, let counts): drafted[id] = counts
             }
         }
     }

@@ -234,7 +234,7 @@ struct RingSimulation {
                 clients[id]?.end = reason
             case .refuse(let id, _): clients[id]?.isRefused = true
             case .busy(let id, _): faults.append("\(id.rawValue) was told to come later")
-            case .release: break
+            case .release, .drafted: break
             case .began(let id, let count): begin(id, cachedTokenCount: count)
             }
         }

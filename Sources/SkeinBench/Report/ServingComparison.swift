@@ -160,7 +160,8 @@ public struct ServingComparison: Sendable {
     /// Figures that say which load it was, not how good the server is.
     private static let neutral: Set<String> = [
         "duration", "total_input_tokens", "total_output_tokens", "total_wanted_output_tokens",
-        "total_cached_tokens", "mean_input_tokens", "mean_output_tokens",
+        "total_cached_tokens", "total_accepted_prediction_tokens",
+        "total_rejected_prediction_tokens", "mean_input_tokens", "mean_output_tokens",
         "mean_wanted_output_tokens", "short_answers", "tokens_per_emission",
         "max_concurrent_requests", "offered_request_rate", "interrupted_requests",
     ]

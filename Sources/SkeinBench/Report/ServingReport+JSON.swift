@@ -72,6 +72,8 @@ extension ServingReport {
             "total_output_tokens": .counted(figures.outputTokenCount),
             "total_wanted_output_tokens": .counted(figures.wantedTokenCount),
             "total_cached_tokens": .counted(figures.cachedTokenCount),
+            "total_accepted_prediction_tokens": .counted(figures.drafts?.acceptedCount),
+            "total_rejected_prediction_tokens": .counted(figures.drafts?.rejectedCount),
             "mean_input_tokens": .measured(figures.perAnswer(figures.inputTokenCount)),
             "mean_output_tokens": .measured(figures.perAnswer(figures.outputTokenCount)),
             "mean_wanted_output_tokens": .measured(figures.perAnswer(figures.wantedTokenCount)),

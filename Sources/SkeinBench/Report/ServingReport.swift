@@ -91,6 +91,8 @@ extension ServingRecord {
         fields["request_rate"] = requestRate.map { .measured($0) }
         fields["prompt_tokens"] = promptTokenCount.map { .integer($0) }
         fields["cached_tokens"] = cachedTokenCount.map { .integer($0) }
+        fields["accepted_prediction_tokens"] = drafts.map { .integer($0.acceptedCount) }
+        fields["rejected_prediction_tokens"] = drafts.map { .integer($0.rejectedCount) }
         if let failure {
             fields["error"] = .string(failure.kind)
             fields["error_detail"] = .string(failure.detail)

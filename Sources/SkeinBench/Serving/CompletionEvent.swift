@@ -8,6 +8,8 @@ struct CompletionEvent: Equatable {
         let completionTokenCount: Int
         /// Tokens of the prompt that were found in the server's prefix cache, where it says so.
         let cachedTokenCount: Int?
+        /// What became of tokens that the server guessed ahead, where it says so.
+        var drafts: DraftCounts?
     }
 
     /// Whether tokens reach the reader: as content, reasoning, a piece of a tool call or ids.
@@ -73,6 +75,18 @@ struct CompletionEvent: Equatable {
         let details = fields["prompt_tokens_details"]?.fields
         return Usage(
             promptTokenCount: prompt, completionTokenCount: completion,
-            cachedTokenCount: details?["cached_tokens"]?.count)
+            cachedTokenCount: details?["cached_tokens"]?.count,
+            drafts: drafts(fields["completion_tokens_details"]?.fields))
+    }
+
+    private static func drafts(_ details: [String: JSONValue]?) -> DraftCounts? {
+        guard let accepted = details?["accepted_prediction_tokens"]?.count,
+            let rejected = details?["rejected_prediction_tokens"]?.count
+        else { return nil }
+        var counts = DraftCounts()
+        counts.acceptedCount = accepted
+        counts.rejectedCount = rejected
+        // Servers that guess nothing ahead may say 0 of both.
+        return accepted + rejected > 0 ? counts : nil
     }
 }

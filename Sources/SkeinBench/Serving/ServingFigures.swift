@@ -24,6 +24,8 @@ struct ServingFigures: Sendable {
     /// Tokens of all prompts; `nil` where those of one are not known.
     let inputTokenCount: Int?
     let cachedTokenCount: Int?
+    /// Tokens that the server guessed ahead, in the answers that tell of any.
+    let drafts: DraftCounts?
     /// Tokens of all answers; `nil` where those of one are not known.
     let outputTokenCount: Int?
     /// Tokens that all these answers might have had.
@@ -72,6 +74,7 @@ struct ServingFigures: Sendable {
         inputTokenCount = Self.sum(records.map(\.promptTokenCount))
         let cached = records.compactMap(\.cachedTokenCount)
         cachedTokenCount = cached.isEmpty ? nil : cached.reduce(0, +)
+        drafts = DraftCounts(sumOf: records.compactMap(\.drafts))
         outputTokenCount = Self.sum(records.map(\.outputTokenCount))
         wantedTokenCount = Self.sum(records.map(\.wantedTokenCount))
         shortAnswerCount = records.count { $0.isShort }

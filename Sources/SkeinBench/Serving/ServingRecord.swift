@@ -1,3 +1,5 @@
+import SkeinCore
+
 /// Why a request did not come to its end.
 struct ServingFailure: Equatable, Sendable, Error {
     /// The sort of failure, by which they are counted, such as `connect` or `http_503`.
@@ -29,6 +31,8 @@ struct ServingRecord: Equatable, Sendable {
     var promptTokenCount: Int?
     /// Tokens of the prompt that were in the server's prefix cache, where it tells.
     var cachedTokenCount: Int?
+    /// What became of tokens that the server guessed ahead, where it tells.
+    var drafts: DraftCounts?
     /// Tokens of the answer, as the server counts them or sends their ids; `nil` where it does not.
     var toldTokenCount: Int?
     /// How often it was sent again because the server asked for it.
@@ -77,6 +81,7 @@ struct ServingRecord: Equatable, Sendable {
         }
         if usage.promptTokenCount > 0 { promptTokenCount = usage.promptTokenCount }
         cachedTokenCount = usage.cachedTokenCount
+        drafts = usage.drafts
         // A count of 0 beside text is no count.
         let isCount = usage.completionTokenCount > 0 || emissions.isEmpty
         toldTokenCount = isCount ? usage.completionTokenCount : reading.tokenIDCount

@@ -34,6 +34,7 @@ extension Head {
             let known = Array(scores.prefix(max(0, count)))
             record(.scored(id, firstPosition: firstPosition, known), of: id)
             yield(id, .scored(known))
+        case .drafted(let id, let counts): live[id]?.note(counts)
         case .finished(let id, let reason):
             endProbe(id, reason)
             live[id]?.endedFor = reason
@@ -65,6 +66,7 @@ extension Head {
         else { return }
         captureFlights = captureFlights.filter { !$0.value.contains { $0.sequence == id } }
         record(.ended(id, .finished(reason)), of: id)
+        if let drafts = request.drafts { yield(id, .drafted(drafts)) }
         yield(id, .finished(reason))
         live[id] = nil
         show(.close(id, nil))

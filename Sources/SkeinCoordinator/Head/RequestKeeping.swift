@@ -128,7 +128,7 @@ struct RequestKeeping: Sendable {
             case .began: hasBegun = nil
             case .token: tokenCount -= 1
             case .scored(let scores): scoreCount -= scores.count
-            case .finished, .captured: break
+            case .drafted, .finished, .captured: break
             }
         }
         if held.contains(where: { $0.directive.closes(id) }) { end = nil }

@@ -55,8 +55,7 @@ public struct RingSimulator {
 
     /// Prepares a simulation of a planned cluster.
     public init(plan: ClusterPlan, load: SimulatedLoad) {
-        let model = ModelCosts(
-            ModelArithmetic(plan.configuration, latents: plan.wish.serving.latentForm))
+        let model = ModelCosts(ModelArithmetic(plan.configuration, serving: plan.wish.serving))
         let costs = RingCosts(model: model, hosts: plan.hosts, ring: plan.ring)
         self.init(costs: costs, load: load, wish: plan.wish)
     }
@@ -160,7 +159,7 @@ extension RingSimulator {
                 if load.requestRate == nil { deliveries.append((now, tokens.count)) }
             case .finished(let id, _): end(index(id), isRefused: false)
             case .refuse(let id, _), .busy(let id, _): end(index(id), isRefused: true)
-            case .score, .release, .began: break
+            case .score, .release, .began, .drafted: break
             }
         }
     }

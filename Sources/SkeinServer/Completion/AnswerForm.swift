@@ -155,6 +155,8 @@ struct Usage: Sendable {
     var cachedTokenCount = 0
     var completionTokenCount = 0
     var reasoningTokenCount = 0
+    /// Tokens that were guessed ahead; `nil` where none were, or some answers do not tell.
+    var drafts: DraftCounts?
 
     init(_ call: CompletionCall, readers: [ChoiceReader]) {
         promptTokenCount = call.promptTokenCount
@@ -165,6 +167,8 @@ struct Usage: Sendable {
             completionTokenCount += reader.tokenCount
             reasoningTokenCount += reader.reasoningTokenCount
         }
+        let counts = readers.compactMap(\.drafts)
+        if counts.count == readers.count { drafts = DraftCounts(sumOf: counts) }
     }
 
     /// OpenAI's form.
@@ -175,7 +179,9 @@ struct Usage: Sendable {
             "total_tokens": .count(promptTokenCount + completionTokenCount),
             "prompt_tokens_details": .fields(["cached_tokens": .count(cachedTokenCount)]),
             "completion_tokens_details": .fields([
-                "reasoning_tokens": .count(reasoningTokenCount)
+                "reasoning_tokens": .count(reasoningTokenCount),
+                "accepted_prediction_tokens": drafts.map { .count($0.acceptedCount) },
+                "rejected_prediction_tokens": drafts.map { .count($0.rejectedCount) },
             ]),
         ])
     }

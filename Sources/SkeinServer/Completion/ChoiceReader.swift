@@ -9,6 +9,8 @@ struct ChoiceReader: Sendable {
     private(set) var tokenCount = 0
     /// Tokens of the thinking.
     private(set) var reasoningTokenCount = 0
+    /// What became of tokens that were guessed ahead, where it is told.
+    private(set) var drafts: DraftCounts?
     /// Why the answer ended, once it has.
     private(set) var finishReason: FinishReason?
 
@@ -52,6 +54,9 @@ struct ChoiceReader: Sendable {
 
     /// Notes how much of the prompt was known when the answer began.
     mutating func begin(cachedTokenCount count: Int) { cachedTokenCount = count }
+
+    /// Notes what became of tokens that were guessed ahead.
+    mutating func note(_ counts: DraftCounts) { drafts = counts }
 
     /// Takes the next token.
     mutating func push(_ token: SampledToken) -> [AnswerPiece] {

@@ -164,6 +164,9 @@ struct CompletionRoute: Sendable {
             readers[event.choice].begin(cachedTokenCount: count)
             timelines[event.choice].onBegan(at: event.instant - received)
             return []
+        case .drafted(let counts):
+            readers[event.choice].note(counts)
+            return []
         case .scored(let scores):
             echoes[event.choice]?.take(scores)
             return []
@@ -202,7 +205,7 @@ extension ChoiceEvent {
     fileprivate var isPrompt: Bool {
         switch event {
         case .began, .scored, .captured: true
-        case .token, .finished: false
+        case .token, .drafted, .finished: false
         }
     }
 }

@@ -10,6 +10,7 @@ struct GeneratedAnswer: Sendable {
     private(set) var content = ""
     private(set) var reasoning = ""
     private(set) var finishReason = FinishReason.stop
+    private var drafts: DraftCounts?
     var stages: [ClusterStatus.Stage] = []
 
     private let promptCount: Int
@@ -35,6 +36,9 @@ struct GeneratedAnswer: Sendable {
             return pieces
         case .finished(let reason):
             finishReason = reason
+            return []
+        case .drafted(let counts):
+            drafts = counts
             return []
         case .began, .scored, .captured:
             return []
@@ -64,6 +68,8 @@ struct GeneratedAnswer: Sendable {
             let promptTokens: Int
             let completionTokens: Int
             let totalTokens: Int
+            let acceptedPredictionTokens: Int?
+            let rejectedPredictionTokens: Int?
         }
         struct StageShare: Encodable {
             let stage: Int
@@ -106,7 +112,9 @@ struct GeneratedAnswer: Sendable {
             finishReason: finishReason.rawValue,
             usage: .init(
                 promptTokens: promptCount, completionTokens: tokens.count,
-                totalTokens: promptCount + tokens.count),
+                totalTokens: promptCount + tokens.count,
+                acceptedPredictionTokens: drafts?.acceptedCount,
+                rejectedPredictionTokens: drafts?.rejectedCount),
             timings: .init(
                 timeToFirstTokenMs: prefill * 1_000,
                 prefillTokensPerSecond: rate(promptCount, in: prefill),

@@ -174,7 +174,7 @@ struct PromptScore: Sendable {
         switch event {
         case .scored(let scores): logprobs += scores.map(\.logprob)
         case .captured(let tensor): captured[tensor.kind, default: []].append(tensor)
-        case .began, .token, .finished: break
+        case .began, .token, .drafted, .finished: break
         }
     }
 

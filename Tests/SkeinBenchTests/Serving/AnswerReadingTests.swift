@@ -1,3 +1,4 @@
+import SkeinCore
 import Testing
 
 @testable import SkeinBench
@@ -36,6 +37,23 @@ import Testing
         #expect(
             reading.usage
                 == .init(promptTokenCount: 4, completionTokenCount: 5, cachedTokenCount: 3))
+    }
+
+    @Test(arguments: [
+        (#"{"reasoning_tokens": 1}"#, nil),
+        (#"{"accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0}"#, nil),
+        (#"{"accepted_prediction_tokens": 3, "rejected_prediction_tokens": 2}"#, 3),
+        (#"{"accepted_prediction_tokens": 0, "rejected_prediction_tokens": 2}"#, 0),
+    ])
+    func whatBecameOfDraftsIsReadWhereThereWereAny(_ details: String, _ accepted: Int?) {
+        let (reading, _) = Self.read([
+            """
+            data: {"choices": [], "usage": {"prompt_tokens": 4, "completion_tokens": 5, \
+            "completion_tokens_details": \(details)}}\n\n
+            """
+        ])
+        #expect(reading.usage?.drafts?.acceptedCount == accepted)
+        #expect(reading.usage?.drafts?.rejectedCount == accepted.map { _ in 2 })
     }
 
     @Test func aTextCompletionIsReadAsWell() {

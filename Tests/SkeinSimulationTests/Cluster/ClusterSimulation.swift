@@ -25,6 +25,8 @@ struct ClusterClient {
     var hasEnded = false
     var finish: FinishReason?
     var refusal: Refusal?
+    /// Whether it may have failed.
+    var isExcused = false
 }
 
 /// The production head and nodes without weights on a virtual clock and network.
@@ -73,6 +75,8 @@ struct ClusterSimulation {
     let pageCount = 24
     var watch = SickNodeWatch()
     var cannotLoadUntil: [String: UInt64] = [:]
+    /// Sequences that may end with a refusal, since a stage has failed on them.
+    var excused: Set<SequenceID> = []
 
     /// Virtual time within which faults begin, and after which everything must have ended.
     static let faultSpan: UInt64 = 40_000_000
@@ -98,6 +102,7 @@ struct ClusterSimulation {
         {
             timeline.plan(.fault(fault), at: time)
         }
+        planFailingSteps()
         for (number, name) in shape.mortals.enumerated() {
             let time = UInt64(number + 1) * 12_000_000
             timeline.plan(.fault(.kill(name, downFor: 2 * Self.endMax)), at: time)
@@ -257,6 +262,7 @@ struct ClusterSimulation {
             links["\(from) \(to)", default: SimulatedLink()].delaysNextBy = by
         case .killHead(let downFor): killHead(downFor: downFor, now)
         case .fullDisk(let time): disk.fullUntil = max(disk.fullUntil, now + time)
+        case .failStep(let name): nodes[name]?.failsNext = true
         case .falseBreak(let name):
             if let address = headLinks[name] { timeline.plan(.linkBroke(address), at: now) }
         }
@@ -270,6 +276,7 @@ struct ClusterSimulation {
             switch action {
             case .wake(let wake, let after):
                 timeline.plan(.wake(name, process: process, wake), at: now + after)
+            case .failed(let sequences): excused.formUnion(sequences)
             case .fault(let line): faults.append(line)
             case .send(let message, let target):
                 let arrivals = links["\(name) \(target)", default: SimulatedLink()]
@@ -352,7 +359,7 @@ struct ClusterSimulation {
             else { return faults.append("request \(number): another token than alone at \(place)") }
             clients[number].received.append(token.token)
         case .finished(let reason): clients[number].finish = reason
-        case .began, .scored, .captured: break
+        case .began, .scored, .captured, .drafted: break
         }
     }
 
@@ -361,6 +368,7 @@ struct ClusterSimulation {
         if clients[number].hasEnded { faults.append("request \(number) ended twice") }
         clients[number].hasEnded = true
         clients[number].refusal = refusal
+        clients[number].isExcused = excused.contains(id)
     }
 
     private mutating func checkEnd() {
@@ -368,6 +376,7 @@ struct ClusterSimulation {
         faults += head.schedule.audit()
         for (number, client) in clients.enumerated() {
             if let refusal = client.refusal {
+                guard !client.isExcused else { continue }
                 faults.append("request \(number) failed: \(refusal)")
             } else if !client.hasEnded {
                 if number == clients.firstIndex(where: { !$0.hasEnded }) {
