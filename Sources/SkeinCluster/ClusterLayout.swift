@@ -123,10 +123,7 @@ public struct ClusterLayout: Sendable {
             let held = placement.distribution.held(
                 slices: mine, host: placement.expertHosts.firstIndex { $0.node == node },
                 expertCounts: configuration.layerExpertCounts)
-            let plan = WeightPlan(
-                configuration: configuration, slices: mine, held: held,
-                includesNextTokenLayers: checkpoint.holdsNextTokenLayers
-                    && serving.predicts(on: mine))
+            let plan = checkpoint.plan(of: mine, held: held, serving: serving)
             sum +=
                 arithmetic.memory(
                     of: mine, pageCount: serving.pageCount,

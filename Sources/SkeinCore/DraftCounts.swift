@@ -1,19 +1,20 @@
 /// Tokens that were guessed ahead for one answer.
 public struct DraftCounts: Equatable, Sendable {
     /// Guesses that the model itself would have drawn: each saved a round.
-    public var acceptedCount = 0
+    public var acceptedCount: Int
     /// Guesses that it would not have drawn.
-    public var rejectedCount = 0
+    public var rejectedCount: Int
 
-    /// Nothing was guessed yet.
-    public init() {}
+    /// Counts so many of each; by default nothing was guessed yet.
+    public init(acceptedCount: Int = 0, rejectedCount: Int = 0) {
+        self.acceptedCount = acceptedCount
+        self.rejectedCount = rejectedCount
+    }
 
     /// The sum over several answers; `nil` where there are none.
     public init?(sumOf counts: [DraftCounts]) {
         if counts.isEmpty { return nil }
-        for one in counts {
-            acceptedCount += one.acceptedCount
-            rejectedCount += one.rejectedCount
-        }
+        acceptedCount = counts.reduce(0) { $0 + $1.acceptedCount }
+        rejectedCount = counts.reduce(0) { $0 + $1.rejectedCount }
     }
 }

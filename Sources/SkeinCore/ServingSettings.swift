@@ -29,11 +29,6 @@ public struct ServingSettings: Equatable, Sendable {
     /// Where nodes keep packed weights for their next start; `nil`: they pack them every time.
     public var packedCachePath: String?
 
-    /// Whether the node of some slices has the prediction layer, where the model has one.
-    public func predicts(on slices: [Slice]) -> Bool {
-        speculation != .off && slices.contains(where: \.holdsHead)
-    }
-
     /// Settings for sequences of so many positions over so many pages.
     public init(positionCount: Int, pageCount: Int) {
         self.positionCount = positionCount

@@ -45,14 +45,12 @@ struct MemoryPlan: Sendable {
     func table(localExpertCount: Int) -> Table {
         let latentBytes =
             pageCount * Limits.pageRowCount * arithmetic.cacheBytesPerTokenOfLayer
-        let head = Slice(layers: 0..<0, holdsEmbedding: false, holdsHead: true)
         let awayBytes = (expertCount - localExpertCount) * expertBytes
         return Table(
             denseBytes: arithmetic.denseLayer.totalBytes + latentBytes,
             mixtureBytes: arithmetic.mixtureLayer.totalBytes - awayBytes + latentBytes,
             embeddingBytes: arithmetic.embedding.totalBytes,
-            headBytes: arithmetic.weights(of: head).totalBytes
-                - (arithmetic.headNeedsEmbedding ? arithmetic.embedding.totalBytes : 0)
+            headBytes: arithmetic.headAndPrediction.totalBytes
                 + pageCount * Limits.pageRowCount * arithmetic.predictionCacheBytesPerToken,
             isTied: arithmetic.headNeedsEmbedding,
             fixedBytes: MemoryPrediction.fixedBytesDefault

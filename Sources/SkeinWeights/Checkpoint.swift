@@ -194,4 +194,19 @@ public final class Checkpoint: Sendable {
         return configuration.nextTokenLayerCount > 0
             && index.locations[first.predictionProjection] != nil
     }
+
+    /// What a node loads of this checkpoint where it is served in some way.
+    ///
+    /// - Parameters:
+    ///   - slices: what the node holds of the layers.
+    ///   - held: its routed experts.
+    ///   - serving: how; where it guesses ahead, the node of the head has the prediction layers.
+    public func plan(
+        of slices: [Slice], held: HeldExperts, serving: ServingSettings
+    ) -> WeightPlan {
+        WeightPlan(
+            configuration: configuration, slices: slices, held: held,
+            includesNextTokenLayers: holdsNextTokenLayers && serving.speculation != .off
+                && slices.contains(where: \.holdsHead))
+    }
 }

@@ -98,13 +98,15 @@ public struct ModelArithmetic: Sendable {
     public func weights(of slices: [Slice]) -> WeightTally {
         var sum = layers(of: slices)
         let hasHead = slices.contains(where: \.holdsHead)
-        if hasHead { sum += head }
-        if hasHead && speculates { sum += nextTokenLayers }
+        if hasHead { sum += headAndPrediction }
         if slices.contains(where: \.holdsEmbedding) || (hasHead && headNeedsEmbedding) {
             sum += embedding
         }
         return sum
     }
+
+    /// The head, and the prediction layers where tokens are guessed ahead.
+    public var headAndPrediction: WeightTally { speculates ? head + nextTokenLayers : head }
 
     /// Whether the node of the head has the embedding, too.
     public var headNeedsEmbedding: Bool { configuration.tiesWordEmbeddings || speculates }

@@ -6,11 +6,8 @@ extension FuzzTarget {
     /// A cluster file.
     static func readCluster(_ bytes: [UInt8]) throws {
         let topology = try ClusterFile.parse(bytes, path: "/cluster.yaml")
-        let again: Topology
-        do {
-            again = try ClusterFile.parse(Array(topology.yaml.utf8), path: "/cluster.yaml")
-        } catch {
-            throw BrokenPromise(description: "what was written is refused: \(error)")
+        let again = try BrokenPromise.ifRefused {
+            try ClusterFile.parse(Array(topology.yaml.utf8), path: "/cluster.yaml")
         }
         try BrokenPromise.unless(again == topology, "another cluster was written")
     }
@@ -21,10 +18,8 @@ extension FuzzTarget {
         guard let host = file.hosts.hosts.first else { return }
         // A host that a file cannot say is refused; one that is said reads back.
         let text = try HostsFile.text(of: host, path: "/hosts.yaml")
-        do {
-            _ = try HostsFile(parsing: Array(text.utf8), path: "/hosts.yaml")
-        } catch {
-            throw BrokenPromise(description: "what was written is refused: \(error)")
+        _ = try BrokenPromise.ifRefused {
+            try HostsFile(parsing: Array(text.utf8), path: "/hosts.yaml")
         }
     }
 }

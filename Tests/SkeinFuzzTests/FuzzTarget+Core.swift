@@ -30,10 +30,8 @@ extension FuzzTarget {
     }
 
     private static func writtenAgain(_ text: String, rules: JSONRules) throws -> JSONValue {
-        do {
-            return try JSONValue(parsing: Array(text.utf8), subject: "text", rules: rules)
-        } catch {
-            throw BrokenPromise(description: "what was written is refused: \(error): \(text)")
+        try BrokenPromise.ifRefused("what was written, \(text),") {
+            try JSONValue(parsing: Array(text.utf8), subject: "text", rules: rules)
         }
     }
 

@@ -24,12 +24,7 @@ extension FuzzTarget {
                     bytes: Array(bytes[$0.range]))
             }, to: path)
         defer { unlink(path) }
-        let written: SafetensorsFile
-        do {
-            written = try SafetensorsFile(path: path)
-        } catch {
-            throw BrokenPromise(description: "what was written is refused: \(error)")
-        }
+        let written = try BrokenPromise.ifRefused { try SafetensorsFile(path: path) }
         try BrokenPromise.unless(
             written.header.tensors.count == stored.count, "tensors are missing")
         for tensor in stored {
@@ -61,11 +56,8 @@ extension FuzzTarget {
         let list = try HashList(parsing: text, subject: "SHA256SUMS")
         let written = list.hashes.sorted { $0.key < $1.key }
             .map { "\($0.value)  \($0.key)\n" }.joined()
-        let again: HashList
-        do {
-            again = try HashList(parsing: written, subject: "SHA256SUMS")
-        } catch {
-            throw BrokenPromise(description: "what was written is refused: \(error)")
+        let again = try BrokenPromise.ifRefused {
+            try HashList(parsing: written, subject: "SHA256SUMS")
         }
         try BrokenPromise.unless(again == list, "other hashes were written")
     }

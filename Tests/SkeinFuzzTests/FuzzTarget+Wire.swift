@@ -15,11 +15,8 @@ extension FuzzTarget {
         }
         let envelope = try Envelope(parsing: [Frame(Array(rest))] + tensors, from: "peer")
         let packed = try packedAgain(envelope)
-        let again: Envelope
-        do {
-            again = try Envelope(parsing: packed, from: "peer")
-        } catch {
-            throw BrokenPromise(description: "what was packed is refused: \(error)")
+        let again = try BrokenPromise.ifRefused("what was packed") {
+            try Envelope(parsing: packed, from: "peer")
         }
         try BrokenPromise.unless(again == envelope, "\(again) was \(envelope)")
         try BrokenPromise.unless(

@@ -38,6 +38,17 @@ struct FuzzTarget: Sendable {
 struct BrokenPromise: Error, CustomStringConvertible {
     let description: String
 
+    /// Reads what a target has written, and breaks off where that is refused.
+    static func ifRefused<Value>(
+        _ what: @autoclosure () -> String = "what was written", _ read: () throws -> Value
+    ) throws -> Value {
+        do {
+            return try read()
+        } catch {
+            throw BrokenPromise(description: "\(what()) is refused: \(error)")
+        }
+    }
+
     /// Breaks off unless something holds.
     static func unless(_ holds: Bool, _ promise: @autoclosure () -> String) throws {
         guard holds else { throw BrokenPromise(description: promise()) }

@@ -83,10 +83,8 @@ struct CompletionEvent: Equatable {
         guard let accepted = details?["accepted_prediction_tokens"]?.count,
             let rejected = details?["rejected_prediction_tokens"]?.count
         else { return nil }
-        var counts = DraftCounts()
-        counts.acceptedCount = accepted
-        counts.rejectedCount = rejected
         // Servers that guess nothing ahead may say 0 of both.
-        return accepted + rejected > 0 ? counts : nil
+        return accepted > 0 || rejected > 0
+            ? DraftCounts(acceptedCount: accepted, rejectedCount: rejected) : nil
     }
 }

@@ -131,12 +131,11 @@ struct InspectReport: Encodable {
         let remoteCount = own.reduce(0) { $0 + counts[$1] } - heldCount
         let expertBytes = arithmetic.routedExpert.totalBytes
         let weightBytes =
-            try checkpoint?.verify(
-                WeightPlan(
-                    configuration: shape, slices: slices, held: held,
-                    includesNextTokenLayers: checkpoint?.holdsNextTokenLayers == true
-                        && layout.serving.predicts(on: slices))
-            ).totalBytes
+            try checkpoint.map { checkpoint throws(Refusal) in
+                try checkpoint.verify(
+                    checkpoint.plan(of: slices, held: held, serving: layout.serving)
+                ).totalBytes
+            }
             ?? arithmetic.weights(of: slices).totalBytes - remoteCount * expertBytes
         let need = arithmetic.memory(
             of: slices, pageCount: layout.serving.pageCount, weightBytes: weightBytes,
