@@ -12,7 +12,7 @@ from running import HEAD
 # How long each kind of fault lasts, in seconds; a killed process is started again after that.
 SECONDS = {
     "kill": (1.0, 4.0), "stop": (7.0, 11.0), "cut": (4.0, 11.0), "delay": (5.0, 10.0),
-    "rate": (5.0, 10.0), "head": (0.1, 2.0), "disk": (5.0, 10.0)}
+    "rate": (5.0, 10.0), "head": (0.1, 2.0), "disk": (5.0, 10.0), "restart": (1.0, 4.0)}
 KINDS = list(SECONDS)
 
 # What needs links that can be cut and slowed.
@@ -49,6 +49,8 @@ class Fault:
             "rate": f"{who} sends {self.amount / 1e6:.2f} Mbit/s at most for {self.seconds:.1f} s",
             "head": f"kill -9 of the head, started again after {self.seconds:.1f} s",
             "disk": f"the head's disk full for {self.seconds:.1f} s",
+            "restart": f"SIGTERM of {who}, started again once it has ended, after "
+                       f"{self.seconds:.1f} s at the earliest",
         }[self.kind]
 
 
@@ -91,6 +93,10 @@ def only(faults, numbers, every):
 def _draw(numbers, kind, number, at, roles):
     low, high = SECONDS[kind]
     fault = Fault(number, kind, at, round(numbers.uniform(low, high), 1), (HEAD,))
+    if kind == "restart":
+        # In turn, as an upgrade would, the head last.
+        everyone = [*roles, HEAD]
+        fault = dataclasses.replace(fault, targets=(everyone[(number - 1) % len(everyone)],))
     if kind in ("kill", "stop", "rate"):
         fault = dataclasses.replace(fault, targets=(numbers.choice(list(roles)),))
     if kind in ("cut", "delay"):
@@ -119,6 +125,8 @@ def begin(fault, cluster):
     """Strikes."""
     if fault.kind in ("kill", "head"):
         cluster.kill(fault.targets[0])
+    if fault.kind == "restart":
+        cluster.end(fault.targets[0])
     if fault.kind == "stop":
         cluster.signal(fault.targets[0], signal.SIGSTOP)
     if fault.kind == "cut":
@@ -135,7 +143,9 @@ def begin(fault, cluster):
 
 def end(fault, cluster):
     """Undoes it."""
-    if fault.kind in ("kill", "head"):
+    if fault.kind == "restart":
+        cluster.wait_for_end(fault.targets[0])
+    if fault.kind in ("kill", "head", "restart"):
         cluster.start(fault.targets[0])
     if fault.kind == "stop":
         cluster.signal(fault.targets[0], signal.SIGCONT)

@@ -8,7 +8,7 @@ from watch import VERDICT_SECONDS
 GAP_LEAD_SECONDS = 0.5
 
 # What makes no node sick has no right verdict.
-UNNAMED_KINDS = {"delay", "rate", "disk"}
+UNNAMED_KINDS = {"delay", "rate", "disk", "restart"}
 
 COLUMNS = [
     ("faults", "faults"), ("failed", "streams_failed"), ("differing", "streams_differing"),

@@ -17,6 +17,9 @@ ROLES = {"stage": "abcdefgh", "expert host": "xyzuvw", "standby": "st"}
 # A process that ends by itself is started again after so long, as by a service manager.
 RESTART_SECONDS = 1.0
 
+# How long a process may take to end that was asked to.
+END_SECONDS = 60.0
+
 
 def roles(wanted):
     """The role of every node, by name, in the order of the cluster file."""
@@ -76,6 +79,18 @@ class Cluster:
         self.is_down.add(name)
         self.processes[name].kill()
         self.processes[name].wait()
+
+    def end(self, name):
+        """Asks a process to end, as a service manager does for an upgrade."""
+        self.is_down.add(name)
+        self.processes[name].terminate()
+
+    def wait_for_end(self, name):
+        """Waits until a process that was asked to end has done so."""
+        try:
+            self.processes[name].wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise LabError(f"{name} has not ended {END_SECONDS:g} s after SIGTERM") from None
 
     def signal(self, name, number):
         self.processes[name].send_signal(number)
