@@ -95,6 +95,10 @@ public struct SequenceSpan: Equatable, Sendable {
     /// wanted later: the prediction layer reads the prompt too.
     public var followingToken: TokenID?
 
+    /// Whether the prediction layer reads the rows, so that drafts may be wanted later though none
+    /// are now.
+    public var isPredicted = false
+
     /// Describes one sequence's rows.
     public init(
         sequence: SequenceID, firstPosition: Int, tokens: [TokenID], pageTable: [PageIndex],
@@ -134,6 +138,7 @@ extension SequenceSpan {
                 return "has drafts where tokens are constrained or scored"
             }
         }
+        if isPredicted, demand == nil { return "is read along and asks for no token" }
         if followingToken != nil, demand != nil { return "knows the token that it asks for" }
         return nil
     }

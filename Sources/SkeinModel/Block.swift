@@ -124,21 +124,47 @@ struct Block {
         return experts
     }
 
-    /// Leaves what attention gives for `scratch.normed` in `scratch.branch`.
+    /// Keeps what later rows attend to, and gives nothing.
     ///
-    /// A large step is taken in parts, in order, so that earlier rows are in the cache.
+    /// - Parameter residual: `[row, hidden]`; not changed.
+    func keep(
+        _ residual: Tensor, step: Step, latents: LatentView, scratch: StepScratch,
+        on pool: ComputePool
+    ) {
+        RootMeanSquare.normalize(
+            residual, weight: inputNorm, epsilon: epsilon, into: scratch.normed, on: pool)
+        eachPart(of: step, scratch: scratch) { normed, part, _ in
+            attention.keep(normed, step: part, latents: latents, scratch: scratch, on: pool)
+        }
+    }
+
+    /// Leaves what attention gives for `scratch.normed` in `scratch.branch`.
     private func attend(
         step: Step, latents: LatentView, scratch: StepScratch, on pool: ComputePool
+    ) {
+        scratch.branch.resize(rows: step.rowCount)
+        eachPart(of: step, scratch: scratch) { normed, part, rows in
+            let isWhole = rows.count == step.rowCount
+            let branch = isWhole ? scratch.branch : scratch.partBranch
+            attention.apply(
+                normed, step: part, latents: latents, scratch: scratch, into: branch, on: pool)
+            guard !isWhole else { return }
+            for (place, row) in rows.enumerated() {
+                scratch.branch.copyRow(row, from: scratch.partBranch, row: place)
+            }
+        }
+    }
+
+    /// Takes the rows of `scratch.normed` in parts where they are many, in order, so that earlier
+    /// rows are in the cache.
+    private func eachPart(
+        of step: Step, scratch: StepScratch, _ work: (Tensor, Step, Range<Int>) -> Void
     ) {
         let rowsMax = scratch.limits.attentionRowsMax
         scratch.part = 0
         guard step.rowCount > rowsMax else {
-            attention.apply(
-                scratch.normed, step: step, latents: latents, scratch: scratch,
-                into: scratch.branch, on: pool)
-            return
+            return work(scratch.normed, step, 0..<step.rowCount)
         }
-        scratch.branch.resize(rows: step.rowCount)
         for first in stride(from: 0, to: step.rowCount, by: rowsMax) {
             let rows = first..<min(first + rowsMax, step.rowCount)
             scratch.part = first / rowsMax
@@ -146,12 +172,7 @@ struct Block {
             for (place, row) in rows.enumerated() {
                 scratch.partNormed.copyRow(place, from: scratch.normed, row: row)
             }
-            attention.apply(
-                scratch.partNormed, step: step.part(rows), latents: latents, scratch: scratch,
-                into: scratch.partBranch, on: pool)
-            for (place, row) in rows.enumerated() {
-                scratch.branch.copyRow(row, from: scratch.partBranch, row: place)
-            }
+            work(scratch.partNormed, step.part(rows), rows)
         }
     }
 }

@@ -6,13 +6,20 @@ import SkeinCore
 /// different experts, so it is dearest where few sequences decode. Nothing of that is assumed: for
 /// micro-batches of like size the tokens of a sequence in a unit of time are measured without
 /// drafts and with some. What is best stays, and is held against its neighbours for a few steps
-/// now and then, the more rarely the more often nothing better was found.
+/// now and then, the more rarely the more often nothing better was found. A trial in which nothing
+/// is right ends after a few drafts, so that models that guess badly lose less than a fiftieth.
 struct DraftTuning: Equatable, Sendable {
     /// Steps by which a number of drafts is judged.
     static let trialSteps = 8
 
+    /// Steps before the first trial: what it costs where nothing is right is little beside them.
+    static let firstSteps = 160
+
     /// Steps between two trials, at first and at most.
     static let restSteps = 512...4_096
+
+    /// A trial ends when so many drafts were looked at and none was right.
+    static let wrongDraftsMax = 3
 
     /// Where nothing is guessed, so many sequences of so many are read along all the same, so that
     /// trials find some.
@@ -53,6 +60,7 @@ struct DraftTuning: Equatable, Sendable {
         place = min(sizes.count - 1, spans.count.bitWidth - (spans.count - 1).leadingZeroBitCount)
         sizes[place].onStep(
             wanted: wanted, isSteady: isSteady,
+            drafts: (judged: carryingCount, right: tokenCount - spans.count),
             tokens: Double(tokenCount) / Double(spans.count), seconds: time / .seconds(1))
     }
 }
@@ -80,19 +88,31 @@ struct SizeTuning: Equatable, Sendable {
     private(set) var isSettled = false
 
     private var speeds = [Speed](repeating: Speed(), count: Limits.draftsMax + 1)
-    private var stepsLeft = DraftTuning.trialSteps
+    private var stepsLeft = DraftTuning.firstSteps
     /// Steps until a trial that nobody takes part in is given up.
     private var patience = Int.max
     private var rest = DraftTuning.restSteps.lowerBound
     private var triesMore = true
+    /// Sequences of this trial whose drafts were judged, and drafts that were right.
+    private var judgedCount = 0
+    private var rightCount = 0
 
     /// Takes in a step.
-    mutating func onStep(wanted: Int, isSteady: Bool, tokens: Double, seconds: Double) {
+    mutating func onStep(
+        wanted: Int, isSteady: Bool, drafts: (judged: Int, right: Int) = (0, 0),
+        tokens: Double, seconds: Double
+    ) {
+        judgedCount += drafts.judged
+        rightCount += drafts.right
         if isSteady { speeds[wanted].add(tokens, in: seconds) }
         if patience < Int.max { patience -= 1 }
         if isSteady, wanted == trying { stepsLeft -= 1 }
+        let isHopeless = rightCount == 0 && judgedCount >= DraftTuning.wrongDraftsMax
         if stepsLeft <= 0 {
             decide()
+        } else if trying > best, isHopeless {
+            rest = min(2 * rest, DraftTuning.restSteps.upperBound)
+            settle()
         } else if patience <= 0 {
             settle()
         }
@@ -122,6 +142,8 @@ struct SizeTuning: Equatable, Sendable {
     private mutating func begin(_ count: Int) {
         trying = count
         speeds[count] = Speed()
+        judgedCount = 0
+        rightCount = 0
         stepsLeft = DraftTuning.trialSteps
         patience = 4 * DraftTuning.trialSteps
     }

@@ -217,6 +217,7 @@ extension PipelineSchedule {
                 label: label)
             span.draftCount = drafts.count
             span.draftsWantedCount = span.demand == nil ? 0 : wanted
+            span.isPredicted = state.isPredicted && span.demand != nil
             if state.isPredicted, !isLast { span.followingToken = state.tokens[rows.upperBound] }
             if let copied = state.copiedPage, !copied.isSent {
                 state.copiedPage?.isSent = true

@@ -35,7 +35,7 @@ struct PlacedStages: Sendable {
         let loaded = try loader.load(part)
         weights = loaded.weights
         if part.lacksPrediction(loader.checkpoint) {
-            node.logger.warning(
+            node.logger.notice(
                 "the checkpoint has no prediction layer: nothing is guessed ahead",
                 metadata: ["model": "\(loader.checkpoint.folder)"])
         }

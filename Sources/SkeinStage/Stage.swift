@@ -222,7 +222,8 @@ extension DraftRequest {
             if span.demand != nil {
                 let own = drawn.prefix { $0.sequence == span.sequence }
                 drawn = drawn.dropFirst(own.count)
-                guard span.draftsWantedCount > 0, let last = own.last else { return nil }
+                guard span.isPredicted || span.draftsWantedCount > 0, let last = own.last
+                else { return nil }
                 // Rows of drafts that were wrong are nobody's.
                 let kept = span.tokens.prefix(span.tokens.count - span.draftCount + own.count - 1)
                 rows.tokens = kept.dropFirst() + [last.token]

@@ -45,6 +45,7 @@ extension SequenceSpan {
         message.pointee.request_label = arena.text(label, cutTo: Limits.labelBytesMax)
         message.pointee.draft_count = UInt32(draftCount)
         message.pointee.drafts_wanted_count = UInt32(draftsWantedCount)
+        message.pointee.is_predicted = isPredicted ? 1 : 0
         if let followingToken {
             message.pointee.known_following_token_case =
                 SKEIN__V1__SEQUENCE_SPAN__KNOWN_FOLLOWING_TOKEN_FOLLOWING_TOKEN_ID

@@ -117,6 +117,7 @@ extension SequenceSpan {
             message.draft_count, in: 0...Limits.draftsMax, "draft_count")
         draftsWantedCount = try reader.number(
             message.drafts_wanted_count, in: 0...Limits.draftsMax, "drafts_wanted_count")
+        isPredicted = message.is_predicted != 0
         if message.known_following_token_case
             == SKEIN__V1__SEQUENCE_SPAN__KNOWN_FOLLOWING_TOKEN_FOLLOWING_TOKEN_ID
         {

@@ -186,9 +186,9 @@ import Testing
     /// Steps of `size` sequences, whose drafts are right by chance, with a time for each row.
     private static func tune(
         _ tuning: inout DraftTuning, steps: Int, size: Int, acceptance: Double,
-        time: (Int) -> Double
+        guessing: Double = 0.01, time: (Int) -> Double
     ) -> (tokens: Double, seconds: Double) {
-        var (tokens, seconds, carried) = (0.0, 0.0, 0)
+        var (tokens, seconds, carried, owed) = (0.0, 0.0, 0, 0.0)
         for _ in 0..<steps {
             let wanted = tuning.count(.auto)
             let spans = (0..<size).map { number in
@@ -204,12 +204,14 @@ import Testing
                 id: MicroBatchID(rawValue: 1), epoch: .none, phase: .decode, spans: spans)
             var each = 1.0
             for place in 0..<carried { each += (0...place).reduce(1.0) { p, _ in p * acceptance } }
-            let count = Int((each * Double(size) * 100).rounded())
-            let took = time(size * (1 + carried)) + Double(wanted) * 0.01
+            // Whole tokens, which are as many as by chance in the long run.
+            owed += each * Double(size)
+            let count = Int(owed.rounded())
+            owed -= Double(count)
+            let took = time(size * (1 + carried)) + Double(wanted) * guessing
             tokens += each
             seconds += took
-            // A hundred times the tokens in a hundred times the time: no rounding.
-            tuning.onReturn(of: microBatch, tokenCount: count, .seconds(took * 100))
+            tuning.onReturn(of: microBatch, tokenCount: count, .seconds(took))
             carried = wanted
         }
         return (tokens, seconds)
@@ -217,7 +219,7 @@ import Testing
 
     @Test func draftsThatPayAreFoundAndKept() {
         var tuning = DraftTuning()
-        _ = Self.tune(&tuning, steps: 200, size: 4, acceptance: 0.8) { 1 + 0.05 * Double($0) }
+        _ = Self.tune(&tuning, steps: 400, size: 4, acceptance: 0.8) { 1 + 0.05 * Double($0) }
         #expect(tuning.count(.auto) >= 1)
         let plain = 1 / (1 + 0.05 * 4)
         let (tokens, seconds) = Self.tune(&tuning, steps: 2_000, size: 4, acceptance: 0.8) {
@@ -238,7 +240,24 @@ import Testing
 
     @Test func aTrialThatNobodyTakesPartInIsGivenUp() {
         var size = SizeTuning()
-        for _ in 0..<100 { size.onStep(wanted: 0, isSteady: true, tokens: 1, seconds: 1) }
+        for _ in 0..<(DraftTuning.firstSteps + 100) {
+            size.onStep(wanted: 0, isSteady: true, tokens: 1, seconds: 1)
+        }
         #expect(size.trying == 0 && size.isSettled)
+    }
+
+    /// A model whose guesses are never right, whose guess costs most of a step, and in which every
+    /// row reads experts of its own.
+    @Test(arguments: [1, 4, 16])
+    func draftsThatAreNeverRightCostLessThanAFiftiethAtAnyTime(size: Int) {
+        var tuning = DraftTuning()
+        var (tokens, seconds) = (0.0, 0.0)
+        let time = { (rows: Int) in 1 + 0.3 * Double(rows) / Double(size) }
+        for _ in 0..<600 {
+            let more = Self.tune(
+                &tuning, steps: 8, size: size, acceptance: 0, guessing: 0.5, time: time)
+            (tokens, seconds) = (tokens + more.tokens, seconds + more.seconds)
+            #expect(tokens / seconds > 0.98 / time(size), "after \(tokens) tokens")
+        }
     }
 }

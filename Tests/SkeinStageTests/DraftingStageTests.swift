@@ -13,11 +13,17 @@ import Testing
         var tokens: [TokenID] = []
         var logprobs: [Float?] = []
         var acceptedCount = 0
+        /// What was guessed, by the tokens that were known.
+        var drafts: [Int: [TokenID]] = [:]
     }
 
     /// Decodes with so many drafts at a time.
+    ///
+    /// - Parameter restingCount: tokens before the first draft is wanted; the prediction layer
+    ///   reads them.
     private static func answer(
-        _ sampling: SamplingParameters, draftCount: Int, splits: Bool = false
+        _ sampling: SamplingParameters, draftCount: Int, splits: Bool = false,
+        restingCount: Int = 0
     ) async throws -> Answer {
         let rig = NodeRig(splits ? ["a", "b"] : ["a"])
         let ring =
@@ -42,7 +48,8 @@ import Testing
                     parameters: sampling, promptTokens: sampling.needsHistory ? prompt : [],
                     completionTokens: sampling.needsHistory ? answer.tokens : []))
             span.draftCount = drafts.count
-            span.draftsWantedCount = draftCount
+            span.isPredicted = draftCount > 0
+            span.draftsWantedCount = answer.tokens.count < restingCount ? 0 : draftCount
             let microBatch = MicroBatch(
                 id: MicroBatchID(rawValue: number), epoch: NodeRig.epoch,
                 phase: isFirst ? .prefill : .decode, spans: [span])
@@ -55,7 +62,8 @@ import Testing
             answer.logprobs += back.tokens.map(\.logprob)
             answer.acceptedCount += back.tokens.count - 1
             drafts = back.drafts.first ?? []
-            #expect(drafts.count <= draftCount)
+            #expect(drafts.count <= span.draftsWantedCount)
+            if !drafts.isEmpty { answer.drafts[answer.tokens.count] = drafts }
         }
         try await rig.stop()
         answer.tokens = Array(answer.tokens.prefix(40))
@@ -91,6 +99,14 @@ import Testing
             acceptedCount += answer.acceptedCount
         }
         #expect(acceptedCount > 0)
+    }
+
+    @Test func draftsThatAreWantedLateAreThoseOfASequenceThatAlwaysHadSome() async throws {
+        let always = try await Self.answer(Self.samplings[0], draftCount: 2)
+        let late = try await Self.answer(Self.samplings[0], draftCount: 2, restingCount: 12)
+        let both = Set(always.drafts.keys).intersection(late.drafts.keys)
+        #expect(!both.isEmpty && late.drafts.keys.allSatisfy { $0 > 12 })
+        for count in both { #expect(always.drafts[count] == late.drafts[count], "\(count)") }
     }
 
     /// It is told drafts that it did not make.

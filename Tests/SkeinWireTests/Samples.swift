@@ -217,6 +217,7 @@ enum Samples {
             pageTable: [PageIndex(0)], demand: SamplingDemand(parameters: SamplingParameters()))
         step.draftCount = 2
         step.draftsWantedCount = Limits.draftsMax
+        step.isPredicted = true
         var chunk = SequenceSpan(
             sequence: SequenceID(rawValue: 2), firstPosition: 0, tokens: [5, 6],
             pageTable: [PageIndex(1)])

@@ -109,6 +109,17 @@ struct LatentAttention {
         MatrixProduct.multiply(scratch.mixedValues, by: output, into: result, on: pool)
     }
 
+    /// Writes the rows' latents to the cache, for later rows, and attends to nothing.
+    ///
+    /// - Parameter normed: `[row, hidden]`.
+    func keep(
+        _ normed: Tensor, step: Step, latents: LatentView, scratch: StepScratch,
+        on pool: ComputePool
+    ) {
+        writeLatents(normed, step: step, latents: latents, scratch: scratch, on: pool)
+        indexer?.writeKeys(normed, step: step, latents: latents, scratch: scratch, on: pool)
+    }
+
     /// Leaves `[row, head * (nope + rope)]` in `scratch.queries`, rotated, and in
     /// `scratch.queryLatent` what they are made of, where that is a latent.
     func makeQueries(

@@ -21,6 +21,31 @@ public struct DraftRequest: Equatable, Sendable {
     }
 }
 
+extension DraftRequest {
+    /// Some rows of a sequence's, the first of them among those of the step.
+    struct Part {
+        var span: SequenceSpan
+        var firstRow: Int
+    }
+
+    /// Rows that only later ones attend to: all of them but the last, where drafts follow it.
+    var kept: Part? {
+        let count = span.tokens.count - (draftCount > 0 ? 1 : 0)
+        return count > 0 ? part(0..<count) : nil
+    }
+
+    /// The row that drafts follow.
+    var last: Part { part(span.tokens.count - 1..<span.tokens.count) }
+
+    private func part(_ offsets: Range<Int>) -> Part {
+        Part(
+            span: SequenceSpan(
+                sequence: span.sequence, firstPosition: span.firstPosition + offsets.lowerBound,
+                tokens: Array(span.tokens[offsets]), pageTable: span.pageTable),
+            firstRow: firstRow + offsets.lowerBound)
+    }
+}
+
 // Guesses ahead: the first draft follows the last entry, each further one an entry that is made of
 // the layer's own output and the draft before it.
 //
@@ -42,43 +67,43 @@ extension MultiTokenPrediction {
         for copy in requests.compactMap(\.span.pageCopy) {
             latents.copyPage(from: copy.source, to: copy.target, rowCount: copy.rowCount)
         }
-        var hidden = try advance(
-            requests.map(\.span), finalHidden: rows(of: requests, in: finalHidden))
+        let kept = requests.compactMap(\.kept)
+        if !kept.isEmpty {
+            try keep(kept.map(\.span), finalHidden: rows(of: kept, in: finalHidden))
+        }
         var drafts = [[TokenID]](repeating: [], count: requests.count)
-        var lastRow = -1
-        var live: [(place: Int, row: Int)] = []
-        for (place, request) in requests.enumerated() {
-            lastRow += request.span.tokens.count
-            if request.draftCount > 0 { live.append((place, lastRow)) }
+        // Those that are guessed ahead, in the order of the rows of `hidden`.
+        var live = requests.indices.filter { requests[$0].draftCount > 0 }
+        guard !live.isEmpty else { return drafts }
+        let last = live.map { requests[$0].last }
+        var hidden = try advance(last.map(\.span), finalHidden: rows(of: last, in: finalHidden))
+        while true {
+            for (token, place) in zip(bestTokens(after: hidden), live) {
+                drafts[place].append(token)
+            }
+            let going = live.enumerated().filter { _, place in
+                let count = drafts[place].count
+                return count < requests[place].draftCount
+                    && hasRoom(for: requests[place].span, further: count)
+            }
+            guard !going.isEmpty else { return drafts }
+            carried.resize(rows: going.count)
+            for (row, part) in going.enumerated() {
+                carried.copyRow(row, from: hidden, row: part.offset)
+            }
+            live = going.map(\.element)
+            hidden = try advance(
+                live.map { further(requests[$0].span, drafts[$0]) }, finalHidden: carried)
         }
-        while !live.isEmpty {
-            for (token, part) in zip(bestTokens(after: live.map(\.row)), live) {
-                drafts[part.place].append(token)
-            }
-            live.removeAll { part in
-                let request = requests[part.place]
-                let count = drafts[part.place].count
-                return count == request.draftCount || !hasRoom(for: request.span, further: count)
-            }
-            guard !live.isEmpty else { break }
-            carried.resize(rows: live.count)
-            for (row, part) in live.enumerated() {
-                carried.copyRow(row, from: hidden, row: part.row)
-            }
-            let spans = live.map { further(requests[$0.place].span, drafts[$0.place]) }
-            hidden = try advance(spans, finalHidden: carried)
-            live = live.enumerated().map { ($1.place, $0) }
-        }
-        return drafts
     }
 
-    /// The rows that the requests speak of, one sequence after the other.
-    private func rows(of requests: [DraftRequest], in finalHidden: Tensor) -> Tensor {
-        gathered.resize(rows: requests.reduce(0) { $0 + $1.span.tokens.count })
+    /// The rows of some parts, one part after the other.
+    private func rows(of parts: [DraftRequest.Part], in finalHidden: Tensor) -> Tensor {
+        gathered.resize(rows: parts.reduce(0) { $0 + $1.span.tokens.count })
         var place = 0
-        for request in requests {
-            for offset in request.span.tokens.indices {
-                gathered.copyRow(place, from: finalHidden, row: request.firstRow + offset)
+        for part in parts {
+            for offset in part.span.tokens.indices {
+                gathered.copyRow(place, from: finalHidden, row: part.firstRow + offset)
                 place += 1
             }
         }

@@ -37,7 +37,6 @@ public final class MultiTokenPrediction {
     private let joined: Tensor
     private let residual: Tensor
     private let hidden: Tensor
-    private let scored: Tensor
     private let logits: Tensor
 
     /// Finds the layer's weights.
@@ -76,7 +75,6 @@ public final class MultiTokenPrediction {
         joined = Tensor(rows: 0, columns: 2 * model.hiddenSize)
         residual = Tensor(rows: 0, columns: model.hiddenSize)
         hidden = Tensor(rows: 0, columns: model.hiddenSize)
-        scored = Tensor(rows: 0, columns: model.hiddenSize)
         carried = Tensor(rows: 0, columns: model.hiddenSize)
         gathered = Tensor(rows: 0, columns: model.hiddenSize)
         logits = Tensor(rows: 0, columns: model.vocabularySize)
@@ -110,6 +108,27 @@ public final class MultiTokenPrediction {
     func advance(
         _ spans: [SequenceSpan], finalHidden: Tensor
     ) throws(Refusal) -> Tensor {
+        let step = try enter(spans, finalHidden: finalHidden)
+        _ = block.run(
+            residual, step: step, latents: latents.view(of: layer), scratch: scratch, on: compute)
+        head.norm(residual, into: hidden, on: compute)
+        return hidden
+    }
+
+    /// Keeps what later entries attend to, and runs no more of the layer: most rows of a prompt
+    /// are never guessed after.
+    ///
+    /// - Parameters: as of ``run(_:finalHidden:)``.
+    func keep(_ spans: [SequenceSpan], finalHidden: Tensor) throws(Refusal) {
+        let step = try enter(spans, finalHidden: finalHidden)
+        block.keep(
+            residual, step: step, latents: latents.view(of: layer), scratch: scratch, on: compute)
+    }
+
+    /// Leaves in `residual` what the block takes.
+    private func enter(
+        _ spans: [SequenceSpan], finalHidden: Tensor
+    ) throws(Refusal) -> Step {
         try StepCheck(configuration: configuration, pageCount: latents.pageCount)
             .check(spans, residual: finalHidden)
         let step = Step(spans, table: rotary.table, on: compute)
@@ -121,18 +140,15 @@ public final class MultiTokenPrediction {
         join(finalHidden, norm: hiddenNorm, column: width)
         MatrixProduct.multiply(joined, by: projection, into: residual, on: compute)
         residual.roundToBFloat16(on: compute)
-        _ = block.run(
-            residual, step: step, latents: latents.view(of: layer), scratch: scratch, on: compute)
-        head.norm(residual, into: hidden, on: compute)
-        return hidden
+        return step
     }
 
-    /// The most probable token after each of some rows of what was last advanced.
-    func bestTokens(after rows: [Int]) -> [TokenID] {
-        scored.resize(rows: rows.count)
-        for (place, row) in rows.enumerated() { scored.copyRow(place, from: hidden, row: row) }
-        head.score(scored, into: logits, on: compute)
-        return rows.indices.map { TokenID(TopK.places(in: logits, row: $0, kept: 1)[0]) }
+    /// The most probable token after each row.
+    func bestTokens(after hidden: Tensor) -> [TokenID] {
+        head.score(hidden, into: logits, on: compute)
+        return (0..<hidden.rowCount).map {
+            TokenID(TopK.places(in: logits, row: $0, kept: 1)[0])
+        }
     }
 
     private func join(_ rows: Tensor, norm: [Float], column: Int) {

@@ -926,7 +926,7 @@ const ProtobufCMessageDescriptor skein__v1__page_copy__descriptor =
   (ProtobufCMessageInit) skein__v1__page_copy__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor skein__v1__sequence_span__field_descriptors[12] =
+static const ProtobufCFieldDescriptor skein__v1__sequence_span__field_descriptors[13] =
 {
   {
     "sequence_id",
@@ -1061,6 +1061,18 @@ static const ProtobufCFieldDescriptor skein__v1__sequence_span__field_descriptor
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "is_predicted",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Skein__V1__SequenceSpan, is_predicted),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "request_label",
     15,
     PROTOBUF_C_LABEL_NONE,
@@ -1079,9 +1091,10 @@ static const unsigned skein__v1__sequence_span__field_indices_by_name[] = {
   9,   /* field[9] = drafts_wanted_count */
   1,   /* field[1] = first_position_index */
   10,   /* field[10] = following_token_id */
+  11,   /* field[11] = is_predicted */
   6,   /* field[6] = page_copy */
   3,   /* field[3] = pages */
-  11,   /* field[11] = request_label */
+  12,   /* field[12] = request_label */
   0,   /* field[0] = sequence_id */
   5,   /* field[5] = target_token_ids */
   7,   /* field[7] = target_top_logprobs_count */
@@ -1090,8 +1103,8 @@ static const unsigned skein__v1__sequence_span__field_indices_by_name[] = {
 static const ProtobufCIntRange skein__v1__sequence_span__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 15, 11 },
-  { 0, 12 }
+  { 15, 12 },
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor skein__v1__sequence_span__descriptor =
 {
@@ -1101,7 +1114,7 @@ const ProtobufCMessageDescriptor skein__v1__sequence_span__descriptor =
   "Skein__V1__SequenceSpan",
   "skein.v1",
   sizeof(Skein__V1__SequenceSpan),
-  12,
+  13,
   skein__v1__sequence_span__field_descriptors,
   skein__v1__sequence_span__field_indices_by_name,
   2,  skein__v1__sequence_span__number_ranges,

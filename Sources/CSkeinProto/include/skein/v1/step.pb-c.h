@@ -230,6 +230,11 @@ struct  Skein__V1__SequenceSpan
    * Drafts wanted with the tokens drawn. Needs a demand. From version 2 on.
    */
   uint32_t drafts_wanted_count;
+  /*
+   * Whether the prediction layer reads the rows though no drafts are wanted now. Needs a demand.
+   * From version 2 on; who does not know it has wrong drafts later.
+   */
+  protobuf_c_boolean is_predicted;
   Skein__V1__SequenceSpan__KnownFollowingTokenCase known_following_token_case;
   union {
     uint32_t following_token_id;
@@ -237,7 +242,7 @@ struct  Skein__V1__SequenceSpan
 };
 #define SKEIN__V1__SEQUENCE_SPAN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&skein__v1__sequence_span__descriptor) \
-    , 0, 0, 0,NULL, NULL, NULL, 0,NULL, NULL, (char *)protobuf_c_empty_string, 0, 0, 0, SKEIN__V1__SEQUENCE_SPAN__KNOWN_FOLLOWING_TOKEN__NOT_SET, {0} }
+    , 0, 0, 0,NULL, NULL, NULL, 0,NULL, NULL, (char *)protobuf_c_empty_string, 0, 0, 0, 0, SKEIN__V1__SEQUENCE_SPAN__KNOWN_FOLLOWING_TOKEN__NOT_SET, {0} }
 
 
 /*
