@@ -32,7 +32,7 @@ extension Topology {
             "prefix_cache", .onOrOff, \.serving.reusesPrefixes, standard: true,
             "whether requests of one client share the latent rows of equal beginnings"),
         FileField(
-            "speculation", .choice, \.serving.speculation, standard: .off,
+            "speculation", .choice, \.serving.speculation, standard: .auto,
             "how many tokens the model's prediction layer guesses ahead; `auto` follows what is "
                 + "measured; answers are the same"),
         FileField(

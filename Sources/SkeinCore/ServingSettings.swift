@@ -21,7 +21,7 @@ public struct ServingSettings: Equatable, Sendable {
     public var reusesPrefixes = true
 
     /// How many tokens the prediction layer guesses ahead.
-    public var speculation = Speculation.off
+    public var speculation = Speculation.auto
 
     /// The form in which every node keeps its weights.
     public var weightForm = WeightForm.native

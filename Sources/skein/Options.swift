@@ -64,7 +64,7 @@ struct LayoutOptions: ParsableArguments {
     var hop: RowForm = .bf16
 
     @Option(help: "Tokens that the model's prediction layer guesses ahead: off, auto or 1 to 4.")
-    var speculation: Speculation = .off
+    var speculation: Speculation = .auto
 
     func validate() throws {
         guard (1...Limits.nodesMax).contains(stages) else {
