@@ -112,6 +112,7 @@ let package = Package(
         room("SkeinCache", ["SkeinCore", "SkeinTensor"]),
         room("SkeinDecoding", ["SkeinCore"]),
         room("SkeinJournal", ["SkeinCore"]),
+        room("SkeinRollout", ["SkeinCore"]),
         room("SkeinTelemetry", ["SkeinCore"]),
 
         // Floor 4: architecture
@@ -167,8 +168,8 @@ let package = Package(
                 "SkeinCore", "SkeinTensor", "SkeinTransport", "SkeinText", "SkeinMembership",
                 "SkeinTelemetry", "SkeinWeights", "SkeinPlanning", "SkeinStage", "SkeinCoordinator",
                 "SkeinCluster", "SkeinServer",
-                "SkeinBench", argumentParser, asyncHTTPClient, logging, nioCore, nioHTTP1, nioSSL,
-                unixSignals,
+                "SkeinRollout", "SkeinBench", argumentParser, asyncHTTPClient, logging, nioCore,
+                nioHTTP1, nioSSL, unixSignals,
             ],
             swiftSettings: settings + testable),
 
@@ -184,6 +185,7 @@ let package = Package(
         testsThatCompute("SkeinCacheTests", ["SkeinCore", "SkeinTensor", "SkeinCache"]),
         tests("SkeinDecodingTests", ["SkeinCore", "SkeinDecoding"]),
         tests("SkeinJournalTests", ["SkeinCore", "SkeinJournal"]),
+        tests("SkeinRolloutTests", ["SkeinCore", "SkeinRollout"]),
         tests("SkeinTelemetryTests", ["SkeinCore", "SkeinTelemetry"]),
         testsThatCompute(
             "SkeinModelTests",

@@ -319,6 +319,9 @@ public enum Limits {
     /// Bytes of a file of prompts; the published ShareGPT file has 673 MB.
     public static let promptFileBytesMax = 1 << 30
 
+    /// Seconds that a server may take for one completion of a rollout.
+    public static let rolloutAnswerSecondsMax = 7_200
+
     /// Bytes of a server's answer that is no stream: a model list, a cluster's state, an error.
     public static let serverAnswerBytesMax = 16 << 20
 

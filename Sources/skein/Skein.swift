@@ -11,9 +11,9 @@ struct Skein: AsyncParsableCommand {
         abstract: "Serves models of the DeepSeek-V3 architecture from a cluster of CPU hosts.",
         version: SoftwareVersion.text,
         subcommands: [
-            Up.self, RunNode.self, Serve.self, Generate.self, Score.self, Inspect.self,
-            Plan.self, Health.self, Down.self, Drain.self, Bench.self, Trace.self, Synth.self,
-            Keys.self, Check.self,
+            Up.self, RunNode.self, Serve.self, Generate.self, Score.self, Rollout.self,
+            Inspect.self, Plan.self, Health.self, Down.self, Drain.self, Bench.self, Trace.self,
+            Synth.self, Keys.self, Check.self,
         ])
 
     /// Runs a command and maps its outcome to the exit codes others script against:

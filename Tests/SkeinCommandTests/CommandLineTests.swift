@@ -30,7 +30,7 @@ import Testing
         for command in [
             ["serve"], ["generate", "--prompt", "x"], ["score", "--text-file", "x"], ["inspect"],
             ["plan", "--hosts", "h.yaml"], ["bench", "model"], ["bench", "kernels"],
-            ["bench", "pipeline"],
+            ["bench", "pipeline"], ["rollout", "--prompts", "p", "--out", "o"],
         ] {
             let parsed = try Skein.parseAsRoot(command + arguments)
             #expect(Self.model(of: parsed)?.path == "models/a", "\(command)")
@@ -47,6 +47,7 @@ import Testing
         case let command as BenchModel: command.model
         case let command as BenchKernels: command.model
         case let command as BenchPipeline: command.model
+        case let command as Rollout: command.model
         default: nil
         }
     }

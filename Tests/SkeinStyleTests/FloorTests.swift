@@ -9,6 +9,7 @@ import Testing
         "SkeinTensor": 2, "SkeinWire": 2, "SkeinTransport": 2,
         "SkeinText": 3, "SkeinScheduling": 3, "SkeinMembership": 3, "SkeinTelemetry": 3,
         "SkeinWeights": 3, "SkeinCache": 3, "SkeinDecoding": 3, "SkeinJournal": 3,
+        "SkeinRollout": 3,
         "SkeinModel": 4, "SkeinPlanning": 4,
         "SkeinStage": 5, "SkeinCoordinator": 5,
         "SkeinCluster": 6, "SkeinServer": 6, "SkeinBench": 6,

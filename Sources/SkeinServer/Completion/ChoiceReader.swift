@@ -15,7 +15,7 @@ struct ChoiceReader: Sendable {
     private(set) var finishReason: FinishReason?
 
     private var reader: AnswerReader?
-    private let isChat: Bool
+    private let listsEndTokens: Bool
     private let silentTokens: Set<TokenID>
     private var pendingTokens: [SampledToken] = []
 
@@ -23,7 +23,7 @@ struct ChoiceReader: Sendable {
     ///
     /// - Parameter text: the model's text; without it an answer has tokens and no text.
     init(_ call: CompletionCall, text: TextSetup?) throws(APIError) {
-        isChat = call.conversation != nil
+        listsEndTokens = call.conversation == nil || call.returnsTokens
         silentTokens = call.stopTokens
         guard let text else { return }
         var options = AnswerReader.Options(
@@ -64,9 +64,10 @@ struct ChoiceReader: Sendable {
         let wasInside = reader?.isInsideReasoning == true
         tokenCount += 1
         // Evaluation programs count on a plain completion listing each token that was drawn, the
-        // one that ended it too; in a chat the lists are of the message's own tokens.
+        // one that ended it too; in a chat the lists are of the message's own tokens, unless they
+        // stand beside the numbers of all.
         let isSilent = silentTokens.contains(token.token)
-        if !isSilent || !isChat { pendingTokens.append(token) }
+        if !isSilent || listsEndTokens { pendingTokens.append(token) }
         guard !isSilent else { return [] }
         let pieces = reader?.push(token.token) ?? []
         if wasInside || reader?.isInsideReasoning == true { reasoningTokenCount += 1 }

@@ -18,7 +18,14 @@ final class ProgressBar: Sendable {
 
     /// Shows how far the work is.
     func show(doneBytes: Int, totalBytes: Int) {
-        let percent = totalBytes == 0 ? 100 : doneBytes * 100 / totalBytes
+        show(done: doneBytes, total: totalBytes, whole: "\(ByteText(totalBytes))")
+    }
+
+    /// Shows how far the work is, in units of any kind.
+    ///
+    /// - Parameter whole: all of them, in words.
+    func show(done: Int, total: Int, whole: String) {
+        let percent = total == 0 ? 100 : done * 100 / total
         state.withLock { state in
             if Console.errorIsTerminal {
                 guard percent != state.lastPercent else { return }
@@ -28,12 +35,12 @@ final class ProgressBar: Sendable {
                 let bar =
                     String(repeating: "█", count: filled)
                     + String(repeating: "░", count: 25 - filled)
-                let line = "\r\(title) \(bar) \(percent) % of \(ByteText(totalBytes))"
+                let line = "\r\(title) \(bar) \(percent) % of \(whole)"
                 FileHandle.standardError.write(Data(line.utf8))
             } else if percent / 10 != state.lastTenth {
                 state.lastTenth = percent / 10
                 Console.say(
-                    "\(title): \(percent) % of \(ByteText(totalBytes))",
+                    "\(title): \(percent) % of \(whole)",
                     ["percent": .stringConvertible(percent)])
             }
         }

@@ -23,8 +23,11 @@ struct HeadClient: Sendable {
     private let client: HTTPClient
 
     /// Opens a client.
+    ///
+    /// - Parameter connectionCount: questions at a time that get a connection each.
     init(
-        _ address: HeadAddress, apiKey: String?, certificates: String?, trustsAnyone: Bool
+        _ address: HeadAddress, apiKey: String?, certificates: String?, trustsAnyone: Bool,
+        connectionCount: Int = 8
     ) throws(Refusal) {
         self.address = address
         self.apiKey = try ClientTrust.key(apiKey)
@@ -33,12 +36,15 @@ struct HeadClient: Sendable {
         var configuration = HTTPClient.Configuration(
             tlsConfiguration: security, redirectConfiguration: .disallow)
         configuration.timeout.connect = .seconds(3)
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connectionCount
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 
     /// How long an answer may take and be, and how it is asked for.
     struct Bounds: Sendable {
         var isPost = false
+        /// What is posted, with a key that lets it be posted again without running twice.
+        var body: (value: JSONValue, key: String)?
         var secondsMax = Limits.statusSecondsMax
         var bytesMax = Limits.statusBytesMax
     }
@@ -76,6 +82,12 @@ struct HeadClient: Sendable {
         let subject = address.text
         var request = HTTPClientRequest(url: address.text + path)
         if bounds.isPost { request.method = .POST }
+        if let body = bounds.body {
+            request.method = .POST
+            request.headers.add(name: "content-type", value: "application/json")
+            request.headers.add(name: "idempotency-key", value: body.key)
+            request.body = .bytes(ByteBuffer(string: body.value.line))
+        }
         request.headers.add(name: "accept", value: kind)
         if let apiKey { request.headers.add(name: "authorization", value: "Bearer \(apiKey)") }
         do {

@@ -114,12 +114,17 @@ struct Score: AsyncParsableCommand {
         try Console.standardOutput("total: \(answer.total.line)\n")
     }
 
-    /// Runs all prompts side by side; the schedule decides how many at a time.
+    /// Runs prompts side by side, as many as the cluster's queue holds; the schedule decides how
+    /// many of them at a time.
     private func score(
         _ prompts: [[TokenID]], on cluster: EmbeddedCluster, capture: Capture
     ) async throws -> Answer {
         let scores = try await withThrowingTaskGroup(of: (Int, PromptScore).self) { group in
+            var scores = [PromptScore](repeating: PromptScore(), count: prompts.count)
             for (index, prompt) in prompts.enumerated() {
+                if index >= Limits.microBatchSpansMax, let (done, score) = try await group.next() {
+                    scores[done] = score
+                }
                 group.addTask {
                     let request = GenerationRequest(
                         promptTokens: prompt, newTokensMax: 0, scoresPrompt: prompt.count > 1,
@@ -130,7 +135,6 @@ struct Score: AsyncParsableCommand {
                     return (index, score)
                 }
             }
-            var scores = [PromptScore](repeating: PromptScore(), count: prompts.count)
             for try await (index, score) in group { scores[index] = score }
             return scores
         }

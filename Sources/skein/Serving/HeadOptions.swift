@@ -23,10 +23,12 @@ struct HeadOptions: ParsableArguments {
 
     /// Opens a client of a head.
     ///
+    /// - Parameter connectionCount: questions at a time that get a connection each.
     /// - Throws: a `Refusal` where the key or the certificates cannot be used.
-    func client(of address: HeadAddress) throws(Refusal) -> HeadClient {
+    func client(of address: HeadAddress, connectionCount: Int = 8) throws(Refusal) -> HeadClient {
         try HeadClient(
-            address, apiKey: apiKey, certificates: certificates, trustsAnyone: insecure)
+            address, apiKey: apiKey, certificates: certificates, trustsAnyone: insecure,
+            connectionCount: connectionCount)
     }
 
     /// Tells a wrong `--url` while the command line is read.
