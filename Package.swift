@@ -119,6 +119,9 @@ let package = Package(
         room("SkeinModel", ["SkeinCore", "SkeinTensor", "SkeinWeights", "SkeinCache"]),
         room("SkeinPlanning", ["SkeinCore", "SkeinScheduling", "SkeinWeights"]),
 
+        // Floor 5: the yardstick
+        room("SkeinReference", ["SkeinCore", "SkeinTensor", "SkeinWeights", "SkeinModel"]),
+
         // Floor 5: actors; they meet only on the wire
         room(
             "SkeinStage",
@@ -168,7 +171,8 @@ let package = Package(
                 "SkeinCore", "SkeinTensor", "SkeinTransport", "SkeinText", "SkeinMembership",
                 "SkeinTelemetry", "SkeinWeights", "SkeinPlanning", "SkeinStage", "SkeinCoordinator",
                 "SkeinCluster", "SkeinServer",
-                "SkeinRollout", "SkeinBench", argumentParser, asyncHTTPClient, logging, nioCore,
+                "SkeinRollout", "SkeinReference", "SkeinBench", argumentParser, asyncHTTPClient,
+                logging, nioCore,
                 nioHTTP1, nioSSL, unixSignals,
             ],
             swiftSettings: settings + testable),
@@ -190,6 +194,8 @@ let package = Package(
         testsThatCompute(
             "SkeinModelTests",
             ["SkeinCore", "SkeinTensor", "SkeinWeights", "SkeinCache", "SkeinModel"]),
+        tests(
+            "SkeinReferenceTests", ["SkeinCore", "SkeinTensor", "SkeinWeights", "SkeinReference"]),
         tests(
             "SkeinPlanningTests",
             ["SkeinCore", "SkeinScheduling", "SkeinWeights", "SkeinPlanning"]),

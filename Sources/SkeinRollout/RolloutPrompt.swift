@@ -44,6 +44,23 @@ public struct RolloutPrompt: Equatable, Sendable {
         }
     }
 
+    /// The same, a text as the only message of a conversation.
+    public var asChat: RolloutPrompt {
+        guard case .text(let text) = form else { return self }
+        let message = JSONValue.object([
+            .init("role", .string("user")), .init("content", .string(text)),
+        ])
+        return RolloutPrompt(
+            form: .conversation([message]), expected: expected, row: row, place: place)
+    }
+
+    private init(form: Form, expected: JSONValue?, row: JSONValue, place: String) {
+        self.form = form
+        self.expected = expected
+        self.row = row
+        self.place = place
+    }
+
     /// Reads the rows of a file: a JSON object a line; empty lines are passed over.
     ///
     /// A row that cannot be used is refused, not skipped: the numbers of prompts would move.
@@ -71,7 +88,12 @@ public struct RolloutPrompt: Equatable, Sendable {
         return prompts
     }
 
-    private init(_ row: JSONValue, place: String, fields: Fields) throws(Refusal) {
+    /// Reads one row.
+    ///
+    /// - Parameters:
+    ///   - place: where it stands, for refusals.
+    ///   - fields: what its fields are called.
+    public init(_ row: JSONValue, place: String, fields: Fields = .init()) throws(Refusal) {
         guard row.members != nil else {
             throw Refusal(place, "found \(row.summary), expected an object with a prompt")
         }

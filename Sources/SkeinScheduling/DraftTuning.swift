@@ -13,7 +13,7 @@ struct DraftTuning: Equatable, Sendable {
     static let trialSteps = 8
 
     /// Steps before the first trial: what it costs where nothing is right is little beside them.
-    static let firstSteps = 160
+    static let firstSteps = 256
 
     /// Steps between two trials, at first and at most.
     static let restSteps = 512...4_096

@@ -12,7 +12,8 @@ struct Skein: AsyncParsableCommand {
         version: SoftwareVersion.text,
         subcommands: [
             Up.self, RunNode.self, Serve.self, Generate.self, Score.self, Rollout.self,
-            Inspect.self, Plan.self, Health.self, Down.self, Drain.self, Bench.self, Trace.self,
+            Eval.self, Inspect.self, Plan.self, Health.self, Down.self, Drain.self, Bench.self,
+            Trace.self,
             Synth.self, Keys.self, Check.self,
         ])
 

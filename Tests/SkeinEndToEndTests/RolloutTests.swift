@@ -163,6 +163,7 @@ import Testing
             return server
         }
         let mortal = try await serve()
+        defer { mortal.signal(SIGKILL) }
         let url = "http://127.0.0.1:\(port)"
         let served = folder.path + "/served.jsonl"
         let run = try SkeinProgram.start(Self.arguments(prompts, served, "--url", url))

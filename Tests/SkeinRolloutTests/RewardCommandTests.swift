@@ -5,7 +5,7 @@ import Testing
 @testable import SkeinRollout
 
 /// Commands of a real shell judge, and none of them can hold the run up.
-@Suite struct RewardCommandTests {
+@Suite final class RewardCommandTests {
     private let folder: String
     private static let isolation = CommandIsolation.find()
 
@@ -14,6 +14,11 @@ import Testing
             .appending(path: "skein-reward-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         self.folder = folder.path()
+    }
+
+    deinit {
+        // Where it cannot be removed, the system's cleaning of temporary files does it.
+        do { try FileManager.default.removeItem(atPath: folder) } catch {}
     }
 
     private func outcome(

@@ -5,7 +5,7 @@ import Testing
 @testable import SkeinRollout
 
 /// A file holds the beginning of what its run writes, whenever the run breaks off.
-@Suite struct RolloutFileTests {
+@Suite final class RolloutFileTests {
     private let path: String
 
     private static let settings = RolloutSettings([
@@ -17,6 +17,12 @@ import Testing
             .appending(path: "skein-rollout-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         path = folder.appending(path: "out.jsonl").path()
+    }
+
+    deinit {
+        let folder = URL(filePath: path).deletingLastPathComponent()
+        // Where it cannot be removed, the system's cleaning of temporary files does it.
+        do { try FileManager.default.removeItem(at: folder) } catch {}
     }
 
     private func open(

@@ -219,7 +219,7 @@ import Testing
 
     @Test func draftsThatPayAreFoundAndKept() {
         var tuning = DraftTuning()
-        _ = Self.tune(&tuning, steps: 400, size: 4, acceptance: 0.8) { 1 + 0.05 * Double($0) }
+        _ = Self.tune(&tuning, steps: 600, size: 4, acceptance: 0.8) { 1 + 0.05 * Double($0) }
         #expect(tuning.count(.auto) >= 1)
         let plain = 1 / (1 + 0.05 * 4)
         let (tokens, seconds) = Self.tune(&tuning, steps: 2_000, size: 4, acceptance: 0.8) {

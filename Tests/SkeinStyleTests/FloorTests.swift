@@ -11,7 +11,7 @@ import Testing
         "SkeinWeights": 3, "SkeinCache": 3, "SkeinDecoding": 3, "SkeinJournal": 3,
         "SkeinRollout": 3,
         "SkeinModel": 4, "SkeinPlanning": 4,
-        "SkeinStage": 5, "SkeinCoordinator": 5,
+        "SkeinStage": 5, "SkeinCoordinator": 5, "SkeinReference": 5,
         "SkeinCluster": 6, "SkeinServer": 6, "SkeinBench": 6,
         "skein": 7,
     ]

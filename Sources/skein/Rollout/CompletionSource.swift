@@ -21,6 +21,15 @@ struct DrawnCompletion: Sendable {
     var sharedRowCount: Int
 }
 
+/// How completions are drawn, whatever their seeds.
+struct DrawSettings: Sendable {
+    var newTokensMax: Int
+    var sampling: SamplingParameters
+    var stop: [String] = []
+    /// Whether the end-of-text token ends nothing.
+    var ignoresEnd = false
+}
+
 /// Where completions are drawn.
 protocol CompletionSource: Sendable {
     /// Draws one completion of a prompt.
@@ -69,21 +78,23 @@ struct EmbeddedSource: CompletionSource {
     let prompts: [PreparedPrompt]
     let setup: TextSetup
     let coordinator: Coordinator
-    let sampling: RolloutSamplingOptions
+    let settings: DrawSettings
 
     func draw(
         _ prompt: (index: Int, value: RolloutPrompt), seed: UInt64, begun: @Sendable () -> Void
     ) async throws -> DrawnCompletion {
         let prepared = prompts[prompt.index]
-        let ends = sampling.ignoresEnd ? [] : setup.endTokens
+        let ends = settings.ignoresEnd ? [] : setup.endTokens
         var answer = GeneratedAnswer(promptCount: prepared.tokens.count)
         var reader: AnswerReader? = try AnswerReader(
             setup, answering: prepared.conversation,
-            options: .init(stopTokens: ends, stopStrings: sampling.stop))
+            options: .init(stopTokens: ends, stopStrings: settings.stop))
+        var sampling = settings.sampling
+        sampling.seed = seed
         let (id, stream) = try await coordinator.submit(
             GenerationRequest(
-                promptTokens: prepared.tokens, newTokensMax: sampling.maxTokens,
-                sampling: sampling.parameters(seed: seed), stopTokens: ends))
+                promptTokens: prepared.tokens, newTokensMax: settings.newTokensMax,
+                sampling: sampling, stopTokens: ends))
         var sharedRowCount = 0
         var hasBegun = false
         for try await event in stream {

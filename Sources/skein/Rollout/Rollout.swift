@@ -103,7 +103,7 @@ struct Rollout: AsyncParsableCommand {
             ])
         let start = ContinuousClock.now
         guard file.foundPromptCount < work.prompts.count else { return (file, RolloutTally(), 0) }
-        let (sampling, prompts) = (sampling, prepared)
+        let (settings, prompts) = (sampling.settings, prepared)
         let tally = try await EmbeddedRun(
             folder: folder, layout: layout,
             serving: layout.serving(
@@ -113,7 +113,7 @@ struct Rollout: AsyncParsableCommand {
             try await draw(
                 from: EmbeddedSource(
                     prompts: prompts, setup: setup, coordinator: cluster.coordinator,
-                    sampling: sampling), work, into: file)
+                    settings: settings), work, into: file)
         }
         return (file, tally, (ContinuousClock.now - start) / .seconds(1))
     }
@@ -124,7 +124,7 @@ struct Rollout: AsyncParsableCommand {
             of: try HeadAddress(parsing: url, subject: "--url"),
             connectionCount: asked.promptsAtOnce * asked.completionCount)
         let source = ServedSource(
-            client: client, sampling: sampling, isThinking: asked.thinking == .on)
+            client: client, settings: sampling.settings, isThinking: asked.thinking == .on)
         do {
             let file = try open(
                 work, drawnBy: [.init("model", .string(try await source.modelMark()))])

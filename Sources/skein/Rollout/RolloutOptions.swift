@@ -86,16 +86,16 @@ struct RolloutSamplingOptions: ParsableArguments {
             "at most \(Limits.stopStringsMax) texts, none empty")
     }
 
-    /// How one completion is drawn.
-    func parameters(seed: UInt64) -> SamplingParameters {
+    /// How completions are drawn.
+    var settings: DrawSettings {
         var parameters = SamplingParameters()
         parameters.temperature = temperature
         parameters.topP = topP
         parameters.topK = topK
         parameters.minP = minP
-        parameters.seed = seed
         parameters.topLogprobsCount = 0
-        return parameters
+        return DrawSettings(
+            newTokensMax: maxTokens, sampling: parameters, stop: stop, ignoresEnd: ignoresEnd)
     }
 
     private func check(_ isFine: Bool, _ name: String, _ expected: String) throws {

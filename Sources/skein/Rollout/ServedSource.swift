@@ -8,7 +8,7 @@ import SkeinRollout
 /// it goes on where it was.
 struct ServedSource: CompletionSource {
     let client: HeadClient
-    let sampling: RolloutSamplingOptions
+    let settings: DrawSettings
     let isThinking: Bool
 
     /// How long a server may be away.
@@ -30,18 +30,19 @@ struct ServedSource: CompletionSource {
     func draw(
         _ prompt: (index: Int, value: RolloutPrompt), seed: UInt64, begun: @Sendable () -> Void
     ) async throws -> DrawnCompletion {
+        let sampling = settings.sampling
         var body: [JSONValue.Member] = [
-            .init("max_tokens", .integer(sampling.maxTokens)),
+            .init("max_tokens", .integer(settings.newTokensMax)),
             .init("temperature", .number(sampling.temperature.description)),
             .init("top_p", .number(sampling.topP.description)),
             .init("top_k", .integer(sampling.topK)),
             .init("min_p", .number(sampling.minP.description)),
             .init("seed", .number(String(seed))),
-            .init("ignore_eos", .bool(sampling.ignoresEnd)),
+            .init("ignore_eos", .bool(settings.ignoresEnd)),
             .init("return_token_ids", .bool(true)),
         ]
-        if !sampling.stop.isEmpty {
-            body.append(.init("stop", .array(sampling.stop.map { .string($0) })))
+        if !settings.stop.isEmpty {
+            body.append(.init("stop", .array(settings.stop.map { .string($0) })))
         }
         let path: String
         switch prompt.value.form {
@@ -62,7 +63,7 @@ struct ServedSource: CompletionSource {
     }
 
     /// Asks until there is an answer, or the server has been away for too long.
-    private func posted(
+    func posted(
         _ body: JSONValue, to path: String, place: String
     ) async throws -> JSONValue {
         var bounds = HeadClient.Bounds()
