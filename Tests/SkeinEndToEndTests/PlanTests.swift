@@ -99,7 +99,7 @@ import Testing
         (["--pages", "32"], "1024 positions, all that the model allows", "32 pages"),
         (["--pages", "8"], "512 positions, the model allows 1024, but 8 pages", "8 pages"),
         (["--context", "100", "--pages", "5"], "100 positions, as asked for", "5 pages"),
-        (["--cache-gb", "0.01"], "1024 positions, all that the model allows", "10.0 MB"),
+        (["--cache-gb", "0.01"], "1024 positions, all that the model allows", "77 pages"),
     ])
     func whatIsChosenIsSaidAtTheStart(
         options: [String], positions: String, pages: String

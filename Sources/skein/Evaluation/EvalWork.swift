@@ -67,7 +67,7 @@ struct EvalWork: Sendable {
 
 /// The yardstick's logits of every window, in a file: they may be more than memory holds.
 final class YardstickFile: Sendable {
-    private let folder: TemporaryFolder
+    /// It has no name any more, so that nothing of it outlives this program, however that ends.
     private let file: FileHandle
     private let windows = Mutex<[Window]>([])
 
@@ -79,6 +79,7 @@ final class YardstickFile: Sendable {
 
     init() throws(Refusal) {
         let folder = try TemporaryFolder(prefix: "skein-yardstick")
+        defer { folder.remove() }
         let path = folder.path + "/logits"
         guard FileManager.default.createFile(atPath: path, contents: nil) else {
             throw Refusal(path, "cannot be written")
@@ -88,10 +89,7 @@ final class YardstickFile: Sendable {
         } catch {
             throw Refusal(path, "cannot be opened: \(error.localizedDescription)")
         }
-        self.folder = folder
     }
-
-    deinit { folder.remove() }
 
     /// Keeps the next window's rows.
     func append(_ rows: [[Float]]) throws {
