@@ -82,7 +82,7 @@ import Testing
         let cases = try #require(
             try Golden.json("Tests/Golden/oracle/vectors/chat.json")["cases"]?.array)
         for entry in cases {
-            let format = try #require(ChatFormatTests.names[entry["format"]?.string ?? ""])
+            let format = try #require(ChatCase.formats[entry["format"]?.string ?? ""])
             let messages = try #require(entry["messages"]?.array).map {
                 try ChatMessage(parsing: $0, subject: "messages")
             }

@@ -150,8 +150,11 @@ struct ChatScript {
     /// - Parameters:
     ///   - opening: What opens the thinking.
     ///   - closing: What stands before an answer without thinking.
+    ///   - stripsReasoning: Whether white space around finished thinking is left out.
+    ///   - stripsAnswer: Whether white space before the answer is left out.
     func writeContinued(
-        _ message: ChatMessage, opening: String, closing: String, to prompt: inout ChatPrompt
+        _ message: ChatMessage, opening: String, closing: String, stripsReasoning: Bool = false,
+        stripsAnswer: Bool = false, to prompt: inout ChatPrompt
     ) {
         var (reasoning, answer) = message.thoughtAndAnswer
         if reasoning.isEmpty, let open = answer.after(first: ChatMark.think),
@@ -162,9 +165,10 @@ struct ChatScript {
             (reasoning, answer) = (answer, "")
         }
         prompt.write(reasoning.isEmpty ? closing : opening)
-        prompt.quote(reasoning)
-        if !reasoning.isEmpty, !answer.isEmpty { prompt.write(ChatMark.thinkEnd) }
-        prompt.quote(answer)
+        let isThought = !reasoning.isEmpty && !answer.isEmpty
+        prompt.quote(isThought && stripsReasoning ? reasoning.stripped : reasoning)
+        if isThought { prompt.write(ChatMark.thinkEnd) }
+        prompt.quote(stripsAnswer ? answer.strippedAtStart : answer)
         prompt.close()
     }
 

@@ -141,14 +141,21 @@ extension String {
 
     /// The text without white space at both ends, as Python's `strip()` leaves it.
     var stripped: String {
-        func isSpace(_ scalar: Unicode.Scalar) -> Bool {
-            scalar.properties.isWhitespace || (0x1C...0x1F).contains(scalar.value)
-        }
-        let scalars = unicodeScalars
-        guard let first = scalars.firstIndex(where: { !isSpace($0) }),
-            let last = scalars.lastIndex(where: { !isSpace($0) })
-        else { return "" }
-        return String(scalars[first...last])
+        let text = strippedAtStart.unicodeScalars
+        guard let last = text.lastIndex(where: { !$0.isPythonSpace }) else { return "" }
+        return String(text[...last])
+    }
+
+    /// The text without white space at its start, as Python's `lstrip()` leaves it.
+    var strippedAtStart: String {
+        String(unicodeScalars.drop { $0.isPythonSpace })
+    }
+}
+
+extension Unicode.Scalar {
+    /// Whether Python takes the character for white space.
+    fileprivate var isPythonSpace: Bool {
+        properties.isWhitespace || (0x1C...0x1F).contains(value)
     }
 }
 

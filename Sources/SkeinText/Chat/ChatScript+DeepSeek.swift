@@ -52,20 +52,17 @@ extension ChatScript {
                 writeV3Calls(message.toolCalls, to: &prompt)
                 prompt.write(ChatMark.end)
             case .user, .system, .developer:
-                if followsTool { prompt.write(ChatMark.outputsEnd) }
+                // The template leaves results open that somebody asks something after.
                 prompt.write(ChatMark.user)
                 prompt.quote(message.content)
             }
         }
+        if spoken.last?.role == .tool { return prompt.write(ChatMark.outputsEnd) }
         // The template of R1-0528 brings the answer's opening with every user's message.
         let isOpen = format == .deepSeekR1May && spoken.last?.role == .user
         guard options.addsGenerationPrompt || isOpen else { return }
-        if spoken.last?.role == .tool {
-            prompt.write(ChatMark.outputsEnd)
-        } else {
-            prompt.write(ChatMark.assistant)
-            if format == .deepSeekR1 { prompt.write(ChatMark.think + "\n") }
-        }
+        prompt.write(ChatMark.assistant)
+        if format == .deepSeekR1 { prompt.write(ChatMark.think + "\n") }
     }
 
     private func writeV3Calls(_ calls: [ChatToolCall], to prompt: inout ChatPrompt) {
@@ -115,7 +112,8 @@ extension ChatScript {
             """)
     }
 
-    /// DeepSeek-V3.1: every past answer begins with a lone `</think>`.
+    /// DeepSeek-V3.1: every past answer to a question begins with a lone `</think>`; what the model
+    /// says after results or after itself goes on.
     func writeV31(to prompt: inout ChatPrompt) {
         prompt.write(ChatMark.begin)
         let hasRules = writeRules(to: &prompt)
@@ -128,15 +126,18 @@ extension ChatScript {
                 prompt.quote(message.content)
                 prompt.write(ChatMark.outputEnd)
             case .assistant:
-                let followsTool = index > 0 && spoken[index - 1].role == .tool
-                if !followsTool { prompt.write(ChatMark.assistant) }
-                let closing = followsTool ? "" : ChatMark.thinkEnd
+                let before = index > 0 ? spoken[index - 1].role : nil
+                if before == .user { prompt.write(ChatMark.assistant) }
+                let closing = before == .user ? ChatMark.thinkEnd : ""
                 if isContinued(message, isLast: index + 1 == spoken.count) {
                     writeContinued(
                         message, opening: ChatMark.think, closing: closing, to: &prompt)
                 }
                 prompt.write(closing)
-                prompt.quote(message.content.after(first: ChatMark.thinkEnd) ?? message.content)
+                // Only an answer that follows no results can have its thinking in one text with it.
+                let isWhole = before != .tool && message.toolCalls.isEmpty
+                let answer = isWhole ? message.content.after(first: ChatMark.thinkEnd) : nil
+                prompt.quote(answer ?? message.content)
                 writeV31Calls(message.toolCalls, to: &prompt)
                 prompt.write(ChatMark.end)
             case .user, .system, .developer:
@@ -145,8 +146,7 @@ extension ChatScript {
             }
         }
         // After a tool result the model goes on by itself.
-        let last = spoken.last?.role
-        guard options.addsGenerationPrompt, last != .tool, last != .assistant else { return }
+        guard options.addsGenerationPrompt, spoken.last?.role == .user else { return }
         prompt.write(ChatMark.assistant)
         prompt.write(options.isThinking ? ChatMark.think : ChatMark.thinkEnd)
     }

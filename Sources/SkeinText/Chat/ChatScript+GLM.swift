@@ -42,7 +42,7 @@ extension ChatScript {
                 if isContinued(message, isLast: index + 1 == messages.count) {
                     writeContinued(
                         message, opening: ChatMark.think, closing: style.emptyThinking,
-                        to: &prompt)
+                        stripsReasoning: style.stripsReasoning, stripsAnswer: true, to: &prompt)
                 }
                 let keepsReasoning = index > last || options.keepsReasoning
                 writeGLMAnswer(message, style, keepsReasoning: keepsReasoning, to: &prompt)
@@ -70,8 +70,11 @@ extension ChatScript {
         _ message: ChatMessage, _ style: GLMStyle, keepsReasoning: Bool,
         to prompt: inout ChatPrompt
     ) {
-        let (reasoning, answer) = message.thoughtAndAnswer
-        if keepsReasoning, !reasoning.isEmpty {
+        let (reasoning, answer) = message.thoughtAndLastAnswer
+        // Line feeds alone, in one text with the answer, are no thinking for the older template.
+        let skipsLineFeeds = style.stripsReasoning && message.reasoning == nil
+        let isThere = reasoning.unicodeScalars.contains { !skipsLineFeeds || $0 != "\n" }
+        if keepsReasoning, isThere {
             prompt.write(ChatMark.think)
             prompt.quote(style.stripsReasoning ? reasoning.stripped : reasoning)
             prompt.write(ChatMark.thinkEnd)
@@ -95,6 +98,7 @@ extension ChatScript {
 
     private func writeGLMTools(_ style: GLMStyle, to prompt: inout ChatPrompt) {
         guard !tools.isEmpty else { return }
+        let told = style.tellsFunctionsOnly ? tools.compactMap(\.told) : tools.map(\.definition)
         prompt.write(
             """
             <|system|>
@@ -106,8 +110,8 @@ extension ChatScript {
             <tools>
 
             """)
-        for tool in tools {
-            prompt.quote((style.tellsFunctionsOnly ? tool.told : tool.definition).pythonText)
+        for tool in told {
+            prompt.quote(tool.pythonText)
             prompt.write("\n")
         }
         prompt.write(
@@ -123,9 +127,22 @@ extension ChatScript {
     }
 }
 
+extension ChatMessage {
+    /// The reasoning and the answer: in one text, the answer follows the last `</think>`; a text
+    /// beside reasoning that came apart is all answer.
+    fileprivate var thoughtAndLastAnswer: (reasoning: String, answer: String) {
+        guard reasoning == nil, let answer = content.after(last: ChatMark.thinkEnd) else {
+            return (reasoning ?? "", content)
+        }
+        return (thoughtAndAnswer.reasoning, answer)
+    }
+}
+
 extension ChatTool {
-    /// The function without what says how the client wants it handled.
-    fileprivate var told: JSONValue {
+    /// The function without what says how the client wants it handled; `nil` for one that the model
+    /// is to hear of later.
+    fileprivate var told: JSONValue? {
+        guard function["defer_loading"] != .bool(true) else { return nil }
         guard let members = function.members else { return function }
         return .object(members.filter { !["defer_loading", "strict"].contains($0.name) })
     }

@@ -6,9 +6,6 @@ extension ChatScript {
         /// The first turn where the first message lays down no rules.
         var usualRules: String?
 
-        /// Whether a turn is headed by the speaker's own name.
-        var hasNames = true
-
         /// Whether calls are numbered through the conversation, whatever ids they have.
         var renumbersCalls = false
 
@@ -19,12 +16,15 @@ extension ChatScript {
         var tools: @Sendable ([ChatTool]) -> String
 
         static let k2 = KimiStyle(
-            usualRules: rules + "\n", hasNames: false, renumbersCalls: true, hasThinking: false
+            usualRules: rules + "\n", renumbersCalls: true, hasThinking: false
         ) { JSONValue.array($0.map(\.definition)).pythonText }
         static let k2Thinking = KimiStyle(usualRules: rules) {
             JSONValue.array($0.map(\.definition)).line
         }
-        static let k25 = KimiStyle(tools: TypeScriptTools.text)
+        static let k25 = KimiStyle { tools in
+            TypeScriptTools.text(of: tools)
+                ?? JSONValue.array(tools.map(\.definition.sortedByName)).line
+        }
 
         private static let rules =
             "<|im_system|>system<|im_middle|>You are Kimi, an AI assistant created by Moonshot AI."
@@ -44,7 +44,7 @@ extension ChatScript {
         let answered = messages.lastIndex { $0.role == .assistant && $0.toolCalls.isEmpty } ?? -1
         var calls = KimiCalls(renumbers: style.renumbersCalls)
         for (index, message) in messages.enumerated() {
-            writeKimiHead(of: message, style, &calls, to: &prompt)
+            writeKimiHead(of: message, &calls, to: &prompt)
             let isContinued = isContinued(message, isLast: index + 1 == messages.count)
             if style.hasThinking, message.role == .assistant {
                 if isContinued {
@@ -70,8 +70,7 @@ extension ChatScript {
     }
 
     private func writeKimiHead(
-        of message: ChatMessage, _ style: KimiStyle, _ calls: inout KimiCalls,
-        to prompt: inout ChatPrompt
+        of message: ChatMessage, _ calls: inout KimiCalls, to prompt: inout ChatPrompt
     ) {
         let (mark, role) =
             switch message.role {
@@ -81,7 +80,7 @@ extension ChatScript {
             case .tool: ("<|im_system|>", "tool")
             }
         prompt.write(mark)
-        if style.hasNames, let name = message.name, !name.isEmpty {
+        if let name = message.name, !name.isEmpty {
             prompt.quote(name)
         } else {
             prompt.write(role)

@@ -3,6 +3,7 @@ import SkeinCore
 extension ChatScript {
     /// Mistral Large 3: rules, tools, questions and results stand between marks; calls have no ids.
     func writeMistral(to prompt: inout ChatPrompt) {
+        let messages = Self.joiningSpeakers(messages)
         prompt.write("<s>")
         let first = messages.firstIndex { $0.role == .user }
         for (index, message) in messages.enumerated() {
@@ -28,6 +29,23 @@ extension ChatScript {
         if first == nil { writeMistralTools(to: &prompt) }
     }
 
+    /// The messages with those of one user or model that follow each other as one.
+    private static func joiningSpeakers(_ messages: [ChatMessage]) -> [ChatMessage] {
+        var joined: [ChatMessage] = []
+        for message in messages {
+            let isSpoken = message.role == .user || message.role == .assistant
+            guard isSpoken, joined.last?.role == message.role else {
+                joined.append(message)
+                continue
+            }
+            let place = joined.count - 1
+            let hasBoth = !joined[place].content.isEmpty && !message.content.isEmpty
+            joined[place].content += (hasBoth ? "\n\n" : "") + message.content
+            joined[place].toolCalls += message.toolCalls
+        }
+        return joined
+    }
+
     private func writeMistralTools(to prompt: inout ChatPrompt) {
         guard !tools.isEmpty else { return }
         prompt.write("[AVAILABLE_TOOLS]")
@@ -43,9 +61,9 @@ extension ChatScript {
             return prompt.close()
         }
         // The reference leaves out blanks at the end of an answer, and blanks alone.
-        var answer = Substring(message.content)
-        if message.toolCalls.isEmpty { while answer.last == " " { answer.removeLast() } }
-        prompt.quote(String(answer))
+        let text = message.content.unicodeScalars
+        let end = text.lastIndex { $0 != " " }.map { text.index(after: $0) } ?? text.startIndex
+        prompt.quote(String(text[..<end]))
         for call in message.toolCalls {
             prompt.write("[TOOL_CALLS]")
             prompt.quote(call.name)

@@ -1,31 +1,50 @@
 import SkeinCore
 
-/// Tools as Kimi-K2.5 is told of them: types in the words of TypeScript.
-///
-/// What a schema says beyond the types known here is `any`, as for a schema that says nothing.
+/// Tools as Kimi-K2.5 is told of them: types in the words of TypeScript, names in their order.
 enum TypeScriptTools {
-    /// The text of all tools.
-    @Sendable static func text(of tools: [ChatTool]) -> String {
-        let functions = tools.map { TypeScriptFunction($0).text + "\n" }
-        return "# Tools\n\n## functions\nnamespace functions {\n" + functions.joined() + "}\n"
+    /// The text of all tools; `nil` where a schema says what has no such words.
+    static func text(of tools: [ChatTool]) -> String? {
+        var text = "# Tools\n\n## functions\nnamespace functions {\n"
+        for tool in tools {
+            guard let function = TypeScriptFunction(tool) else { return nil }
+            text += function.text + "\n"
+        }
+        return text + "}\n"
     }
 }
 
 /// One function, with the types that its definitions name.
 private struct TypeScriptFunction {
     private let tool: ChatTool
+    private let parameters: JSONValue
     private let definitions: [JSONValue.Member]
+    private let refersToItself: Bool
 
-    init(_ tool: ChatTool) {
+    init?(_ tool: ChatTool) {
         self.tool = tool
-        definitions = tool.parameters["$defs"]?.members ?? []
+        parameters = tool.parameters.asObject.sortedByName
+        var survey = TypeScriptSurvey()
+        guard survey.hasWords(for: parameters, depth: 0) else { return nil }
+        refersToItself = survey.refersToWhole
+        definitions = survey.definitions
+        for definition in definitions {
+            let hasWords = survey.hasWords(for: definition.value, depth: 0)
+            guard hasWords, definition.value.members != nil else { return nil }
+        }
     }
 
     var text: String {
         var lines: [String] = []
-        let refersToItself = refersToWhole(tool.parameters, depth: 0)
-        let whole = type(tool.parameters.asObject, indent: "", depth: 0)
-        if refersToItself { lines.append("interface parameters \(whole)") }
+        let whole = type(parameters, indent: "", depth: 0)
+        if refersToItself {
+            // Unlike any other object, in one order and with no word about other names.
+            let required = requires(parameters)
+            let properties = (parameters["properties"]?.members ?? []).map {
+                self.property($0, isRequired: required.contains($0.name), indent: "  ")
+            }
+            let inside = properties.joined(separator: ",\n")
+            lines.append("interface parameters {" + (inside.isEmpty ? "" : "\n\(inside)\n") + "}")
+        }
         for definition in definitions {
             if let words = definition.value["description"]?.string, !words.isEmpty {
                 lines.append(comment(words, indent: ""))
@@ -36,17 +55,6 @@ private struct TypeScriptFunction {
         if !tool.summary.isEmpty { lines.append(comment(tool.summary, indent: "")) }
         lines.append("type \(tool.name) = (_: \(refersToItself ? "parameters" : whole)) => any;")
         return lines.joined(separator: "\n")
-    }
-
-    /// Nesting beyond this is `any`.
-    private static let depthMax = 64
-
-    private func refersToWhole(_ schema: JSONValue, depth: Int) -> Bool {
-        guard depth < Self.depthMax else { return false }
-        if schema["$ref"]?.string == "#" { return true }
-        return (schema.members?.map(\.value) ?? schema.array ?? []).contains {
-            refersToWhole($0, depth: depth + 1)
-        }
     }
 
     private func comment(_ words: String, indent: String) -> String {
@@ -83,7 +91,7 @@ private struct TypeScriptFunction {
     }
 
     private func type(_ schema: JSONValue, indent: String, depth: Int) -> String {
-        guard depth < Self.depthMax else { return "any" }
+        guard depth < TypeScriptSurvey.depthMax else { return "any" }
         if schema == .bool(false) { return "null" }
         if let reference = schema["$ref"]?.string {
             return reference == "#"
@@ -98,7 +106,8 @@ private struct TypeScriptFunction {
                 .joined(separator: " | ")
         }
         if let types = schema["type"]?.array {
-            return types.map { Self.names[$0.string ?? ""] ?? "any" }.joined(separator: " | ")
+            return types.compactMap { TypeScriptSurvey.names[$0.string ?? ""] }
+                .joined(separator: " | ")
         }
         return switch schema["type"]?.string {
         case "object": object(schema, indent: indent, depth: depth)
@@ -108,15 +117,8 @@ private struct TypeScriptFunction {
         }
     }
 
-    private static let names = [
-        "string": "string", "number": "number", "integer": "number", "boolean": "boolean",
-        "null": "null", "object": "{}", "array": "Array<any>",
-    ]
-
     private func array(_ schema: JSONValue, indent: String, depth: Int) -> String {
-        guard let items = schema["items"], items.members?.isEmpty != true else {
-            return "Array<any>"
-        }
+        guard let items = schema["items"], items.isTrueInPython else { return "Array<any>" }
         let inner = indent + "  "
         let remarks = remarks(on: items, indent: inner)
         guard !remarks.isEmpty else {
@@ -126,23 +128,20 @@ private struct TypeScriptFunction {
         return "Array<\n\(remarks)\(inner)\(item)\n\(indent)>"
     }
 
+    private func requires(_ schema: JSONValue) -> Set<String> {
+        Set(schema["required"]?.array?.compactMap(\.string) ?? [])
+    }
+
     private func object(_ schema: JSONValue, indent: String, depth: Int) -> String {
-        let required = Set(schema["required"]?.array?.compactMap(\.string) ?? [])
+        let required = requires(schema)
         let inner = indent + "  "
-        let properties = (schema["properties"]?.members ?? []).sorted { left, right in
-            let isFirst = (required.contains(left.name), required.contains(right.name))
-            guard isFirst.0 == isFirst.1 else { return isFirst.0 }
-            return left.name.unicodeScalars.lexicographicallyPrecedes(right.name.unicodeScalars)
-        }
-        var lines = properties.map { property in
-            var line = remarks(on: property.value, indent: inner)
-            if let value = property.value["default"], value != .null {
-                let isNumber = value.double != nil || value.bool != nil
-                line += "\(inner)// Default: \(isNumber ? value.spelt : value.pythonText)\n"
-            }
-            let mark = required.contains(property.name) ? "" : "?"
-            let type = type(property.value, indent: inner, depth: depth + 1)
-            return line + "\(inner)\(property.name)\(mark): \(type)"
+        let members = schema["properties"]?.members ?? []
+        let properties =
+            members.filter { required.contains($0.name) }
+            + members.filter { !required.contains($0.name) }
+        var lines = properties.map {
+            property(
+                $0, isRequired: required.contains($0.name), indent: inner, depth: depth + 1)
         }
         if let others = schema["additionalProperties"], others != .null {
             let type =
@@ -155,12 +154,37 @@ private struct TypeScriptFunction {
         }
         return lines.isEmpty ? "{}" : "{\n" + lines.joined(separator: ",\n") + "\n\(indent)}"
     }
+
+    private func property(
+        _ property: JSONValue.Member, isRequired: Bool, indent: String, depth: Int = 1
+    ) -> String {
+        var line = remarks(on: property.value, indent: indent)
+        if let value = property.value["default"], value != .null {
+            let isNumber = value.double != nil || value.bool != nil
+            line += "\(indent)// Default: \(isNumber ? value.spelt : value.pythonText)\n"
+        }
+        let type = type(property.value, indent: indent, depth: depth)
+        return line + "\(indent)\(property.name)\(isRequired ? "" : "?"): \(type)"
+    }
 }
 
 extension JSONValue {
     /// The schema of an object, whatever kind it names.
     fileprivate var asObject: JSONValue {
         .object((members ?? []).filter { $0.name != "type" } + [.init("type", .string("object"))])
+    }
+
+    /// The value with the names of all objects in the order of their characters.
+    var sortedByName: JSONValue {
+        switch self {
+        case .array(let elements): .array(elements.map(\.sortedByName))
+        case .object(let members):
+            .object(
+                members.map { Member($0.name, $0.value.sortedByName) }.sorted {
+                    $0.name.unicodeScalars.lexicographicallyPrecedes($1.name.unicodeScalars)
+                })
+        default: self
+        }
     }
 
     /// A value as Python prints it.

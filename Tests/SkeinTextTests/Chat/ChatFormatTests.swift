@@ -5,51 +5,13 @@ import Testing
 @testable import SkeinText
 
 @Suite struct ChatFormatTests {
-    static let names: [String: ChatFormat] = [
-        "v2": .deepSeekV2, "v3": .deepSeekV3, "r1": .deepSeekR1, "r1-0528": .deepSeekR1May,
-        "v3.1": .deepSeekV31, "v3.2": .deepSeekV32, "kimi-k2": .kimiK2,
-        "glm-4.7-flash": .glm47Flash, "kimi-k2-thinking": .kimiK2Thinking, "kimi-k2.5": .kimiK25,
-        "glm-5": .glm5, "glm-5.2": .glm52, "mistral-large-3": .mistralLarge3,
-    ]
-
     @Test(arguments: [("chat", 200), ("chat2", 380)])
     func everyVectorIsWrittenExactly(file: String, atLeast count: Int) throws {
         let cases = try #require(
             try Golden.json("Tests/Golden/oracle/vectors/\(file).json")["cases"]?.array)
         #expect(cases.count > count)
         for entry in cases where entry["agrees_with_specification"]?.bool != false {
-            let name = try #require(entry["name"]?.string)
-            let format = try #require(Self.names[entry["format"]?.string ?? ""])
-            var messages = try #require(entry["messages"]?.array).map {
-                try ChatMessage(parsing: $0, subject: "messages")
-            }
-            // The reference read the arguments and wrote them again.
-            for message in messages.indices {
-                for call in messages[message].toolCalls.indices {
-                    let text = messages[message].toolCalls[call].arguments
-                    messages[message].toolCalls[call].arguments =
-                        try JSONValue(parsing: text, subject: "arguments").pythonText
-                }
-            }
-            let tools = try (entry["tools"]?.array ?? []).map {
-                try ChatTool(parsing: $0, subject: "tools")
-            }
-            var options = ChatOptions()
-            options.isThinking = entry["options"]?["thinking"]?.bool == true
-            options.addsGenerationPrompt = entry["options"]?["add_generation_prompt"]?.bool == true
-            options.continuesFinalMessage =
-                entry["options"]?["continue_final_message"]?.bool == true
-            options.keepsReasoning =
-                entry["options"]?["clear_thinking"]?.bool == false
-                || entry["options"]?["preserve_thinking"]?.bool == true
-            options.effort = entry["options"]?["reasoning_effort"]?.string
-                .flatMap(ReasoningEffort.init)
-            let prompt = try format.prompt(messages, tools: tools, options: options)
-            let expected = try #require(entry["expected"]?.string)
-            #expect(prompt.text.exact == expected.exact, "\(name)\n\(prompt.text)\n\(expected)")
-            let isOpen = ["<think>", "<think>\n"].contains { expected.hasSuffix($0) }
-            let continuesThinking = messages.last?.isPrefix == true && options.isThinking
-            #expect(prompt.opensReasoning == (isOpen || continuesThinking), "\(name)")
+            try ChatCase(entry).expectExactPrompt()
         }
     }
 }
